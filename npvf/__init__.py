@@ -1,0 +1,28 @@
+"""Audio-visual forensics of talking faces: pre-training on real speech, deepfake detection, evidence an analyst can read."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from npvf.clip import FAKE, REAL, Clip, Phone, Phones, Verdict
+
+if TYPE_CHECKING:
+    from npvf.detect.detector import Detector
+    from npvf.models.registry import create_model, list_models
+
+__version__ = "0.1.0"
+__all__ = ["FAKE", "REAL", "Clip", "Detector", "Phone", "Phones", "Verdict", "create_model", "list_models"]
+
+# Loaded on first use: `import npvf` and `npvf --help` stay quick.
+_LAZY = {
+    "Detector": "npvf.detect.detector",
+    "create_model": "npvf.models.registry",
+    "list_models": "npvf.models.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'npvf' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

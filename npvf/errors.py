@@ -1,0 +1,43 @@
+"""Every reason for which a video can be refused, each with a stable code, and the other errors users meet."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Stable codes: they stand in manifests and verdicts, and scripts depend on them."""
+
+    NOT_FOUND = "not_found"
+    UNDECODABLE = "undecodable"
+    NO_VIDEO = "no_video_stream"
+    NO_AUDIO = "no_audio"
+    SILENT_AUDIO = "silent_audio"
+    NO_FACE = "no_face"
+    TOO_SHORT = "too_short"
+    TOO_LITTLE_SPEECH = "too_little_speech"
+    SEVERAL_VOICES = "several_voices"
+    DUPLICATE = "duplicate"
+    BAD_SIDECAR = "bad_sidecar"
+    TOOL_MISSING = "tool_missing"
+
+
+class NpvfError(Exception):
+    """The base of npvf's own errors: the message says what is wrong and what to do."""
+
+
+class Refused(NpvfError):
+    """A video that cannot be used, with a stable `reason` code and a sentence for people."""
+
+    def __init__(self, reason: Reason, sentence: str) -> None:
+        super().__init__(f"{reason}: {sentence}")
+        self.reason = reason
+        self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[Reason, str]]:
+        # Exceptions cross process borders in `npvf prepare --workers`.
+        return type(self), (self.reason, self.sentence)
+
+
+class MissingDependency(NpvfError):
+    """An optional package or file is absent; the message holds the line that installs it."""
