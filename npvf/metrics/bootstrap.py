@@ -1,0 +1,84 @@
+"""Confidence intervals by a bootstrap over groups: the people (or videos) are the sample, not their many clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# weights_RN (R resamples, N items: how often each item was drawn) -> (R,) values, NaN where a resample has none.
+Statistic = Callable[[np.ndarray], np.ndarray]
+Statistics = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+_CHUNK = 4_000_000  # weights held at once, 32 MB: bounds memory whatever the corpus
+_MAX_REDRAWN = 50  # undefined draws per wanted resample before giving up
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A percentile interval, how many groups it rests on, and how many draws were repeated for lacking a class."""
+
+    low: float
+    high: float
+    groups: int
+    redrawn: int
+
+
+def bootstrap_interval(
+    statistic: Statistic, groups: Sequence[Hashable], n: int = 1000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Interval of one statistic: `bootstrap_intervals` for a single value."""
+    return bootstrap_intervals(lambda weights_RN: {"": statistic(weights_RN)}, groups, n, seed, level)[""]
+
+
+def bootstrap_intervals(
+    statistics: Statistics, groups: Sequence[Hashable], n: int = 1000, seed: int = 0, level: float = 0.95
+) -> dict[str, Interval]:
+    """Percentile intervals of several statistics from the same resamples.
+
+    Whole groups are drawn with replacement, so items of one person or video stay together. A draw for which any
+    statistic is undefined (NaN: a class is missing) is repeated and counted; the interval then holds for test sets
+    that have both classes.
+
+    Args:
+        statistics: of weights (R, N), non-negative whole numbers as float64, gives a (R,) array for each name.
+        groups: the N items' groups.
+        n: resamples.
+        seed: of the draws.
+        level: share of the resampled values inside the interval.
+
+    Raises:
+        ValueError: fewer than two groups, or hardly any resample on which the statistics are defined.
+    """
+    names, membership_N = np.unique([repr(g) for g in groups], return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"an interval needs at least two groups to resample, there is {len(names)}")
+    rng = np.random.default_rng(seed)
+    even_G = np.full(len(names), 1 / len(names))
+    rows = max(1, _CHUNK // len(membership_N))
+    kept: dict[str, list[np.ndarray]] = {}
+    have, redrawn = 0, 0
+    while have < n:
+        counts_RG = rng.multinomial(len(names), even_G, size=min(rows, max(n - have, 64)))
+        values = statistics(counts_RG[:, membership_N].astype(np.float64))
+        usable_R = ~np.any([np.isnan(value_R) for value_R in values.values()], axis=0)
+        for name, value_R in values.items():
+            kept.setdefault(name, []).append(value_R[usable_R])
+        have += int(usable_R.sum())
+        redrawn += int((~usable_R).sum())
+        if redrawn > _MAX_REDRAWN * n:
+            raise ValueError(
+                f"only {have} of {have + redrawn} resamples held both classes: too few groups of one class"
+            )
+    tail = (1 - level) / 2
+    intervals = {}
+    for name, parts in kept.items():
+        low, high = np.quantile(np.concatenate(parts)[:n], [tail, 1 - tail])
+        intervals[name] = Interval(float(low), float(high), len(names), redrawn)
+    return intervals
+
+
+def weighted_mean(values_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
+    """The mean over each resample, (R,): the statistic of every share (retrieval, synchrony)."""
+    return (weights_RN @ values_N) / weights_RN.sum(-1)

@@ -1,0 +1,226 @@
+"""How well scores tell fakes (1) from reals (0): AUC, average precision, EER and their kin, exact with ties.
+
+Every metric takes optional `weights` of shape (N,) or (R, N), how often each item counts; with (R, N) it returns (R,)
+values, which makes the bootstrap one array operation. The values of scikit-learn are reproduced to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from npvf.metrics.bootstrap import Interval, bootstrap_intervals
+
+
+@dataclass(frozen=True, slots=True)
+class RocCurve:
+    """Rates at each distinct threshold, from "nothing is fake" (0, 0) to "all is fake" (1, 1); (..., K + 1).
+
+    Tied scores share one point, so no order of the input is favoured. Rates are NaN where a class has no weight.
+    """
+
+    tp: np.ndarray  # weight of fakes called fake
+    fp: np.ndarray  # weight of reals called fake
+    tpr: np.ndarray
+    fpr: np.ndarray
+
+
+def roc_curve(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> RocCurve:
+    """The operating points of a detector; see `auc` for the arguments and what is raised."""
+    scores_N, labels_N = check_scores(scores, labels)
+    weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
+    order = np.argsort(-scores_N, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores_N[order])), len(order) - 1)
+    sorted_N = weights_N[..., order]
+    fake_N = labels_N[order] == 1
+    tp = _cumulative(np.where(fake_N, sorted_N, 0.0), ends)
+    fp = _cumulative(np.where(fake_N, 0.0, sorted_N), ends)
+    with np.errstate(invalid="ignore"):
+        return RocCurve(tp, fp, tp / tp[..., -1:], fp / fp[..., -1:])
+
+
+def auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
+    """Area under the ROC curve: the probability that a fake scores above a real, ties counting a half.
+
+    Args:
+        scores: (N,) any finite real numbers, higher = more fake; array, list or tensor on any device.
+        labels: (N,) of 0 (real) and 1 (fake).
+        weights: (N,) or (R, N) multiplicities.
+
+    Returns:
+        A float, or (R,) for (R, N) weights, NaN where a resample lacks a class.
+
+    Raises:
+        ValueError: a class is missing, a score is NaN or infinite, a label is neither 0 nor 1, lengths differ, or the
+            scores are booleans or whole numbers (already thresholded).
+    """
+    return _auc(roc_curve(scores, labels, weights))
+
+
+def average_precision(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
+    """Mean precision over the recall steps, sum of (R_k - R_{k-1}) P_k; not interpolated. Arguments as `auc`."""
+    return _average_precision(roc_curve(scores, labels, weights))
+
+
+def eer(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
+    """Equal error rate: where the ROC curve, joined by straight lines, has FPR = 1 - TPR. Arguments as `auc`."""
+    return _eer(roc_curve(scores, labels, weights))
+
+
+def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, max_fpr: float = 0.01) -> Any:
+    """The best TPR among thresholds whose FPR is at most `max_fpr`; not interpolated. Arguments as `auc`.
+
+    With fewer than 1 / `max_fpr` reals no false alarm is allowed at all.
+    """
+    return _tpr_at_fpr(roc_curve(scores, labels, weights), max_fpr)
+
+
+def accuracy(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike | None = None,
+    threshold: float = 0.5,
+    balanced: bool = False,
+) -> Any:
+    """Share of right calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes."""
+    scores_N, labels_N = check_scores(scores, labels)
+    weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
+    right_N = ((scores_N >= threshold) == (labels_N == 1)).astype(np.float64)
+    if not balanced:
+        return _plain(weights_N @ right_N / weights_N.sum(-1))
+    with np.errstate(invalid="ignore"):
+        shares = [
+            weights_N[..., labels_N == c] @ right_N[labels_N == c] / weights_N[..., labels_N == c].sum(-1)
+            for c in (0, 1)
+        ]
+    return _plain((shares[0] + shares[1]) / 2)
+
+
+def balanced_accuracy(
+    scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, threshold: float = 0.5
+) -> Any:
+    """Mean of the two classes' accuracies at `threshold`. Arguments as `auc`."""
+    return accuracy(scores, labels, weights, threshold, balanced=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A value with its interval; `interval` is None where there was only one group to resample."""
+
+    value: float
+    interval: Interval | None
+
+
+def detection_metrics(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    groups: Sequence[Hashable] | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Metric]:
+    """All metrics of one set of fake probabilities, each with its bootstrap interval.
+
+    Args:
+        scores: (N,) probabilities of fake in [0, 1], never thresholded.
+        labels: (N,) of 0 and 1.
+        groups: (N,) what is resampled as a whole (person, source video); None: each item by itself.
+        bootstrap: resamples; 0: no intervals.
+        seed: of the resampling.
+        level: of the intervals.
+
+    Returns:
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1" -> Metric.
+
+    Raises:
+        ValueError: as `auc`; a score outside [0, 1].
+    """
+    scores_N, labels_N = check_scores(scores, labels)
+    if scores_N.min() < 0 or scores_N.max() > 1:
+        raise ValueError("scores must be probabilities of fake in [0, 1]; apply the sigmoid to logits first")
+
+    def measure(weights: np.ndarray) -> dict[str, Any]:
+        curve = roc_curve(scores_N, labels_N, weights)
+        return {
+            "auc": _auc(curve),
+            "average_precision": _average_precision(curve),
+            "eer": _eer(curve),
+            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights),
+            "accuracy": accuracy(scores_N, labels_N, weights),
+            "tpr_at_fpr_1": _tpr_at_fpr(curve, 0.01),
+        }
+
+    values = measure(np.ones(len(scores_N)))
+    groups = range(len(scores_N)) if groups is None else groups
+    intervals: dict[str, Interval] = {}
+    if bootstrap and len(set(groups)) > 1:
+        intervals = bootstrap_intervals(measure, groups, bootstrap, seed, level)
+    return {name: Metric(value, intervals.get(name)) for name, value in values.items()}
+
+
+def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Scores as (N,) float64 and labels as (N,) int64, or a ValueError that says what is wrong; see `auc`."""
+    scores_N, labels_N = to_numpy(scores), to_numpy(labels)
+    if scores_N.ndim != 1 or scores_N.shape != labels_N.shape:
+        raise ValueError(f"scores and labels must be (N,) of one length, not {scores_N.shape} and {labels_N.shape}")
+    if scores_N.dtype.kind != "f":
+        raise ValueError(f"scores are {scores_N.dtype}, so already thresholded: pass the raw probabilities")
+    if not np.isfinite(scores_N).all():
+        raise ValueError(f"{(~np.isfinite(scores_N)).sum()} of {len(scores_N)} scores are NaN or infinite")
+    if not np.isin(labels_N, (0, 1)).all():
+        raise ValueError(f"labels must be 0 (real) or 1 (fake), not {sorted(set(labels_N.tolist()) - {0, 1})}")
+    fakes = int((labels_N == 1).sum())
+    if not 0 < fakes < len(labels_N):
+        raise ValueError(f"both classes are needed, there are {len(labels_N) - fakes} real and {fakes} fake items")
+    return scores_N.astype(np.float64), labels_N.astype(np.int64)
+
+
+def to_numpy(values: Any) -> np.ndarray:
+    """An array of a list, array or tensor (any device, any float type)."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = (values.double() if values.is_floating_point() else values).numpy()
+    return np.asarray(values)
+
+
+def _cumulative(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    total = np.cumsum(weights, axis=-1)[..., ends]
+    return np.concatenate([np.zeros_like(total[..., :1]), total], axis=-1)
+
+
+def _auc(curve: RocCurve) -> Any:
+    steps = np.diff(curve.fpr, axis=-1)
+    return _plain((steps * (curve.tpr[..., 1:] + curve.tpr[..., :-1]) / 2).sum(-1))
+
+
+def _average_precision(curve: RocCurve) -> Any:
+    called = curve.tp + curve.fp
+    precision = np.divide(curve.tp, called, out=np.zeros_like(called), where=called > 0)
+    return _plain((np.diff(curve.tpr, axis=-1) * precision[..., 1:]).sum(-1) + 0 * curve.fpr[..., -1])
+
+
+def _eer(curve: RocCurve) -> Any:
+    excess = (1 - curve.tpr) - curve.fpr  # falls from 1 to -1
+    after = np.argmax(excess <= 0, axis=-1)[..., None]
+    before = np.maximum(after - 1, 0)
+
+    def at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(values, index, axis=-1)[..., 0]
+
+    high, low = at(excess, before), at(excess, after)
+    with np.errstate(invalid="ignore"):
+        share = high / (high - low)
+    return _plain(at(curve.fpr, before) + share * (at(curve.fpr, after) - at(curve.fpr, before)))
+
+
+def _tpr_at_fpr(curve: RocCurve, max_fpr: float) -> Any:
+    allowed = np.where(curve.fpr <= max_fpr, curve.tpr, 0.0).max(-1)
+    return _plain(allowed + 0 * curve.fpr[..., -1] + 0 * curve.tpr[..., -1])
+
+
+def _plain(values: Any) -> Any:
+    return values if np.ndim(values) else float(values)
