@@ -1,16 +1,17 @@
-"""The `npvf` program: finds the command's file, lets it read its arguments, runs it, and turns errors into exit codes."""
+"""The `npvf` program: finds the command's file, lets it read its arguments, runs it, turns errors into exit codes."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from npvf import __version__
-from npvf.errors import NpvfError
+from npvf.errors import MissingDependency, NpvfError
 
-# command -> one line of help. The command's module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
+# command -> one line of help. Its module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {
     "doctor": "say what is installed, what is missing, and the line that installs it",
     "models": "bring the face landmark model and check its hash",
@@ -31,24 +32,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 2 wrong use or broken input; a command may have its own."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in PASS_THROUGH:
-        return _guarded(lambda: import_module(PASS_THROUGH[argv[0]]).main(argv[1:]))
+        return _guarded(lambda: _train(argv[0], argv[1:]))
+    return _guarded(lambda: _run(argv))
+
+
+def _run(argv: list[str]) -> int | None:
+    args = _parser(argv[0] if argv else None).parse_args(argv)
+    return import_module(f"npvf.cli.{args.command}").run(args)
+
+
+def _train(stage: str, argv: list[str]) -> int | None:
+    try:
+        stage_cli = import_module(PASS_THROUGH[stage])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"npvf", *PASS_THROUGH}:
+            raise
+        raise MissingDependency(f"'npvf {stage}' needs the package {error.name}: pip install 'npvf[train]'") from error
+    return stage_cli.main(argv)
+
+
+def _parser(called: str | None) -> argparse.ArgumentParser:
+    """All commands by name, but only the one that is called with its arguments: the others are never imported."""
     parser = argparse.ArgumentParser(
         prog="npvf", description="Audio-visual forensics of talking faces, from raw video to a verdict."
     )
     parser.add_argument("--version", action="version", version=f"npvf {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    called = next((word for word in argv if not word.startswith("-")), None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, line in COMMANDS.items():
-        command = subparsers.add_parser(name, help=line, description=line)
+        command = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
         if name == called:
             import_module(f"npvf.cli.{name}").add_arguments(command)
-    args = parser.parse_args(argv)
-    return _guarded(lambda: import_module(f"npvf.cli.{args.command}").run(args))
+    if called and not called.startswith("-") and called not in COMMANDS:
+        near = difflib.get_close_matches(called, COMMANDS, n=1)
+        parser.error(f"no command {called!r}; " + (f"did you mean {near[0]!r}?" if near else "see npvf --help"))
+    return parser
 
 
-def _guarded(command) -> int:  # type: ignore[no-untyped-def]
+def _guarded(command: Callable[[], int | None]) -> int:
     try:
-        return int(command() or 0)
+        return command() or 0
     except NpvfError as error:
         print(f"npvf: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,214 @@
+"""`npvf doctor`: what is installed, what is missing or wrong, and the line that puts it right.
+
+It reads the metadata of packages instead of importing them, so it also speaks where an import would crash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from npvf import __version__
+from npvf.errors import MissingDependency, NpvfError
+from npvf.faces.model_file import face_model_path
+
+CORE = "core"
+# library -> (Debian package, who needs it): what the wheels of mediapipe and opencv link against and do not bring.
+SYSTEM_LIBRARIES = {
+    "libEGL.so.1": ("libegl1", "MediaPipe"),
+    "libGLESv2.so.2": ("libgles2", "MediaPipe"),
+    "libGL.so.1": ("libgl1", "OpenCV"),
+}
+# GHSA-w37p-236h-pfx3: importing one of these runs code that steals credentials.
+COMPROMISED = {"pytorch-lightning": {"2.6.2", "2.6.3"}, "lightning": {"2.6.2", "2.6.3"}}
+
+State = Literal["ok", "missing", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that npvf needs. `part` is "core" or an extra; `cure` is empty where nothing is wrong."""
+
+    part: str
+    name: str
+    state: State
+    found: str
+    wanted: str = ""
+    cure: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine and print. Returns 0 if the core works (packages, system libraries, face model), else 1."""
+    findings = examine()
+    works = all(finding.state == "ok" for finding in findings if finding.part == CORE)
+    if args.json:
+        report = {**machine(), "core_works": works, "findings": [asdict(finding) for finding in findings]}
+        print(json.dumps(report, indent=2))
+    else:
+        _print(findings, works)
+    return 0 if works else 1
+
+
+def examine() -> list[Finding]:
+    """Everything that npvf needs, in the order: packages by part, system libraries, files.
+
+    Raises:
+        NpvfError: npvf itself is not installed, so nothing says what it needs.
+    """
+    try:
+        needs = metadata.requires("npvf") or []
+    except metadata.PackageNotFoundError as error:
+        raise NpvfError("npvf is not installed in this Python; in its repository run: pip install -e .") from error
+    extras = metadata.metadata("npvf").get_all("Provides-Extra") or []
+    files = [_face_model(), _espeak_data()]
+    return [*packages(needs, extras), *compromised(), *system_libraries(), *files]
+
+
+def packages(needs: Iterable[str], extras: Iterable[str]) -> Iterator[Finding]:
+    """Each requirement (lines as in `importlib.metadata.requires`), once for each part that asks for it."""
+    requirements = [Requirement(line) for line in needs]
+    for part in (CORE, *extras):
+        for requirement in requirements:
+            if requirement.name != "npvf" and _belongs(requirement, part):
+                yield _package(requirement, part)
+
+
+def _belongs(requirement: Requirement, part: str) -> bool:
+    if requirement.marker is None:
+        return part == CORE
+    in_core = requirement.marker.evaluate({"extra": ""})
+    return in_core if part == CORE else not in_core and requirement.marker.evaluate({"extra": part})
+
+
+def _package(requirement: Requirement, part: str) -> Finding:
+    name, wanted = requirement.name, str(requirement.specifier)
+    whole = "npvf" if part == CORE else f"npvf[{part}]"
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(part, name, "missing", "", wanted, f"pip install '{whole}'")
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Finding(part, name, "wrong", version, wanted, f"pip install '{name}{wanted}'")
+    if unmet := _unmet(name):
+        return Finding(part, name, "wrong", version, f"with {', '.join(unmet)}", f"pip install {shlex.join(unmet)}")
+    return Finding(part, name, "ok", version, wanted)
+
+
+def _unmet(name: str) -> list[str]:
+    """What an installed package itself asks for and does not find: torchvision wants exactly one torch."""
+    needs = [Requirement(line) for line in metadata.requires(name) or []]
+    return [f"{need.name}{need.specifier}" for need in needs if _belongs(need, CORE) and not _is_met(need)]
+
+
+def _is_met(need: Requirement) -> bool:
+    try:
+        return need.specifier.contains(metadata.version(need.name), prereleases=True)
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def compromised() -> Iterator[Finding]:
+    """Releases that must not be on any machine, whoever installed them."""
+    for name, versions in COMPROMISED.items():
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if version in versions:
+            wanted = "not this release: it steals credentials, change all that this machine has held"
+            yield Finding(CORE, name, "wrong", version, wanted, f"pip uninstall {name}")
+
+
+def system_libraries() -> Iterator[Finding]:
+    """The shared libraries that wheels do not bring; only Linux has them apart from the system itself."""
+    if sys.platform != "linux":
+        return
+    for library, (package, user) in SYSTEM_LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            yield Finding(CORE, library, "missing", "", f"for {user}", f"apt-get install {package}")
+        else:
+            yield Finding(CORE, library, "ok", "loads", f"for {user}")
+
+
+def _face_model() -> Finding:
+    name, cure = "face landmark model", "npvf models fetch"
+    try:
+        return Finding(CORE, name, "ok", str(face_model_path()), "sha256 as published")
+    except MissingDependency:
+        return Finding(CORE, name, "missing", "", "for prepare and detect", cure)
+    except NpvfError as error:
+        return Finding(CORE, name, "wrong", str(error), "sha256 as published", cure)
+
+
+def _espeak_data() -> Finding:
+    spec = find_spec("espeakng_loader")
+    name, cure = "eSpeak NG voices", "pip install --force-reinstall espeakng-loader"
+    if spec is None or spec.origin is None:
+        return Finding("demo", name, "missing", "", "for synth", "pip install 'npvf[demo]'")
+    data = Path(spec.origin).parent / "espeak-ng-data"
+    if not (data / "phontab").is_file():
+        return Finding("demo", name, "missing", "", f"in {data}", cure)
+    return Finding("demo", name, "ok", str(data), "for synth")
+
+
+def machine() -> dict[str, Any]:
+    """Versions and hardware. GPUs are those that NVIDIA's own tool lists, with their memory."""
+    gpus: list[str] = []
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+        done = subprocess.run(query, capture_output=True, text=True)
+        gpus = done.stdout.strip().splitlines() if done.returncode == 0 else []
+    return {
+        "npvf": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpus": gpus,
+    }
+
+
+def _print(findings: list[Finding], works: bool) -> None:
+    console = Console()
+    here = machine()
+    console.print(
+        f"npvf {here['npvf']}, Python {here['python']}, {here['platform']}, {here['cpu_cores']} CPU cores, "
+        f"GPU: {', '.join(here['gpus']) or 'none seen'}",
+        highlight=False,
+    )
+    table = Table("part", "name", "state", "found", "wanted", box=None, pad_edge=False)
+    colours = {"ok": "green", "missing": "yellow", "wrong": "red"}
+    for finding in findings:
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        table.add_row(finding.part, finding.name, state, escape(finding.found), escape(finding.wanted))
+    console.print(table)
+    cures = dict.fromkeys(finding.cure for finding in findings if finding.cure)
+    if cures:
+        console.print("\nTo put it right:")
+        for cure in cures:
+            console.print(f"  {cure}", highlight=False, markup=False, soft_wrap=True)
+    console.print("\nThe core works." if works else "\n[red]The core does not work yet.[/]")
