@@ -1,0 +1,72 @@
+"""Does this mouth make this sound? Lip measures, and their correlation with the sound's energy: no learning needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npvf.clip import SAMPLES_PER_FRAME
+from npvf.faces.geometry import face_size
+
+# Inner lips, upper and lower, from one third of the mouth over its middle to the other third.
+_UPPER = np.array([82, 13, 312])
+_LOWER = np.array([87, 14, 317])
+_CORNERS = (61, 291)
+MAX_LAG = 7
+
+
+def lip_aperture(landmarks_TN2: np.ndarray) -> np.ndarray:
+    """The inner lips' gap over the face's size: (T, 478, 2) -> (T,). Closed lips are about 0, a wide mouth 0.8."""
+    gap = landmarks_TN2[..., _LOWER, :] - landmarks_TN2[..., _UPPER, :]
+    return np.linalg.norm(gap, axis=-1).mean(axis=-1) / face_size(landmarks_TN2)
+
+
+def lip_width(landmarks_TN2: np.ndarray) -> np.ndarray:
+    """The distance of the mouth's corners over the face's size: (T, 478, 2) -> (T,). At rest about 1.2."""
+    left, right = (landmarks_TN2[..., i, :] for i in _CORNERS)
+    return np.linalg.norm(right - left, axis=-1) / face_size(landmarks_TN2)
+
+
+def energy_envelope(audio_N: np.ndarray) -> np.ndarray:
+    """The sound's level in dB for each video frame: (640 T,) at 16 kHz -> (T,). The floor is 60 dB below full scale."""
+    frames = len(audio_N) // SAMPLES_PER_FRAME
+    power = np.square(audio_N[: frames * SAMPLES_PER_FRAME].astype(np.float64)).reshape(frames, SAMPLES_PER_FRAME)
+    return 10 * np.log10(power.mean(axis=1) + 1e-6)
+
+
+def aperture_energy_similarity(aperture_T: np.ndarray, energy_T: np.ndarray, max_lag: int = MAX_LAG) -> float:
+    """The best correlation of two tracks of equal length over lags within +-`max_lag` frames, in [-1, 1].
+
+    A constant track agrees with nothing: 0. Raises `ValueError` if the tracks are shorter than 2 `max_lag` + 3 frames.
+    """
+    return max(lagged_correlations(aperture_T, energy_T, max_lag))
+
+
+def lagged_correlations(a_T: np.ndarray, b_T: np.ndarray, max_lag: int) -> list[float]:
+    """Pearson's correlation of a[t] with b[t + lag], lag = -max_lag ... max_lag, over the frames that overlap."""
+    frames = len(a_T)
+    if len(b_T) != frames or frames < 2 * max_lag + 3:
+        raise ValueError(f"tracks of {frames} and {len(b_T)} frames cannot be compared over +-{max_lag} frames")
+    correlations = []
+    for lag in range(-max_lag, max_lag + 1):
+        a = a_T[max(0, -lag) : frames - max(0, lag)]
+        b = b_T[max(0, lag) : frames - max(0, -lag)]
+        correlations.append(_correlation(a, b))
+    return correlations
+
+
+def speaking_score(landmarks_TN2: np.ndarray, audio_N: np.ndarray, max_lag: int = MAX_LAG) -> float:
+    """How well the sound goes with this mouth, in [-1, 1]: the track that speaks has the highest score of its video.
+
+    Args:
+        landmarks_TN2: (T, 478, 2) in crop or source pixels.
+        audio_N: (640 T,) of the same span.
+    """
+    aperture_T = lip_aperture(landmarks_TN2)
+    energy_T = energy_envelope(audio_N)[: len(aperture_T)]
+    return aperture_energy_similarity(aperture_T, energy_T, max_lag)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    norm = np.sqrt(np.square(a).sum() * np.square(b).sum())
+    return float((a * b).sum() / norm) if norm > 1e-9 else 0.0
