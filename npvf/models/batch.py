@@ -1,0 +1,138 @@
+"""What goes into a model and what comes out of its encoders: `InputSpec`, `Batch`, `Features`.
+
+Axes: B clips, T video frames (25 a second), M = 4 T mel frames, K segments a clip, S = 24 frames a segment, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from npvf.clip import N_MELS, SEGMENT_FRAMES
+
+Gate = Literal["noncritical", "critical", "all", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How a prepared clip becomes tensors. It is stored with the weights, so inference cannot drift from training.
+
+    Args:
+        mouth_size: side of the mouth picture in pixels.
+        mouth_channels: 1 for gray, 3 for RGB.
+        mouth_span: side, in pixels of the 224 crop, of the square around the lips that becomes the mouth picture.
+        face_size: side of the face picture in pixels.
+        face_stride: every which frame the face stream keeps; identity and expression change slowly.
+        gate: which frames the viseme and audio streams are compared on. The paper's is "noncritical".
+        critical: the critical phones. The paper names no list; {m, b, p} is our reading (docs/npvforensics.md).
+        gate_pad: frames by which the span of a critical phone is widened on both sides.
+    """
+
+    mouth_size: int = 224
+    mouth_channels: int = 3
+    mouth_span: int = 96
+    face_size: int = 224
+    face_channels: int = 3
+    face_stride: int = 4
+    n_mels: int = N_MELS
+    gate: Gate = "noncritical"
+    critical: tuple[str, ...] = ("m", "b", "p")
+    gate_pad: int = 1
+
+    def __post_init__(self) -> None:
+        if self.mouth_channels not in (1, 3) or self.face_channels not in (1, 3):
+            raise ValueError("mouth_channels and face_channels are 1 (gray) or 3 (RGB)")
+        if self.gate not in ("noncritical", "critical", "all", "none"):
+            raise ValueError(f"gate {self.gate!r} is none of noncritical, critical, all, none")
+        if self.face_stride < 1:
+            raise ValueError("face_stride is at least 1")
+
+
+@dataclass(slots=True)
+class Batch:
+    """B clips of T frames. Frames past a clip's end repeat its last one and are False in `valid_BT`.
+
+    Shapes:
+        mouth_BTCHW: uint8.
+        face_BTCHW: uint8, (B, ceil(T / face_stride), C, H, W).
+        mel_BTM: float32, (B, 4 T, n_mels), log-mel.
+        gate_BT, speech_BT, valid_BT, forged_BT: bool. Forged frames are those inside a forged interval.
+        label_B: long, 0 real, 1 fake, -1 unknown.
+    """
+
+    mouth_BTCHW: Tensor
+    face_BTCHW: Tensor
+    mel_BTM: Tensor
+    gate_BT: Tensor
+    speech_BT: Tensor
+    valid_BT: Tensor
+    forged_BT: Tensor
+    label_B: Tensor
+    keys: list[str]
+    videos: list[str]
+    identities: list[str | None]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        moved = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)
+
+
+@dataclass(slots=True)
+class Features:
+    """Framewise features of B clips, one token a video frame in every stream.
+
+    Shapes:
+        viseme_BTD, audio_BTD: V and A, the streams that are gated by phones.
+        face_BTD, context_BTD: F and A', the face and the sound of the whole clip.
+        gate_BT: bool, frames on which V and A are compared.
+        valid_BT: bool.
+    """
+
+    viseme_BTD: Tensor
+    audio_BTD: Tensor
+    face_BTD: Tensor
+    context_BTD: Tensor
+    gate_BT: Tensor
+    valid_BT: Tensor
+
+    def segments(self, starts_BK: Tensor) -> Features:
+        """Slice K segments of 24 frames out of each clip: all tensors become (B K, 24, ...).
+
+        Raises:
+            ValueError: where a segment would leave the clip.
+        """
+        frames = self.valid_BT.shape[1]
+        if starts_BK.numel() and (int(starts_BK.min()) < 0 or int(starts_BK.max()) + SEGMENT_FRAMES > frames):
+            raise ValueError(f"segments of {SEGMENT_FRAMES} frames must lie inside the {frames} frames of the clip")
+        index_BKS = starts_BK[..., None] + torch.arange(SEGMENT_FRAMES, device=starts_BK.device)
+        clip_BKS = torch.arange(len(starts_BK), device=starts_BK.device)[:, None, None].expand_as(index_BKS)
+        return Features(**{f.name: getattr(self, f.name)[clip_BKS, index_BKS].flatten(0, 1) for f in fields(self)})
+
+    def shift_audio(self, offset_B: Tensor) -> Features:
+        """Move each clip's sound by `offset_B` frames, so that sound at t + offset meets the picture at t.
+
+        Frames whose sound would lie outside the clip keep its edge and become invalid.
+        """
+        frames = self.valid_BT.shape[1]
+        time_BT = torch.arange(frames, device=offset_B.device) + offset_B[:, None]
+        inside_BT = (time_BT >= 0) & (time_BT < frames)
+        clip_B1 = torch.arange(len(offset_B), device=offset_B.device)[:, None]
+        time_BT = time_BT.clamp(0, frames - 1)
+        valid_BT = self.valid_BT & inside_BT & self.valid_BT[clip_B1, time_BT]
+        return replace(
+            self,
+            audio_BTD=self.audio_BTD[clip_B1, time_BT],
+            context_BTD=self.context_BTD[clip_B1, time_BT],
+            gate_BT=self.gate_BT[clip_B1, time_BT] & valid_BT,
+            valid_BT=valid_BT,
+        )

@@ -1,0 +1,208 @@
+"""NPVForensics: gated viseme and face streams against sound, projected, fused and judged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from npvf.errors import NpvfError
+from npvf.models.awareness import Awareness, Orientation
+from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.detection_head import DetectionHead
+from npvf.models.heads import ProjectionHead
+from npvf.models.towers import AudioTower, TowerSpec, VisualTower
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class NPVConfig:
+    """Everything that makes an NPV model, as JSON beside its weights.
+
+    Args:
+        name: the registry's name.
+        inputs: how a clip becomes tensors.
+        viseme, face, audio: the towers.
+        audio_towers: "shared", one for A and A', or "separate".
+        dim: width D of the framewise features.
+        common_dim: width of the common spaces (512 in [VATT], whose heads these are).
+        awareness_hidden, awareness_orientation: see `Awareness`.
+        head_fused, head_agreement: what the detection head sees, see `DetectionHead`.
+    """
+
+    name: str
+    inputs: InputSpec = field(default_factory=InputSpec)
+    viseme: TowerSpec = field(default_factory=TowerSpec)
+    face: TowerSpec = field(default_factory=TowerSpec)
+    audio: TowerSpec = field(default_factory=TowerSpec)
+    audio_towers: Literal["shared", "separate"] = "shared"
+    dim: int = 768
+    common_dim: int = 512
+    awareness_hidden: int = 64
+    awareness_orientation: Orientation = "tokens"
+    head_fused: bool = True
+    head_agreement: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> NPVConfig:
+        """Raises NpvfError where a key is unknown: an old library cannot run a newer model unseen."""
+        parts = {"inputs": InputSpec, "viseme": TowerSpec, "face": TowerSpec, "audio": TowerSpec}
+        try:
+            built = {k: part(**_tuples(content[k])) for k, part in parts.items() if k in content}
+            return cls(**{**content, **built})
+        except TypeError as error:
+            raise NpvfError(f"this configuration is not one of this version of npvf: {error}") from error
+
+
+@dataclass(slots=True)
+class Projections:
+    """Unit vectors in the common spaces, framewise: (B, T, P) each. `viseme` and `audio` in S_va, the others in S_fa."""
+
+    viseme: Tensor
+    audio: Tensor
+    face: Tensor
+    context: Tensor
+
+
+@dataclass(slots=True)
+class Fused:
+    """The awareness module's attended streams of N segments: (N, S, D) each."""
+
+    viseme: Tensor
+    audio: Tensor
+    face: Tensor
+    context: Tensor
+
+
+class NPV(nn.Module):
+    """The whole network. Frame features are computed once a clip; segments are sliced out of them.
+
+    Usage: `features = model.encode(batch)`, then `model.project`, `model.fuse` and `model.logits` on segments, or
+    `model.agreement` frame by frame.
+    """
+
+    def __init__(self, config: NPVConfig, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        spec, dim = config.inputs, config.dim
+        self.viseme_tower = VisualTower(config.viseme, spec.mouth_size, spec.mouth_channels, dim, pretrained)
+        self.face_tower = VisualTower(config.face, spec.face_size, spec.face_channels, dim, pretrained)
+        self.audio_tower = AudioTower(config.audio, spec.n_mels, dim, pretrained)
+        separate = config.audio_towers == "separate"
+        self.context_tower = AudioTower(config.audio, spec.n_mels, dim, pretrained) if separate else None
+        self.viseme_head = ProjectionHead(dim, config.common_dim, deep=True)
+        self.audio_head = ProjectionHead(dim, config.common_dim, deep=False)
+        self.face_head = ProjectionHead(dim, config.common_dim, deep=True)
+        self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
+        hidden, orientation = config.awareness_hidden, config.awareness_orientation
+        self.awareness_va = Awareness(dim, hidden, orientation)
+        self.awareness_fa = Awareness(dim, hidden, orientation)
+        self.head = DetectionHead(dim, fused=config.head_fused, agreement=config.head_agreement)
+
+    def encode(self, batch: Batch) -> Features:
+        """Framewise features of whole clips, (B, T, D) in every stream."""
+        frames = batch.valid_BT.shape[1]
+        audio_BTD = self.audio_tower(batch.mel_BTM)
+        context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
+        face_BTD = self.face_tower(batch.face_BTCHW).repeat_interleave(self.config.inputs.face_stride, dim=1)
+        return Features(
+            viseme_BTD=self.viseme_tower(batch.mouth_BTCHW),
+            audio_BTD=audio_BTD,
+            face_BTD=face_BTD[:, :frames],
+            context_BTD=context_BTD,
+            gate_BT=batch.gate_BT & batch.valid_BT,
+            valid_BT=batch.valid_BT,
+        )
+
+    def project(self, features: Features) -> Projections:
+        """Into the common spaces (section 3.2)."""
+        valid = features.valid_BT
+        return Projections(
+            self.viseme_head(features.viseme_BTD, valid),
+            self.audio_head(features.audio_BTD, valid),
+            self.face_head(features.face_BTD, valid),
+            self.context_head(features.context_BTD, valid),
+        )
+
+    def fuse(self, segments: Features) -> Fused:
+        """Awareness over the pairs (V, A) and (F, A') of segments (equations 9 to 14)."""
+        viseme, audio = self.awareness_va(segments.viseme_BTD, segments.audio_BTD)
+        face, context = self.awareness_fa(segments.face_BTD, segments.context_BTD)
+        return Fused(viseme, audio, face, context)
+
+    def logits(self, features: Features, starts_BK: Tensor) -> Tensor:
+        """The fake logit of K segments of each clip: (B, K)."""
+        segments = features.segments(starts_BK)
+        return self.segment_logits(segments, self.fuse(segments)).view(starts_BK.shape)
+
+    def segment_logits(self, segments: Features, fused: Fused) -> Tensor:
+        """The fake logit of N segments that are already sliced and fused: (N,)."""
+        va = torch.cat([fused.viseme, fused.audio], dim=-1)
+        fa = torch.cat([fused.face, fused.context], dim=-1)
+        z_v = self.viseme_head(segments.viseme_BTD, segments.valid_BT)
+        z_a = self.audio_head(segments.audio_BTD, segments.valid_BT)
+        return self.head(va, fa, z_v, z_a, segments.gate_BT)
+
+    def agreement(self, features: Features) -> Tensor:
+        """Framewise cosine of viseme and sound in S_va: (B, T), in [-1, 1]."""
+        z_v = self.viseme_head(features.viseme_BTD, features.valid_BT)
+        z_a = self.audio_head(features.audio_BTD, features.valid_BT)
+        return (z_v * z_a).sum(-1)
+
+    def forward(self, batch: Batch, starts_BK: Tensor) -> Tensor:
+        """Logits of segments straight from a batch: (B, K)."""
+        return self.logits(self.encode(batch), starts_BK)
+
+    def save_pretrained(self, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
+        """Write `config.json` and `model.safetensors`; `extra` goes into the configuration file beside "model"."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / WEIGHTS_FILE)
+        content = {"model": self.config.to_json(), **(extra or {})}
+        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n")
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> NPV:
+        """Load what `save_pretrained` wrote, or a hub repository's id."""
+        folder = resolve_folder(folder)
+        config = json.loads((folder / CONFIG_FILE).read_text())
+        model = cls(NPVConfig.from_json(config["model"]))
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        return model.eval()
+
+
+def resolve_folder(folder: str | Path) -> Path:
+    """A local folder, or a hub repository's id downloaded to the hub's cache.
+
+    Raises:
+        NpvfError: neither is there.
+    """
+    path = Path(folder)
+    if (path / CONFIG_FILE).is_file() and (path / WEIGHTS_FILE).is_file():
+        return path
+    if path.exists() or str(folder).count("/") != 1:
+        raise NpvfError(
+            f"{folder} holds no model: {CONFIG_FILE} and {WEIGHTS_FILE} are needed, as training writes them"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
+        raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}

@@ -1,0 +1,91 @@
+"""`create_model` and `list_models`: sizes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fnmatch import fnmatch
+from typing import Any
+
+from npvf.models.batch import InputSpec
+from npvf.models.npv import NPV, NPVConfig
+from npvf.models.towers import TowerSpec
+
+_CONFIGS: dict[str, Callable[[], NPVConfig]] = {}
+
+
+def register_model(config: Callable[[], NPVConfig]) -> Callable[[], NPVConfig]:
+    """Register a function that returns a configuration; its name is the model's."""
+    _CONFIGS[config.__name__] = config
+    return config
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that `create_model` knows, filtered by a shell pattern."""
+    return sorted(name for name in _CONFIGS if fnmatch(name, pattern))
+
+
+def create_model(name: str, pretrained: bool = False, **overrides: Any) -> NPV:
+    """Build a model by name.
+
+    Args:
+        name: one of `list_models()`.
+        pretrained: start its Swin towers from timm's ImageNet weights.
+        overrides: fields of `NPVConfig`; a field of `inputs`, `viseme`, `face` or `audio` is written with two
+            underscores, `inputs__gate="all"`. None leaves the default.
+
+    Raises:
+        ValueError: an unknown name or field.
+    """
+    if name not in _CONFIGS:
+        raise ValueError(f"no model is called {name!r}; there are {', '.join(list_models())}")
+    return NPV(configure(_CONFIGS[name](), **overrides), pretrained)
+
+
+def configure(config: NPVConfig, **overrides: Any) -> NPVConfig:
+    """`config` with some fields replaced; see `create_model`."""
+    for key, value in overrides.items():
+        if value is None:
+            continue
+        outer, _, inner = key.partition("__")
+        try:
+            if inner:
+                part = replace(getattr(config, outer), **{inner: tuple(value) if isinstance(value, list) else value})
+                config = replace(config, **{outer: part})
+            else:
+                config = replace(config, **{outer: value})
+        except (AttributeError, TypeError) as error:
+            raise ValueError(f"{config.name} has no option {key!r}: {error}") from error
+    return config
+
+
+@register_model
+def npv_nano() -> NPVConfig:
+    """A CPU trains it in minutes: gray 48 px mouths with their neighbours in time, 64 px faces."""
+    small = TowerSpec(
+        embed_dim=48,
+        depths=(1, 1, 2),
+        num_heads=(2, 4, 8),
+        window=6,
+        conv_stem=True,
+        flatten=True,
+        drop_path=0.0,
+        lfa_zero_init=False,
+    )
+    return NPVConfig(
+        name="npv_nano",
+        inputs=InputSpec(mouth_size=48, mouth_channels=1, face_size=64, face_stride=4),
+        viseme=replace(small, frame_stack=5),
+        face=replace(small, embed_dim=32, patch=8, window=4),
+        audio=small,
+        dim=192,
+        common_dim=128,
+        awareness_hidden=32,
+    )
+
+
+@register_model
+def npv_tiny() -> NPVConfig:
+    """The paper's scale: Swin-T towers at 224 px, width 768."""
+    swin = TowerSpec(timm_name="swin_tiny_patch4_window7_224")
+    return NPVConfig(name="npv_tiny", viseme=swin, face=swin, audio=swin)
