@@ -1,0 +1,210 @@
+"""Random changes of picture and sound that a listener would shrug at.
+
+Each clip draws its parameters once and all its frames share them: what moves in a clip must still be the person.
+Sound is never moved against picture. Sound is changed on its log-mel, where it waits in memory: a mel band is a
+magnitude, so gains multiply, and independent noise adds in squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, log, radians, sin
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
+
+from npvf.speech.mel import LOG_OFFSET
+
+_DB = log(10) / 20  # decibels of amplitude to natural logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How much of each change. Neither paper says anything of augmentation: all values are ours.
+
+    On GRID, augmentation did nothing for the speaker trained on and nearly everything for speakers never seen.
+
+    Args:
+        shift: of the mouth and face box, at most, as a share of its side.
+        scale: of the box, at most, as a share.
+        rotation: at most, in degrees.
+        flip: probability of a horizontal mirror.
+        brightness, contrast, gamma: at most, as a share.
+        gray: probability that colours go (nothing happens to a gray picture).
+        blur, noise, cutout: probabilities of a soft picture, of pixel noise, of a band at the picture's edge lost.
+        noise_std: of pixel noise, at most, in grey levels of 255.
+        cutout_size: of the lost band, at most, as a share of the side; the lips are in the middle.
+        gain_db: of the sound, at most.
+        equaliser_db: standard deviation of a smooth random frequency response.
+        hiss: probability of added noise of a random colour.
+        snr_db: its signal-to-noise ratio, lowest and highest.
+        pitch_bands: shift of the bands up or down, at most; another vocal tract.
+        mask_bands: neighbouring bands silenced, at most.
+    """
+
+    shift: float = 0.08
+    scale: float = 0.12
+    rotation: float = 10.0
+    flip: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.3
+    gamma: float = 0.3
+    gray: float = 0.2
+    blur: float = 0.3
+    noise: float = 0.5
+    noise_std: float = 10.0
+    cutout: float = 0.2
+    cutout_size: float = 0.15
+    gain_db: float = 8.0
+    equaliser_db: float = 3.0
+    hiss: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 30.0)
+    pitch_bands: float = 2.0
+    mask_bands: int = 8
+
+    def picture(
+        self, mouth_TCHW: Tensor, face_TCHW: Tensor, mouth_size: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both pictures of a clip, changed alike: uint8 in, uint8 out, the mouth at `mouth_size`."""
+        draw = _Draw(generator)
+        move = self._draw_move(draw)
+        look = self._draw_look(draw)
+        mouth_TCHW = look(_warp(mouth_TCHW, mouth_size, *move))
+        face_TCHW = look(_warp(face_TCHW, face_TCHW.shape[-1], *move))
+        return mouth_TCHW, face_TCHW
+
+    def _draw_move(self, draw: _Draw) -> tuple[float, float, float, float, bool]:
+        shift_x, shift_y = draw.spread(self.shift), draw.spread(self.shift)
+        return (
+            shift_x,
+            shift_y,
+            1 + draw.spread(self.scale),
+            radians(draw.spread(self.rotation)),
+            draw.chance(self.flip),
+        )
+
+    def _draw_look(self, draw: _Draw) -> _Look:
+        return _Look(
+            offset=255 * draw.spread(self.brightness),
+            slope=1 + draw.spread(self.contrast),
+            gamma=1 + draw.spread(self.gamma),
+            gray=draw.chance(self.gray),
+            blur=draw.between(0.05, 0.25) if draw.chance(self.blur) else 0.0,
+            noise_std=draw.between(0, self.noise_std) if draw.chance(self.noise) else 0.0,
+            lost_side=draw.integer(4),
+            lost_share=draw.between(0, self.cutout_size) if draw.chance(self.cutout) else 0.0,
+            generator=draw.generator,
+        )
+
+    def sound(self, mel_TM: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The log-mel (T, M) of the same words from another throat, microphone and room."""
+        draw = _Draw(generator)
+        bands = mel_TM.shape[1]
+        amplitude_TM = _shift_bands(mel_TM.exp() - LOG_OFFSET, draw.spread(self.pitch_bands)).clamp_min_(0)
+        response_M = draw.curve(bands, self.equaliser_db * _DB) + draw.spread(self.gain_db) * _DB
+        amplitude_TM = amplitude_TM * response_M.exp()
+        if draw.chance(self.hiss):
+            amplitude_TM = self._add_hiss(amplitude_TM, draw)
+        changed_TM = (amplitude_TM + LOG_OFFSET).log_()
+        width = draw.integer(self.mask_bands + 1)
+        first = draw.integer(bands - width + 1)
+        changed_TM[:, first : first + width] = changed_TM.mean()
+        return changed_TM
+
+    def _add_hiss(self, amplitude_TM: Tensor, draw: _Draw) -> Tensor:
+        colour_M = draw.curve(amplitude_TM.shape[1], 6 * _DB).exp()
+        # The power of a noisy band is exponentially distributed.
+        power_TM = torch.empty_like(amplitude_TM).exponential_(generator=draw.generator) * colour_M**2
+        level = amplitude_TM.square().mean() / power_TM.mean() * 10 ** (-draw.between(*self.snr_db) / 10)
+        return (amplitude_TM.square() + level * power_TM).sqrt_()
+
+
+def center_crop(picture_TCHW: Tensor, size: int) -> Tensor:
+    """The middle `size` x `size` pixels."""
+    top, left = (picture_TCHW.shape[-2] - size) // 2, (picture_TCHW.shape[-1] - size) // 2
+    return picture_TCHW[..., top : top + size, left : left + size]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Scalars out of one generator."""
+
+    generator: torch.Generator | None
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=self.generator))
+
+    def spread(self, most: float) -> float:
+        return self.between(-most, most)
+
+    def chance(self, probability: float) -> bool:
+        return self.between(0, 1) < probability
+
+    def integer(self, below: int) -> int:
+        return int(torch.randint(below, (), generator=self.generator))
+
+    def curve(self, points: int, std: float, knots: int = 6) -> Tensor:
+        """A smooth random curve (points,)."""
+        knots_K = torch.randn(1, 1, knots, generator=self.generator) * std
+        return interpolate(knots_K, points, mode="linear", align_corners=True).flatten()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One camera and its light. `lost_side`: 0 top, 1 bottom, 2 left, 3 right."""
+
+    offset: float
+    slope: float
+    gamma: float
+    gray: bool
+    blur: float
+    noise_std: float
+    lost_side: int
+    lost_share: float
+    generator: torch.Generator | None
+
+    def __call__(self, picture_TCHW: Tensor) -> Tensor:
+        """Float in [0, 255] to uint8."""
+        x = picture_TCHW
+        if self.gray and x.shape[1] == 3:
+            x = x.mean(1, keepdim=True).expand_as(x)
+        x = (x / 255).clamp_(0, 1).pow_(self.gamma).mul_(255 * self.slope).add_(self.offset + 127.5 * (1 - self.slope))
+        if self.blur:
+            x = _blur(x, self.blur)
+        if self.noise_std:
+            x = x + torch.randn(x.shape, generator=self.generator) * self.noise_std
+        lost = round(self.lost_share * x.shape[-1])
+        if lost:
+            axis = -2 if self.lost_side < 2 else -1
+            x.narrow(axis, 0 if self.lost_side % 2 == 0 else x.shape[axis] - lost, lost).fill_(127.5)
+        return x.round_().clamp_(0, 255).byte()
+
+
+def _warp(picture_TCHW: Tensor, size: int, x: float, y: float, scale: float, turn: float, flip: bool) -> Tensor:
+    """A turned, scaled, shifted view of `size` pixels out of the middle of a picture that may be larger."""
+    frames, channels, height, _ = picture_TCHW.shape
+    share = size / height
+    c, s = scale * share * cos(turn), scale * share * sin(turn)
+    sign = -1.0 if flip else 1.0
+    theta = torch.tensor([[[sign * c, -s, 2 * x * share], [sign * s, c, 2 * y * share]]])
+    grid = affine_grid(theta, [1, channels, size, size], align_corners=False)
+    # One grid for all frames: they go in as channels of one picture.
+    flat = picture_TCHW.float().reshape(1, frames * channels, height, -1)
+    return grid_sample(flat, grid, padding_mode="border", align_corners=False).view(frames, channels, size, size)
+
+
+def _blur(picture_TCHW: Tensor, side: float) -> Tensor:
+    """The three-tap kernel (side, 1 - 2 side, side) along both axes."""
+    x = pad(picture_TCHW, (1, 1, 1, 1), mode="replicate")
+    x = x[..., 1:-1] + side * (x[..., 2:] - 2 * x[..., 1:-1] + x[..., :-2])
+    return x[..., 1:-1, :] + side * (x[..., 2:, :] - 2 * x[..., 1:-1, :] + x[..., :-2, :])
+
+
+def _shift_bands(x_TM: Tensor, by: float) -> Tensor:
+    """Content moved up by `by` bands, between bands by linear interpolation, the edge bands repeated."""
+    bands = x_TM.shape[1]
+    place_M = (torch.arange(bands) - by).clamp(0, bands - 1)
+    low_M = place_M.floor().long()
+    share_M = place_M - low_M
+    return x_TM[:, low_M] * (1 - share_M) + x_TM[:, (low_M + 1).clamp_max(bands - 1)] * share_M

@@ -1,0 +1,179 @@
+"""Which clips, which windows of them and which segments of these: everything drawn from numbered seeds.
+
+A draw depends on (seed, epoch, place in the epoch) and on nothing else, so a run can be repeated, and resumed at any
+epoch, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from npvf.clip import SEGMENT_FRAMES
+
+# Section 1.3's reading of the paper: a segment with fewer gated frames says too little to compare.
+MIN_GATE = 6
+
+
+class Draw(NamedTuple):
+    """One visit of the item at `place`, with the seed of all that is random in it."""
+
+    place: int
+    seed: int
+
+
+def derive_seed(*numbers: int) -> int:
+    """A seed for `torch.Generator` out of some non-negative numbers: close numbers give unrelated seeds."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A CPU generator for `derive_seed(*numbers)`."""
+    return torch.Generator().manual_seed(derive_seed(*numbers))
+
+
+def segment_candidates(valid_BT: Tensor, gate_BT: Tensor, min_gate: int = MIN_GATE) -> Tensor:
+    """Where a segment may start: (B, T - 23) bool, all 24 frames valid and at least `min_gate` of them gated."""
+    if valid_BT.shape[1] < SEGMENT_FRAMES:
+        return valid_BT.new_zeros(len(valid_BT), 0)
+    whole_BT = valid_BT.unfold(1, SEGMENT_FRAMES, 1).all(-1)
+    return whole_BT & ((gate_BT & valid_BT).unfold(1, SEGMENT_FRAMES, 1).sum(-1) >= min_gate)
+
+
+def segment_starts(
+    valid_BT: Tensor, gate_BT: Tensor, k: int, generator: torch.Generator | None = None, min_gate: int = MIN_GATE
+) -> Tensor:
+    """First frames (B, K) long of `k` random segments of each clip, no start twice where a clip has `k` of them.
+
+    Raises:
+        ValueError: a clip without any segment; `Selection` keeps such clips out.
+    """
+    rows = []
+    for row, candidates_T in enumerate(segment_candidates(valid_BT, gate_BT, min_gate)):
+        starts = candidates_T.nonzero().flatten()
+        if not len(starts):
+            raise ValueError(f"clip {row} of the batch has no {SEGMENT_FRAMES} frames with {min_gate} gated ones")
+        order = starts[torch.randperm(len(starts), generator=generator)]
+        rows.append(order.repeat(ceil(k / len(order)))[:k])
+    return torch.stack(rows)
+
+
+def window_start(
+    gate_T: Tensor, frames: int, stride: int, generator: torch.Generator | None, min_gate: int = MIN_GATE
+) -> int:
+    """A random start, a multiple of `stride`, of a window of `frames` frames that holds at least one segment."""
+    total = len(gate_T)
+    if total <= frames:
+        return 0
+    starts = segment_candidates(torch.ones_like(gate_T)[None], gate_T[None], min_gate)[0].nonzero().flatten()
+    if not len(starts):
+        raise ValueError(f"the clip has no {SEGMENT_FRAMES} frames with {min_gate} gated ones")
+    segment = int(starts[torch.randint(len(starts), (), generator=generator)])
+    # The last window may reach a little past the end, for the sake of the stride.
+    first = ceil(max(0, segment + SEGMENT_FRAMES - frames) / stride)
+    last = min(segment // stride, ceil((total - frames) / stride))
+    return stride * int(torch.randint(first, last + 1, (), generator=generator))
+
+
+class EpochSampler(Sampler[Draw]):
+    """Every index once an epoch in a new order, dealt out to ranks in equal shares.
+
+    Args:
+        size: number of items.
+        seed, epoch: what the order depends on. `shuffled(...)` is what a subclass changes.
+        rank, world: this process among all; the last rounds of an uneven deal start over, as every rank must take
+            as many steps as the others.
+    """
+
+    def __init__(self, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> None:
+        self.size, self.seed, self.epoch, self.rank, self.world = size, seed, epoch, rank, world
+
+    def shuffled(self) -> list[int]:
+        """The whole epoch's indices in their order."""
+        return torch.randperm(self.size, generator=seeded(self.seed, self.epoch)).tolist()
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = self.shuffled()
+        for turn in range(len(self)):
+            place = turn * self.world + self.rank
+            yield Draw(order[place % len(order)], derive_seed(self.seed, self.epoch, place))
+
+    def __len__(self) -> int:
+        return ceil(self.size / self.world)
+
+
+class BalancedSampler(EpochSampler):
+    """Classes in turn, each class's items all visited before one of them comes again, also across epochs.
+
+    FakeAVCeleb has 42 fakes for every real: drawn as they lie, most batches would hold no real clip at all.
+
+    Args:
+        classes: the class of every item; two levels, as (label, manipulation), balance labels first and manipulations
+            within them.
+        length: draws an epoch, by default twice the largest label's number of items.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[tuple[Hashable, Hashable]],
+        seed: int,
+        epoch: int,
+        rank: int = 0,
+        world: int = 1,
+        length: int | None = None,
+    ) -> None:
+        self.tree: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for index, (label, kind) in enumerate(classes):
+            self.tree[label][kind].append(index)
+        largest = max(sum(map(len, kinds.values())) for kinds in self.tree.values())
+        super().__init__(length or len(self.tree) * largest, seed, epoch, rank, world)
+
+    def shuffled(self) -> list[int]:
+        """Labels in turn, kinds in turn within each."""
+        labels = sorted(self.tree, key=str)
+        share = ceil(self.size / len(labels))
+        columns = [self._label_order(label, share) for label in labels]
+        order = [index for row in zip(*columns, strict=True) for index in row][: self.size]
+        # Mixed within each stretch of a few draws: a fixed real-fake-real rhythm would tie labels to places in a batch.
+        generator, stretch = seeded(self.seed, self.epoch, 1), 4 * len(labels)
+        for start in range(0, len(order), stretch):
+            part = order[start : start + stretch]
+            order[start : start + stretch] = [part[i] for i in torch.randperm(len(part), generator=generator)]
+        return order
+
+    def _label_order(self, label: Hashable, share: int) -> list[int]:
+        """`share` items of a label, its kinds in turn."""
+        kinds = [self.tree[label][kind] for kind in sorted(self.tree[label], key=str)]
+        each = ceil(share / len(kinds))
+        rows = zip(*(self._endless(kind, self.epoch * each, each) for kind in kinds), strict=True)
+        return [index for row in rows for index in row][:share]
+
+    def _endless(self, items: list[int], start: int, count: int) -> list[int]:
+        """`count` entries from place `start` of an endless row of shuffled rounds over `items`."""
+        result: list[int] = []
+        round_, offset = divmod(start, len(items))
+        while len(result) < count:
+            order = torch.randperm(len(items), generator=seeded(self.seed, items[0], round_))
+            result += [items[i] for i in order[offset:]]
+            round_, offset = round_ + 1, 0
+        return result[:count]
+
+
+class EvaluationSampler(Sampler[int]):
+    """Every index exactly once over all ranks, in order; ranks may get one more or less than others."""
+
+    def __init__(self, size: int, rank: int = 0, world: int = 1) -> None:
+        self.indices = range(rank, size, world)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)

@@ -1,0 +1,135 @@
+"""Which clips of a corpus take part: by track, label, split, identity or name; what is left out is counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from hashlib import sha256
+
+from npvf.clip import REAL, ClipMeta
+from npvf.data.shards import Sample
+from npvf.errors import MissingDependency, NpvfError
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions on a clip; those left at their default hold for every clip.
+
+    Args:
+        speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
+        real_only: no clip labelled fake; clips without a label count as real.
+        labelled_only: no clip without a label.
+        split: `meta.split` must be this.
+        identities: at least one identity of the clip is among these.
+        include, exclude: shell patterns on the video's id.
+        part, held_out: "train" or "val" of a division by hash in which this share of the videos is "val".
+    """
+
+    speakers_only: bool = True
+    real_only: bool = False
+    labelled_only: bool = False
+    split: str | None = None
+    identities: frozenset[str] | None = None
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    part: str | None = None
+    held_out: float = 0.0
+
+    def reason_against(self, meta: ClipMeta) -> str | None:
+        """Why a clip does not take part, or None where it does."""
+        if not any(fnmatch(meta.video, pattern) for pattern in self.include):
+            return "not included"
+        if any(fnmatch(meta.video, pattern) for pattern in self.exclude):
+            return "excluded"
+        if self.speakers_only and not meta.is_speaker:
+            return "another face speaks"
+        if self.real_only and meta.label not in (None, REAL):
+            return "fake"
+        if self.labelled_only and meta.label is None:
+            return "no label"
+        if self.split is not None and meta.split != self.split:
+            return "another split"
+        if self.identities is not None and not self.identities & people(meta):
+            return "another identity"
+        if self.part is not None and (_share(meta.original or meta.video) < self.held_out) != (self.part == "val"):
+            return "another part"
+        return None
+
+
+def people(meta: ClipMeta) -> frozenset[str]:
+    """Every identity that a clip shows or is driven by."""
+    shown = {meta.identity} if meta.identity is not None else set()
+    return frozenset(shown | set(meta.identities))
+
+
+def read_meta(sample: Sample) -> ClipMeta:
+    """The meta data of a sample that is still encoded."""
+    return ClipMeta.from_json(json.loads(sample["meta.json"]))
+
+
+@contextmanager
+def naming(encoded: Sample) -> Iterator[None]:
+    """Whatever goes wrong with a sample says which sample it was."""
+    try:
+        yield
+    except NpvfError:
+        raise
+    except Exception as error:
+        place = f"{encoded['__url__']!s}, sample {encoded['__key__']!s}"
+        raise NpvfError(f"{place} cannot be used: {error}. Prepare the corpus again.") from error
+
+
+def read_selected(urls: Iterable[str], selection: Selection, left_out: Counter[str]) -> Iterator[Sample]:
+    """Encoded samples that a selection keeps, in order; the others are counted in `left_out` by reason.
+
+    Raises:
+        MissingDependency: webdataset is not installed.
+        NpvfError: a shard that cannot be read, by name.
+    """
+    try:
+        from webdataset import tarfile_samples
+    except ImportError as error:
+        raise MissingDependency("training data needs webdataset: pip install 'npvf[train]'") from error
+    for url in urls:
+        samples = tarfile_samples([{"url": url}])
+        while True:
+            try:
+                encoded = next(samples, None)
+            except Exception as error:
+                raise NpvfError(f"the shard {url} cannot be read: {error}. Prepare the corpus again.") from error
+            if encoded is None:
+                break
+            with naming(encoded):
+                reason = selection.reason_against(read_meta(encoded))
+            if reason is None:
+                yield encoded
+            else:
+                left_out[reason] += 1
+
+
+def check_disjoint(train: Iterable[ClipMeta], val: Iterable[ClipMeta]) -> None:
+    """Raises NpvfError where someone is in both: a detector would be praised for knowing a face."""
+    both = {p for m in train for p in people(m)} & {p for m in val for p in people(m)}
+    if both:
+        names = ", ".join(sorted(both)[:5]) + (", ..." if len(both) > 5 else "")
+        raise NpvfError(
+            f"{len(both)} identities are both in training and in validation: {names}. "
+            "Split by identity (`split` and `identities` in each video's meta.json or in the list file)."
+        )
+
+
+def describe(left_out: Counter[str]) -> str:
+    """For the log: `12 clips left out (8 another face speaks, 4 too little speech)`."""
+    if not left_out:
+        return "no clip left out"
+    parts = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
+    return f"{left_out.total()} clips left out ({parts})"
+
+
+def _share(video: str) -> float:
+    """A video's fixed place in [0, 1), whatever else the corpus holds."""
+    return int.from_bytes(sha256(video.encode()).digest()[:6]) / 2**48

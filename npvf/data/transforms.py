@@ -1,0 +1,191 @@
+"""From a prepared `Clip` to what a model sees of it: mouth, face, log-mel and gates, cut as an `InputSpec` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, floor
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+from torchvision.ops import roi_align
+
+from npvf.clip import FAKE, FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta
+from npvf.data.augment import Augment, center_crop
+from npvf.models.batch import InputSpec
+from npvf.speech.gate import Gate, gate
+from npvf.speech.mel import log_mel
+
+# MediaPipe's outer lip contour.
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+# The mouth box follows the head, not the syllable: lips must move inside a box that hardly does.
+SMOOTHING_FRAMES = 4.0
+# Pixels around the mouth that augmentation may shift, turn and shrink into view.
+MARGIN = 1.25
+UNKNOWN_LABEL = -1
+
+
+@dataclass(slots=True)
+class Sample:
+    """One clip as tensors. While it waits in memory its mouth is `MARGIN` larger than the model's.
+
+    Shapes:
+        mouth_TCHW: uint8.
+        face_TCHW: uint8, every `face_stride`-th frame: (ceil(T / face_stride), C, H, W).
+        mel_TM: float32, (4 T, n_mels).
+        gate_T, speech_T, forged_T: bool.
+    """
+
+    mouth_TCHW: Tensor
+    face_TCHW: Tensor
+    mel_TM: Tensor
+    gate_T: Tensor
+    speech_T: Tensor
+    forged_T: Tensor
+    label: int
+    key: str
+    video: str
+    identity: str | None
+    face_stride: int
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.gate_T)
+
+    def window(self, start: int, frames: int) -> Sample:
+        """`frames` frames from `start`, fewer where the clip ends; `start` must be a multiple of `face_stride`."""
+        if start % self.face_stride:
+            raise ValueError(f"a window starts at a multiple of the face stride {self.face_stride}, not at {start}")
+        end = min(start + frames, self.frames)
+        return replace(
+            self,
+            mouth_TCHW=self.mouth_TCHW[start:end],
+            face_TCHW=self.face_TCHW[start // self.face_stride : ceil(end / self.face_stride)],
+            mel_TM=self.mel_TM[start * MEL_PER_FRAME : end * MEL_PER_FRAME],
+            gate_T=self.gate_T[start:end],
+            speech_T=self.speech_T[start:end],
+            forged_T=self.forged_T[start:end],
+        )
+
+
+class ClipTransform:
+    """`Clip` to `Sample`, in two steps so that the slow one is done once and the random one every time.
+
+    Args:
+        spec: the model's inputs.
+        augment: random changes of picture and sound, or None for the plain view.
+    """
+
+    def __init__(self, spec: InputSpec, augment: Augment | None = None) -> None:
+        self.spec = spec
+        self.augment = augment
+
+    def __call__(self, clip: Clip, generator: torch.Generator | None = None) -> Sample:
+        """`cut`, then `finish`."""
+        return self.finish(self.cut(clip), generator)
+
+    def cut(self, clip: Clip) -> Sample:
+        """Everything that is the same at each visit of a clip; the mouth keeps its margin.
+
+        Raises:
+            ValueError: sound and picture differ in length.
+        """
+        spec, frames = self.spec, clip.frames
+        if len(clip.audio_N) != frames * SAMPLES_PER_FRAME:
+            raise ValueError(f"{clip.meta.key}: {len(clip.audio_N)} samples of sound for {frames} frames")
+
+        def passes(which: Gate) -> Tensor:
+            return torch.from_numpy(gate(clip.phones, frames, which, frozenset(spec.critical), spec.gate_pad))
+
+        return Sample(
+            mouth_TCHW=cut_mouth(clip.face_THWC, clip.landmarks_TN2, with_margin(spec.mouth_size), spec),
+            face_TCHW=_resize(clip.face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
+            mel_TM=log_mel(torch.from_numpy(np.ascontiguousarray(clip.audio_N))),
+            gate_T=passes(spec.gate),
+            speech_T=passes("all"),
+            forged_T=torch.from_numpy(forged_frames(clip.meta, frames)),
+            label=UNKNOWN_LABEL if clip.meta.label is None else clip.meta.label,
+            key=clip.meta.key,
+            video=clip.meta.video,
+            identity=clip.meta.identity,
+            face_stride=spec.face_stride,
+        )
+
+    def finish(self, sample: Sample, generator: torch.Generator | None = None) -> Sample:
+        """Take the margin off, at random where there is augmentation: the same parameters for all frames."""
+        if self.augment is None:
+            return replace(sample, mouth_TCHW=center_crop(sample.mouth_TCHW, self.spec.mouth_size))
+        mouth_TCHW, face_TCHW = self.augment.picture(
+            sample.mouth_TCHW, sample.face_TCHW, self.spec.mouth_size, generator
+        )
+        return replace(
+            sample, mouth_TCHW=mouth_TCHW, face_TCHW=face_TCHW, mel_TM=self.augment.sound(sample.mel_TM, generator)
+        )
+
+
+def with_margin(size: int) -> int:
+    """`MARGIN` times `size`, with an even number of pixels to spare so that the centre crop needs no resampling."""
+    return size + 2 * round(size * (MARGIN - 1) / 2)
+
+
+def cut_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec: InputSpec) -> Tensor:
+    """Squares around the lips, of one scale for the whole clip: (T, C, size, size) uint8.
+
+    `spec.mouth_span` pixels of the crop become `spec.mouth_size` pixels, whatever `size` (which may hold a margin).
+    The centre is the outer lips' mean, smoothed over time. Beyond the crop its edge is repeated.
+    """
+    centre_T2 = gaussian_filter1d(landmarks_TN2[:, OUTER_LIPS].mean(1), SMOOTHING_FRAMES, axis=0, mode="nearest")
+    half = spec.mouth_span * size / spec.mouth_size / 2
+    low = floor(centre_T2.min() - half)
+    high = ceil(centre_T2.max() + half) - min(face_THWC.shape[1:3])
+    border = max(0, -low, high)
+    corners_T4 = np.concatenate([centre_T2 - half, centre_T2 + half], axis=1) + border
+    # Only the rows and columns that some box touches: converting the whole crop to float costs more than the cut.
+    x0, y0 = np.maximum(np.floor(corners_T4[:, :2].min(0)).astype(int) - 1, 0)
+    x1, y1 = np.ceil(corners_T4[:, 2:].max(0)).astype(int) + 1
+    if border:
+        edges = ((0, 0), (border, border), (border, border), (0, 0))
+        face_THWC = np.pad(face_THWC, edges, mode="edge")
+    region_TCHW = _channels(face_THWC[:, y0:y1, x0:x1], spec.mouth_channels)
+    index_T = np.arange(len(face_THWC))[:, None]
+    boxes_T5 = torch.from_numpy(np.concatenate([index_T, corners_T4 - (x0, y0, x0, y0)], axis=1)).float()
+    mouth_TCHW = roi_align(region_TCHW, boxes_T5, size, sampling_ratio=2, aligned=True)
+    return mouth_TCHW.round_().clamp_(0, 255).byte()
+
+
+def forged_frames(meta: ClipMeta, frames: int) -> np.ndarray:
+    """Frames (T,) whose centre lies in a forged interval; all of them for a fake clip that says no intervals."""
+    if meta.label != FAKE:
+        return np.zeros(frames, dtype=bool)
+    if not meta.intervals:
+        return np.ones(frames, dtype=bool)
+    centre_T = (np.arange(frames) + 0.5) / FPS
+    return np.any([(start <= centre_T) & (centre_T < end) for start, end in meta.intervals], axis=0)
+
+
+def _channels(picture_THWC: np.ndarray, channels: int) -> Tensor:
+    """To (T, C, H, W) float32, gray by the luma of Rec. 601 where `channels` is 1."""
+    picture_TCHW = torch.from_numpy(np.ascontiguousarray(picture_THWC)).permute(0, 3, 1, 2)
+    if channels == 3:
+        return picture_TCHW.float()
+    red, green, blue = picture_TCHW.unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
+
+
+def _resize(picture_THWC: np.ndarray, size: int, channels: int) -> Tensor:
+    picture_TCHW = _channels(picture_THWC, channels)
+    resized_TCHW = interpolate(picture_TCHW, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resized_TCHW.round_().clamp_(0, 255).byte().contiguous()
+
+
+def pad_time(value: Tensor, length: int) -> Tensor:
+    """To `length` along the first axis, by repeating the last entry; boolean masks are padded with False."""
+    missing = length - len(value)
+    if missing == 0:
+        return value
+    if value.dtype == torch.bool:
+        return pad(value, (0, missing))
+    return torch.cat([value, value[-1:].expand(missing, *value.shape[1:])])
