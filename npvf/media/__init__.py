@@ -1,0 +1,25 @@
+"""Media files in and out, through PyAV: pictures and sound on one clock.
+
+Time zero of the clip clock is the presentation time of the first video frame; in a file without video, of the first
+sound.
+"""
+
+from npvf.media.decode import iter_frames, read_audio, spool_audio
+from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac, replace_audio, write_video
+from npvf.media.probe import AudioStream, MediaInfo, VideoStream, probe
+
+__all__ = [
+    "AudioStream",
+    "MediaInfo",
+    "VideoStream",
+    "decode_crops",
+    "decode_flac",
+    "encode_crops",
+    "encode_flac",
+    "iter_frames",
+    "probe",
+    "read_audio",
+    "replace_audio",
+    "spool_audio",
+    "write_video",
+]

@@ -1,0 +1,227 @@
+"""Pictures and sound of a media file on one clock, by time stamp.
+
+Time zero is the presentation time of the first video frame. Nothing is made up where decoding fails: the file is
+refused.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from npvf.clip import FPS, SAMPLE_RATE
+from npvf.errors import Reason, Refused
+from npvf.media.container import (
+    Clock,
+    audio_stream,
+    clock_zero,
+    decoded,
+    frame_duration,
+    open_media,
+    seek,
+    video_stream,
+)
+
+# Time stamps of sound jitter by some milliseconds; from here on a hole or an overlap is real. Below one video frame.
+SOUND_TOLERANCE = Fraction(30, 1000)
+PREROLL = Fraction(1)  # seconds of sound decoded before the wanted time, for codecs that need a run-up
+
+
+def iter_frames(
+    path: str | Path, fps: float = FPS, start: float = 0.0, end: float | None = None
+) -> Iterator[np.ndarray]:
+    """The pictures shown at start, start + 1/fps, ... < end (default: the end of the video), as a true stream.
+
+    Args:
+        path: media file of any rate (also a variable one) and any pixel format.
+        fps: pictures a second to give; a source picture is repeated or passed over as its time stamp says.
+        start: seconds on the clip clock.
+        end: seconds on the clip clock; the stream ends earlier where the video does.
+
+    Yields:
+        (H, W, 3) uint8 RGB, upright. A repeated picture is the same array again: copy before you write into it.
+        A picture whose size differs from the first one's is scaled to it.
+
+    Raises:
+        Refused: NOT_FOUND, NO_VIDEO, or UNDECODABLE (also after some pictures, where the damage is further on).
+    """
+    begin, step = _exact(start), 1 / _exact(fps)
+    stop = None if end is None else _exact(end)
+    zero = clock_zero(path) if begin > 0 else None
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            raise Refused(Reason.NO_VIDEO, f"{Path(path).name} has no video stream.")
+        if zero is not None:
+            seek(container, stream, begin + zero)
+        # A stamp is only known to half a tick of its time base.
+        tolerance = (stream.time_base or Fraction(0)) / 2
+        count, size = 0, None
+        for frame, until in _shown_until(container, stream, zero):
+            size = size or (frame.width, frame.height)
+            picture = None
+            while (time := begin + count * step) < until - tolerance:
+                if stop is not None and time >= stop:
+                    return
+                picture = _upright_rgb(frame, size) if picture is None else picture
+                yield picture
+                count += 1
+        if size is None:
+            raise Refused(Reason.UNDECODABLE, f"{Path(path).name}: no picture could be decoded.")
+
+
+def read_audio(path: str | Path, rate: int = SAMPLE_RATE, start: float = 0.0, end: float | None = None) -> np.ndarray:
+    """The sound between two times, mixed to mono.
+
+    Args:
+        path: media file.
+        rate: samples a second to give.
+        start: seconds on the clip clock.
+        end: seconds on the clip clock; the sound ends earlier where the stream does.
+
+    Returns:
+        (N,) float32 in about [-1, 1]; sample n sounds at start + n / rate. Sound that starts late is preceded by
+        silence, sound before time zero is cut, and holes in the time stamps are silence.
+
+    Raises:
+        Refused: NOT_FOUND, NO_AUDIO or UNDECODABLE.
+    """
+    chunks = list(_sound(path, rate, _exact(start), None if end is None else _exact(end)))
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+
+
+def spool_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The whole sound, as `read_audio` gives it, in a temporary file: for films, whose sound would fill the memory.
+
+    Returns:
+        (N,) int16, mapped from a nameless temporary file that goes when the array does; `to_float` for [-1, 1).
+
+    Raises:
+        Refused: NOT_FOUND, NO_AUDIO or UNDECODABLE.
+    """
+    with tempfile.TemporaryFile() as file:
+        for samples in _sound(path, rate, Fraction(0), None):
+            file.write(to_int16(samples).tobytes())
+        file.flush()
+        if file.tell() == 0:
+            return np.zeros(0, np.int16)
+        return np.memmap(file, np.int16, mode="r")
+
+
+def to_int16(audio_N: np.ndarray) -> np.ndarray:
+    """Float samples in [-1, 1) as 16-bit integers; louder ones are clipped."""
+    return np.clip(np.rint(audio_N * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def to_float(audio_N: np.ndarray) -> np.ndarray:
+    """16-bit samples as float32 in [-1, 1): undoes `to_int16`."""
+    return audio_N.astype(np.float32) / 32768.0
+
+
+def _shown_until(
+    container: InputContainer, stream: VideoStream, zero: Fraction | None
+) -> Iterator[tuple[VideoFrame, Fraction]]:
+    """Each picture with the time at which the next one takes its place; the last one's own duration ends it."""
+    clock = Clock(container, stream, zero)
+    shown: VideoFrame | None = None
+    until = Fraction(0)
+    for frame in decoded(container, stream):
+        duration = frame_duration(frame, stream)
+        time = clock.place(frame, duration)
+        if shown is not None:
+            yield shown, time
+        shown, until = frame, time + duration
+    if shown is not None:
+        yield shown, until
+
+
+def _upright_rgb(frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
+    width, height = size
+    picture = frame.reformat(width, height, format="rgb24", threads=1).to_ndarray()
+    # The display matrix turns counter-clockwise, as rot90 does.
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90) % 4))
+
+
+def _sound(path: str | Path, rate: int, begin: Fraction, stop: Fraction | None) -> Iterator[np.ndarray]:
+    """Chunks of mono float32 that follow each other without a hole from `begin` on."""
+    written = round(begin * rate)
+    last = None if stop is None else round(stop * rate)
+    for position, samples in _runs(path, rate, begin):
+        if last is not None:
+            position = min(position, last)
+            samples = samples[: last - position]
+        if position > written:
+            yield np.zeros(position - written, np.float32)
+            written = position
+        fresh = samples[max(0, written - position) :]
+        if len(fresh):
+            yield fresh
+            written += len(fresh)
+        if last is not None and written >= last:
+            return
+
+
+def _runs(path: str | Path, rate: int, begin: Fraction) -> Iterator[tuple[int, np.ndarray]]:
+    """Resampled sound with the place of its first sample on the clip clock, in samples.
+
+    A run is sound without a hole: within it samples are counted, and stamps only decide where the next one starts.
+    """
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            raise Refused(Reason.NO_AUDIO, f"{Path(path).name} has no audio stream.")
+        zero = clock_zero(path)
+        if begin > PREROLL:
+            seek(container, stream, begin + zero - PREROLL)
+        clock = Clock(container, stream, zero)
+        run: _Run | None = None
+        for frame in decoded(container, stream):
+            time = clock.place(frame, Fraction(frame.samples, frame.sample_rate))
+            if run is None or not run.continued_by(frame, time):
+                if run is not None:
+                    yield from run.push(None)
+                run = _Run(frame, time, rate)
+            yield from run.push(frame)
+        if run is None:
+            raise Refused(Reason.NO_AUDIO, f"{Path(path).name}: the audio stream is empty.")
+        yield from run.push(None)
+
+
+class _Run:
+    """Sound without a hole, resampled."""
+
+    def __init__(self, first: AudioFrame, time: Fraction, rate: int) -> None:
+        # Without the option a stereo recording of one voice would come out 3 dB louder, and clip.
+        self._resampler = AudioResampler("flt", "mono", rate, options={"rematrix_maxval": "1.0"})
+        self._kind = _kind(first)
+        self._end = time
+        self._position = round(time * rate)
+
+    def continued_by(self, frame: AudioFrame, time: Fraction) -> bool:
+        return abs(time - self._end) <= SOUND_TOLERANCE and _kind(frame) == self._kind
+
+    def push(self, frame: AudioFrame | None) -> Iterator[tuple[int, np.ndarray]]:
+        if frame is not None:
+            self._end += Fraction(frame.samples, frame.sample_rate)
+        for resampled in self._resampler.resample(frame):
+            samples = resampled.to_ndarray()[0]
+            yield self._position, samples
+            self._position += len(samples)
+
+
+def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _exact(seconds: float) -> Fraction:
+    """0.28 is 7/25, not the float that is next to it: so that boundaries fall on frames."""
+    return Fraction(seconds).limit_denominator(1_000_000)
