@@ -40,19 +40,28 @@ def test_right_missing_and_wrong(versions: dict[str, str]) -> None:
     findings = list(doctor.packages(NEEDS, ["train"]))
     assert found("torch", findings).state == "ok"
     numpy = found("numpy", findings)
-    assert (numpy.part, numpy.state, numpy.found, numpy.cure) == ("core", "wrong", "1.26.4", "pip install 'numpy>=2'")
+    assert (numpy.parts, numpy.state, numpy.found, numpy.cure) == (
+        ["core"],
+        "wrong",
+        "1.26.4",
+        "pip install 'numpy>=2'",
+    )
     assert found("rich", findings).cure == "pip install 'npvf'"
     extra = found("lightning-like", findings)
-    assert (extra.part, extra.state, extra.cure) == ("train", "missing", "pip install 'npvf[train]'")
+    assert (extra.parts, extra.state, extra.cure) == (["train"], "missing", "pip install 'npvf[train]'")
 
 
-def test_a_requirement_shows_once_for_each_extra_that_asks_for_it(versions: dict[str, str]) -> None:
-    needs = ['webdataset; extra == "train"', 'webdataset; extra == "prepare"', 'npvf[train]; extra == "demo"']
-    findings = list(doctor.packages(needs, ["train", "prepare", "demo"]))
-    assert [(f.part, f.name) for f in findings] == [
-        ("train", "webdataset"),
-        ("prepare", "webdataset"),
+def test_a_package_shows_once_with_every_part_that_asks_for_it_the_smallest_first(versions: dict[str, str]) -> None:
+    needs = [
+        'webdataset; extra == "train"',
+        'torchmetrics; extra == "train"',
+        'webdataset; extra == "prepare"',
+        'npvf[train,prepare]; extra == "demo"',
     ]
+    findings = {finding.name: finding for finding in doctor.packages(needs, ["demo", "prepare", "train"])}
+    assert set(findings) == {"webdataset", "torchmetrics"}
+    assert findings["webdataset"].parts == ["prepare", "train"]
+    assert findings["webdataset"].cure == "pip install 'npvf[prepare]'"
 
 
 def test_torchvision_that_wants_another_torch_is_wrong(
@@ -69,20 +78,20 @@ def test_torchvision_that_wants_another_torch_is_wrong(
 def test_a_compromised_release_is_a_matter_of_the_core(name: str, versions: dict[str, str]) -> None:
     versions[name] = "2.6.3"
     (finding,) = doctor.compromised()
-    assert (finding.part, finding.state, finding.cure) == ("core", "wrong", f"pip uninstall {name}")
+    assert (finding.parts, finding.state, finding.cure) == (["core"], "wrong", f"pip uninstall {name}")
     versions[name] = "2.6.6"
     assert not list(doctor.compromised())
 
 
 def test_missing_system_library(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(library: str) -> None:
-        if library == "libEGL.so.1":
+        if library != "libGL.so.1":
             raise OSError("cannot open shared object file")
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     monkeypatch.setattr("sys.platform", "linux")
     states = {finding.name: (finding.state, finding.cure) for finding in doctor.system_libraries()}
-    assert states["libEGL.so.1"] == ("missing", "apt-get install libegl1")
+    assert states["libEGL.so.1"] == ("missing", "apt-get install libegl1 libgles2")
     assert states["libGL.so.1"] == ("ok", "")
 
 
@@ -99,10 +108,17 @@ def test_face_model_that_cannot_be_used(error: NpvfError, state: str, monkeypatc
 def test_json_and_exit_status_of_an_environment_that_works(capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["doctor", "--json"])
     report = json.loads(capsys.readouterr().out)
-    core = {finding["name"]: finding for finding in report["findings"] if finding["part"] == "core"}
+    core = {finding["name"]: finding for finding in report["findings"] if "core" in finding["parts"]}
     assert core["torch"]["found"] == metadata.version("torch")
     assert report["core_works"] is (status == 0)
-    assert {finding["part"] for finding in report["findings"]} >= {"core", "train", "prepare", "demo", "web", "cluster"}
+    assert {part for finding in report["findings"] for part in finding["parts"]} >= {
+        "core",
+        "train",
+        "prepare",
+        "demo",
+        "web",
+        "cluster",
+    }
     assert all(bool(finding["cure"]) == (finding["state"] != "ok") for finding in report["findings"])
     assert report["cpu_cores"] >= 1
 
@@ -110,7 +126,7 @@ def test_json_and_exit_status_of_an_environment_that_works(capsys: pytest.Captur
 def test_a_broken_core_is_exit_status_1_and_the_table_names_the_cure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = doctor.Finding("core", "numpy", "wrong", "1.26.4", ">=2", "pip install 'npvf[train]'")
+    broken = doctor.Finding(["core"], "numpy", "wrong", "1.26.4", ">=2", "pip install 'npvf[train]'")
     monkeypatch.setattr(doctor, "examine", lambda: [broken])
     assert main(["doctor"]) == 1
     printed = capsys.readouterr().out
@@ -119,7 +135,7 @@ def test_a_broken_core_is_exit_status_1_and_the_table_names_the_cure(
 
 
 def test_a_missing_extra_leaves_the_core_working(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("web", "gradio", "missing", "", ">=6", "pip ...")])
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(["web"], "gradio", "missing", "", ">=6", "pip ...")])
     assert main(["doctor"]) == 0
 
 

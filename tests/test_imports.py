@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-}
+HEAVY = {"torch", "pytorch_lightning", "lightning", "mediapipe", "matplotlib", "cv2", "webdataset", "librosa"}
 
 
 def python(code: str) -> str:

@@ -45,9 +45,9 @@ State = Literal["ok", "missing", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that npvf needs. `part` is "core" or an extra; `cure` is empty where nothing is wrong."""
+    """One thing that npvf needs. `parts`: "core" or the extras that need it; `cure` is empty where nothing is wrong."""
 
-    part: str
+    parts: list[str]
     name: str
     state: State
     found: str
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine and print. Returns 0 if the core works (packages, system libraries, face model), else 1."""
     findings = examine()
-    works = all(finding.state == "ok" for finding in findings if finding.part == CORE)
+    works = all(finding.state == "ok" for finding in findings if CORE in finding.parts)
     if args.json:
         report = {**machine(), "core_works": works, "findings": [asdict(finding) for finding in findings]}
         print(json.dumps(report, indent=2))
@@ -82,39 +82,44 @@ def examine() -> list[Finding]:
         needs = metadata.requires("npvf") or []
     except metadata.PackageNotFoundError as error:
         raise NpvfError("npvf is not installed in this Python; in its repository run: pip install -e .") from error
-    extras = metadata.metadata("npvf").get_all("Provides-Extra") or []
+    extras = set(metadata.metadata("npvf").get_all("Provides-Extra") or []) - {"all"}
     files = [_face_model(), _espeak_data()]
     return [*packages(needs, extras), *compromised(), *system_libraries(), *files]
 
 
 def packages(needs: Iterable[str], extras: Iterable[str]) -> Iterator[Finding]:
-    """Each requirement (lines as in `importlib.metadata.requires`), once for each part that asks for it."""
+    """One finding a package. `needs` are requirement lines as `importlib.metadata.requires` gives them."""
     requirements = [Requirement(line) for line in needs]
-    for part in (CORE, *extras):
-        for requirement in requirements:
-            if requirement.name != "npvf" and _belongs(requirement, part):
-                yield _package(requirement, part)
+    parts = {part: {r.name: r for r in requirements if _belongs(r, part)} for part in (CORE, *extras)}
+    small_first = sorted(parts, key=lambda part: (part != CORE, len(parts[part])))
+    for part in small_first:
+        for name, requirement in parts[part].items():
+            users = [user for user in small_first if name in parts[user]]
+            if users[0] == part:
+                yield _package(requirement, users)
 
 
 def _belongs(requirement: Requirement, part: str) -> bool:
+    if requirement.name == "npvf":  # an extra made of other extras
+        return False
     if requirement.marker is None:
         return part == CORE
     in_core = requirement.marker.evaluate({"extra": ""})
     return in_core if part == CORE else not in_core and requirement.marker.evaluate({"extra": part})
 
 
-def _package(requirement: Requirement, part: str) -> Finding:
+def _package(requirement: Requirement, parts: list[str]) -> Finding:
     name, wanted = requirement.name, str(requirement.specifier)
-    whole = "npvf" if part == CORE else f"npvf[{part}]"
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(part, name, "missing", "", wanted, f"pip install '{whole}'")
+        whole = "npvf" if CORE in parts else f"npvf[{parts[0]}]"
+        return Finding(parts, name, "missing", "", wanted, f"pip install '{whole}'")
     if not requirement.specifier.contains(version, prereleases=True):
-        return Finding(part, name, "wrong", version, wanted, f"pip install '{name}{wanted}'")
+        return Finding(parts, name, "wrong", version, wanted, f"pip install '{name}{wanted}'")
     if unmet := _unmet(name):
-        return Finding(part, name, "wrong", version, f"with {', '.join(unmet)}", f"pip install {shlex.join(unmet)}")
-    return Finding(part, name, "ok", version, wanted)
+        return Finding(parts, name, "wrong", version, f"with {', '.join(unmet)}", f"pip install {shlex.join(unmet)}")
+    return Finding(parts, name, "ok", version, wanted)
 
 
 def _unmet(name: str) -> list[str]:
@@ -139,41 +144,49 @@ def compromised() -> Iterator[Finding]:
             continue
         if version in versions:
             wanted = "not this release: it steals credentials, change all that this machine has held"
-            yield Finding(CORE, name, "wrong", version, wanted, f"pip uninstall {name}")
+            yield Finding([CORE], name, "wrong", version, wanted, f"pip uninstall {name}")
 
 
 def system_libraries() -> Iterator[Finding]:
     """The shared libraries that wheels do not bring; only Linux has them apart from the system itself."""
     if sys.platform != "linux":
         return
-    for library, (package, user) in SYSTEM_LIBRARIES.items():
-        try:
-            ctypes.CDLL(library)
-        except OSError:
-            yield Finding(CORE, library, "missing", "", f"for {user}", f"apt-get install {package}")
+    absent = [library for library in SYSTEM_LIBRARIES if not _loads(library)]
+    cure = "apt-get install " + " ".join(SYSTEM_LIBRARIES[library][0] for library in absent)
+    for library, (_, user) in SYSTEM_LIBRARIES.items():
+        if library in absent:
+            yield Finding([CORE], library, "missing", "", f"for {user}", cure)
         else:
-            yield Finding(CORE, library, "ok", "loads", f"for {user}")
+            yield Finding([CORE], library, "ok", "loads", f"for {user}")
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _face_model() -> Finding:
     name, cure = "face landmark model", "npvf models fetch"
     try:
-        return Finding(CORE, name, "ok", str(face_model_path()), "sha256 as published")
+        return Finding([CORE], name, "ok", str(face_model_path()), "sha256 as published")
     except MissingDependency:
-        return Finding(CORE, name, "missing", "", "for prepare and detect", cure)
+        return Finding([CORE], name, "missing", "", "for prepare and detect", cure)
     except NpvfError as error:
-        return Finding(CORE, name, "wrong", str(error), "sha256 as published", cure)
+        return Finding([CORE], name, "wrong", str(error), "sha256 as published", cure)
 
 
 def _espeak_data() -> Finding:
     spec = find_spec("espeakng_loader")
     name, cure = "eSpeak NG voices", "pip install --force-reinstall espeakng-loader"
     if spec is None or spec.origin is None:
-        return Finding("demo", name, "missing", "", "for synth", "pip install 'npvf[demo]'")
+        return Finding(["demo"], name, "missing", "", "for synth", "pip install 'npvf[demo]'")
     data = Path(spec.origin).parent / "espeak-ng-data"
     if not (data / "phontab").is_file():
-        return Finding("demo", name, "missing", "", f"in {data}", cure)
-    return Finding("demo", name, "ok", str(data), "for synth")
+        return Finding(["demo"], name, "missing", "", f"in {data}", cure)
+    return Finding(["demo"], name, "ok", str(data), "for synth")
 
 
 def machine() -> dict[str, Any]:
@@ -200,11 +213,15 @@ def _print(findings: list[Finding], works: bool) -> None:
         f"GPU: {', '.join(here['gpus']) or 'none seen'}",
         highlight=False,
     )
-    table = Table("part", "name", "state", "found", "wanted", box=None, pad_edge=False)
+    table = Table("part of", box=None, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("state")
+    table.add_column("found", overflow="fold")
+    table.add_column("wanted")
     colours = {"ok": "green", "missing": "yellow", "wrong": "red"}
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
-        table.add_row(finding.part, finding.name, state, escape(finding.found), escape(finding.wanted))
+        table.add_row(" ".join(finding.parts), finding.name, state, escape(finding.found), escape(finding.wanted))
     console.print(table)
     cures = dict.fromkeys(finding.cure for finding in findings if finding.cure)
     if cures:
