@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,37 @@ class Interval:
     high: float
     groups: int
     redrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured value over `n` items. No interval where there is but one group to resample, or none was wanted."""
+
+    value: float
+    n: int
+    interval: Interval | None = None
+
+    def to_json(self, name: str) -> dict[str, Any]:
+        """`{name: value, name_ci: [low, high] or None}`."""
+        ends = None if self.interval is None else [self.interval.low, self.interval.high]
+        return {name: self.value, f"{name}_ci": ends}
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How intervals are made: resamples (0: no intervals), the seed of the draws, the level."""
+
+    n: int = 1000
+    seed: int = 0
+    level: float = 0.95
+
+    def estimates(self, statistics: Statistics, groups: Sequence[Hashable]) -> dict[str, Estimate]:
+        """The values on the N items as they are, each with its interval; see `bootstrap_intervals`."""
+        intervals: dict[str, Interval] = {}
+        if self.n and len(set(groups)) > 1:
+            intervals = bootstrap_intervals(statistics, groups, self.n, self.seed, self.level)
+        values = statistics(np.ones((1, len(groups))))
+        return {k: Estimate(float(v[0]), len(groups), intervals.get(k)) for k, v in values.items()}
 
 
 def bootstrap_interval(
@@ -51,16 +83,17 @@ def bootstrap_intervals(
     Raises:
         ValueError: fewer than two groups, or hardly any resample on which the statistics are defined.
     """
-    names, membership_N = np.unique([repr(g) for g in groups], return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"an interval needs at least two groups to resample, there is {len(names)}")
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    membership_N = np.array([numbers[group] for group in groups])
+    if len(numbers) < 2:
+        raise ValueError(f"an interval needs at least two groups to resample, there is {len(numbers)}")
     rng = np.random.default_rng(seed)
-    even_G = np.full(len(names), 1 / len(names))
+    even_G = np.full(len(numbers), 1 / len(numbers))
     rows = max(1, _CHUNK // len(membership_N))
     kept: dict[str, list[np.ndarray]] = {}
     have, redrawn = 0, 0
     while have < n:
-        counts_RG = rng.multinomial(len(names), even_G, size=min(rows, max(n - have, 64)))
+        counts_RG = rng.multinomial(len(numbers), even_G, size=min(rows, max(n - have, 64)))
         values = statistics(counts_RG[:, membership_N].astype(np.float64))
         usable_R = ~np.any([np.isnan(value_R) for value_R in values.values()], axis=0)
         for name, value_R in values.items():
@@ -75,7 +108,7 @@ def bootstrap_intervals(
     intervals = {}
     for name, parts in kept.items():
         low, high = np.quantile(np.concatenate(parts)[:n], [tail, 1 - tail])
-        intervals[name] = Interval(float(low), float(high), len(names), redrawn)
+        intervals[name] = Interval(float(low), float(high), len(numbers), redrawn)
     return intervals
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npvf.metrics.bootstrap import Interval, bootstrap_intervals
+from npvf.metrics.bootstrap import Bootstrap, Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +107,22 @@ def balanced_accuracy(
     return accuracy(scores, labels, weights, threshold, balanced=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A value with its interval; `interval` is None where there was only one group to resample."""
-
-    value: float
-    interval: Interval | None
-
-
 def detection_metrics(
     scores: ArrayLike,
     labels: ArrayLike,
     groups: Sequence[Hashable] | None = None,
-    bootstrap: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Metric]:
+    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (frozen)
+) -> dict[str, Estimate]:
     """All metrics of one set of fake probabilities, each with its bootstrap interval.
 
     Args:
         scores: (N,) probabilities of fake in [0, 1], never thresholded.
         labels: (N,) of 0 and 1.
         groups: (N,) what is resampled as a whole (person, source video); None: each item by itself.
-        bootstrap: resamples; 0: no intervals.
-        seed: of the resampling.
-        level: of the intervals.
+        bootstrap: how intervals are made.
 
     Returns:
-        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1" -> Metric.
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1" -> Estimate.
 
     Raises:
         ValueError: as `auc`; a score outside [0, 1].
@@ -143,23 +131,18 @@ def detection_metrics(
     if scores_N.min() < 0 or scores_N.max() > 1:
         raise ValueError("scores must be probabilities of fake in [0, 1]; apply the sigmoid to logits first")
 
-    def measure(weights: np.ndarray) -> dict[str, Any]:
-        curve = roc_curve(scores_N, labels_N, weights)
+    def measure(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
+        curve = roc_curve(scores_N, labels_N, weights_RN)
         return {
             "auc": _auc(curve),
             "average_precision": _average_precision(curve),
             "eer": _eer(curve),
-            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights),
-            "accuracy": accuracy(scores_N, labels_N, weights),
+            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights_RN),
+            "accuracy": accuracy(scores_N, labels_N, weights_RN),
             "tpr_at_fpr_1": _tpr_at_fpr(curve, 0.01),
         }
 
-    values = measure(np.ones(len(scores_N)))
-    groups = range(len(scores_N)) if groups is None else groups
-    intervals: dict[str, Interval] = {}
-    if bootstrap and len(set(groups)) > 1:
-        intervals = bootstrap_intervals(measure, groups, bootstrap, seed, level)
-    return {name: Metric(value, intervals.get(name)) for name, value in values.items()}
+    return bootstrap.estimates(measure, range(len(scores_N)) if groups is None else groups)
 
 
 def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from scipy.interpolate import interp1d
 from scipy.optimize import brentq
 from sklearn import metrics as sk
 
+from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import (
     accuracy,
     auc,
@@ -123,7 +124,7 @@ def test_detection_metrics_have_intervals_around_their_values() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 2
     scores = 1 / (1 + np.exp(-rng.normal(labels * 1.5)))
-    result = detection_metrics(scores, labels, groups=np.arange(120) // 6, bootstrap=300)
+    result = detection_metrics(scores, labels, groups=np.arange(120) // 6, bootstrap=Bootstrap(300))
     assert set(result) == {"auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1"}
     for metric in result.values():
         assert metric.interval is not None

@@ -1,0 +1,90 @@
+"""Do pictures and sounds go together? Framewise similarity over lags, and retrieval among segments.
+
+Similarity is the mean over frames of the framewise cosine. At offset d, picture t meets sound t + d: a positive best
+offset says that the sound comes late. Only frames that both have count. A weight belongs to a frame of the *sound*,
+since the gate is found from its phones.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MIN_FRAMES = 8  # (weighted) frames below which a mean cosine is noise
+
+
+def offset_curve(
+    v_TD: Tensor, a_TD: Tensor, max_offset: int = 15, weights_T: Tensor | None = None, min_frames: float = MIN_FRAMES
+) -> Tensor:
+    """Mean framewise cosine of a picture and a sound at each offset from -max_offset to max_offset.
+
+    Args:
+        v_TD: (..., T, D) unit vectors of the picture.
+        a_TD: (..., T', D) unit vectors of the sound; T' may differ from T.
+        max_offset: in frames.
+        weights_T: (..., T') of the sound's frames, such as the phone gate; None: all count.
+        min_frames: overlap (sum of weights) below which an offset's value is NaN.
+
+    Returns:
+        (..., 2 max_offset + 1).
+    """
+    similarity_TT = v_TD @ a_TD.mT
+    weights_T = a_TD.new_ones(a_TD.shape[:-1]) if weights_T is None else weights_T.to(a_TD.dtype)
+    means = []
+    for offset in range(-max_offset, max_offset + 1):
+        cosines = similarity_TT.diagonal(offset, -2, -1)
+        first = max(0, offset)
+        weights = weights_T[..., first : first + cosines.shape[-1]]
+        total = weights.sum(-1)
+        mean = (cosines * weights).sum(-1) / total
+        means.append(torch.where(total < min_frames, torch.nan, mean))
+    return torch.stack(means, -1)
+
+
+def best_offset(curve_L: Tensor) -> Tensor:
+    """The offset, in frames, at which a curve of `offset_curve` (..., L) is highest.
+
+    Of tied ones the farthest from 0: a flat curve, such as collapsed features give, must not pass for synchrony.
+
+    Raises:
+        ValueError: a value is NaN: the clip is too short (or too little of it is gated) for the search.
+    """
+    if curve_L.isnan().any():
+        raise ValueError("the overlap is too short at some offsets: take a longer clip or a smaller max_offset")
+    reach = curve_L.shape[-1] // 2
+    farthest_first = sorted(range(-reach, reach + 1), key=abs, reverse=True)
+    offset_L = torch.tensor(farthest_first, device=curve_L.device)
+    return offset_L[curve_L[..., offset_L + reach].argmax(-1)]  # argmax takes the first of tied ones
+
+
+def segment_similarity(v_NSD: Tensor, a_NSD: Tensor, weights_NS: Tensor | None = None) -> Tensor:
+    """Mean framewise cosine of picture i and sound j, all pairs of N segments: (N, N).
+
+    Raises:
+        ValueError: a sound without any weight.
+    """
+    weights_NS = a_NSD.new_ones(a_NSD.shape[:2]) if weights_NS is None else weights_NS.to(a_NSD.dtype)
+    total_N = weights_NS.sum(1)
+    if (total_N <= 0).any():
+        raise ValueError(f"{int((total_N <= 0).sum())} segments have no frame inside the gate")
+    return v_NSD.flatten(1) @ (a_NSD * weights_NS[..., None]).flatten(1).T / total_N
+
+
+def retrieval_at_1(v_NSD: Tensor, a_NSD: Tensor, weights_NS: Tensor | None = None) -> tuple[float, float]:
+    """Share of segments whose own partner is the most similar of all N: (sound for a picture, picture for a sound).
+
+    Chance is 1 / N. Of k tied best ones the true one counts 1 / k, so a collapsed model scores chance.
+    """
+    hits_2N = retrieval_hits(segment_similarity(v_NSD, a_NSD, weights_NS))
+    return float(hits_2N[0].mean()), float(hits_2N[1].mean())
+
+
+def retrieval_hits(similarity_NN: Tensor) -> Tensor:
+    """Per segment, is its own partner the best? (2, N): sound for a picture, picture for a sound."""
+    own_N = similarity_NN.diagonal()
+    hits = []
+    for table_NN in (similarity_NN, similarity_NN.T):
+        best_N = table_NN.amax(1)
+        tied_N = (table_NN == best_N[:, None]).sum(1)
+        hits.append((own_N == best_N).double() / tied_N)
+    return torch.stack(hits)
