@@ -1,0 +1,121 @@
+"""`npvf prepare SRC OUT`: videos into shards of aligned face tracks, sound and phones."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from npvf.data.ingest import IngestSettings
+from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
+from npvf.data.sources import find_sources
+
+PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    defaults = IngestSettings()
+    parser.add_argument("src", type=Path, help="a folder of videos, a video, or a .csv list with a column 'path'")
+    parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument(
+        "--phones", choices=PHONES, default=defaults.phones, help="who says which sound is when (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names say what is spoken"
+    )
+    parser.add_argument(
+        "--max-seconds", type=float, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-faces", type=int, default=defaults.max_faces, help="faces followed at a time (default: %(default)s)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="make OUT anew instead of going on with it")
+    parser.add_argument("--list", action="store_true", help="only print the videos and what is said of them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare. Exit status 0 where at least one video was prepared, else 1."""
+    console = Console(stderr=True)
+    if args.list:
+        return _list(args.src, args.out)
+    if args.out is None:
+        console.print("npvf prepare: say where the shards go: npvf prepare SRC OUT")
+        return 2
+    settings = IngestSettings(args.max_seconds, args.max_faces, args.phones)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[refused]} refused"),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=300) as progress:
+        task = progress.add_task("prepare", total=None, refused=0)
+        refused = 0
+
+        def on_start(inputs: int, finished: int) -> None:
+            progress.update(task, total=inputs, completed=finished)
+            if finished:
+                progress.console.print(f"{finished} of {inputs} inputs are finished already")
+
+        def on_done(line: dict[str, Any]) -> None:
+            nonlocal refused
+            if line["status"] == "refused":
+                refused += 1
+                progress.console.print(f"refused: {line['video']} ({line['reason']}): {line['sentence']}", markup=False)
+            progress.update(task, advance=1, refused=refused)
+
+        summary = prepare(
+            args.src,
+            args.out,
+            settings=settings,
+            workers=args.workers,
+            transcript_from=args.transcript_from,
+            overwrite=args.overwrite,
+            on_start=on_start,
+            on_done=on_done,
+        )
+    Console().print(_table(args.out, summary))
+    return 0 if summary.dataset["prepared"] else 1
+
+
+class _Rate(ProgressColumn):
+    """Videos a minute."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
+
+
+def _list(src: Path, out: Path | None) -> int:
+    found = find_sources(src, skip=out)
+    for source in found.items:
+        said = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [])}
+        print(source.video, source.problem or said or "")
+    print(f"{len(found.items)} videos, {found.ignored_files} other files")
+    return 0
+
+
+def _table(out: Path, summary: Summary) -> Table:
+    dataset = summary.dataset
+    table = Table(title=str(out), show_header=False)
+    table.add_row("inputs", str(dataset["inputs"]))
+    table.add_row("prepared", str(dataset["prepared"]))
+    for reason, count in dataset["refused"].items():
+        table.add_row(f"refused: {reason}", str(count))
+    if dataset["duplicates"]:
+        table.add_row("identical files among them", str(dataset["duplicates"]))
+    table.add_row("clips", str(dataset["clips"]))
+    table.add_row("hours of clips", f"{dataset['hours']:.3f}")
+    table.add_row("phones", ", ".join(f"{source}: {n}" for source, n in dataset["phone_sources"].items()))
+    table.add_row("this run", f"{summary.new} inputs, {summary.new_clips} clips in {summary.elapsed_s:.0f} s")
+    if summary.new_clips:
+        table.add_row("clips/min", f"{60 * summary.new_clips / summary.elapsed_s:.0f}")
+    return table

@@ -1,0 +1,70 @@
+"""A prepared corpus on disk: shards, `manifest.jsonl` (one line for every input) and `dataset.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from npvf.clip import Clip
+from npvf.data.files import read_lines
+from npvf.data.shards import Sample, decode_clip, read_tar
+from npvf.errors import NpvfError
+
+MANIFEST = "manifest.jsonl"
+DATASET = "dataset.json"
+
+
+class Corpus:
+    """What `npvf prepare` made of a set of videos.
+
+    Attributes:
+        folder: where it lies.
+        dataset: counts, hours, settings and versions.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Raises NpvfError where `folder` holds no prepared corpus, or one whose preparation was not finished."""
+        self.folder = Path(folder)
+        path = self.folder / DATASET
+        if not path.is_file():
+            raise NpvfError(f"{self.folder} holds no prepared corpus. Make one with `npvf prepare SRC {self.folder}`.")
+        self.dataset: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not self.dataset["complete"]:
+            raise NpvfError(f"{self.folder} is not finished. Run the same `npvf prepare` again: it goes on.")
+
+    @cached_property
+    def manifest(self) -> list[dict[str, Any]]:
+        """One entry for every input, prepared or refused."""
+        return read_lines(self.folder / MANIFEST)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The shards in order."""
+        return [self.folder / name for name in self.dataset["shards"]]
+
+    @property
+    def urls(self) -> list[str]:
+        """The shards in order, as `webdataset.WebDataset` takes them."""
+        return [str(path) for path in self.paths]
+
+    @property
+    def samples(self) -> Iterator[Sample]:
+        """Every sample, still encoded, in the fixed order of the shards."""
+        for path in self.paths:
+            yield from read_tar(path)
+
+    @property
+    def clips(self) -> Iterator[Clip]:
+        """Every clip in the fixed order of the shards."""
+        return map(decode_clip, self.samples)
+
+    def __len__(self) -> int:
+        return int(self.dataset["clips"])
+
+
+def read_corpus(folder: str | Path) -> Iterator[Clip]:
+    """Every clip of a prepared corpus in a fixed order."""
+    return Corpus(folder).clips

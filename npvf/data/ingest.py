@@ -1,0 +1,256 @@
+"""The one way from a raw video to clips; `npvf prepare` and the detector both take it.
+
+Pictures are read in one pass. Who speaks is only known when every face has been seen, so finished pieces wait encoded
+in a temporary folder, and memory holds no more than the pieces under way, however long the video is.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
+from npvf.data.files import sha256
+from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track
+from npvf.data.sidecar import NOTHING_SAID, Annotation, cut_label
+from npvf.data.speaker import Lips, find_speakers
+from npvf.errors import Reason, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.faces.speaking import energy_envelope, lip_aperture
+from npvf.faces.tracks import TrackPiece, face_tracks
+from npvf.media.decode import iter_frames, spool_audio, to_float
+from npvf.media.encode import encode_crops
+from npvf.media.probe import VideoStream, probe
+from npvf.speech.sources import find_phones
+
+MIN_FRAMES = SEGMENT_FRAMES
+_BLOCK = 60 * FPS  # frames of sound looked at together
+# `energy_envelope` floors at -60 dB full scale; this is what 60 dB below full scale reads there.
+_SILENT_DB = -57.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """What decides the clips that come out of a video.
+
+    Attributes:
+        max_seconds: longer tracks are cut into pieces of this length.
+        max_faces: most faces followed at a time.
+        phones: a phone source by name, or "auto": the best one there is for the video.
+    """
+
+    max_seconds: float = 20.0
+    max_faces: int = 4
+    phones: PhoneSource | Literal["auto"] = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `dataset.json`."""
+        return asdict(self)
+
+
+DEFAULTS = IngestSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A video whose faces and sounds have been found.
+
+    Attributes:
+        frames: its length at 25 frames a second.
+        faces: face tracks of at least 0.96 s.
+        phone_source: who said which sound is when.
+        samples: its clips, encoded as they stand in a shard; in order of start, then track. Can be read once.
+    """
+
+    frames: int
+    faces: int
+    phone_source: PhoneSource
+    samples: Iterator[Sample]
+
+
+def read_clips(
+    path: str | Path,
+    landmarker: Landmarker,
+    *,
+    video_id: str | None = None,
+    annotation: Annotation = NOTHING_SAID,
+    settings: IngestSettings = DEFAULTS,
+) -> Iterator[Clip]:
+    """Every face of a video as clips of 0.96 to `settings.max_seconds` seconds, one at a time in memory.
+
+    The clips are those that `npvf prepare` would store, the losses of their encoding included, so that a detector
+    judges what it was trained on.
+
+    Args:
+        path: any video.
+        landmarker: is reset; its `max_faces` holds, not the settings'.
+        video_id: `ClipMeta.video`; default: the file name.
+        annotation: what is known of the video.
+        settings: how to cut it.
+
+    Raises:
+        Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, NO_AUDIO, SILENT_AUDIO, TOO_SHORT, NO_FACE or BAD_SIDECAR.
+            SEVERAL_VOICES is never said here: voices without faces cannot be counted honestly by these means, and two
+            faces that speak in turn are no fault.
+    """
+    with ingest(path, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video:
+        yield from map(decode_clip, video.samples)
+
+
+@contextmanager
+def ingest(
+    path: str | Path,
+    landmarker: Landmarker,
+    *,
+    video_id: str | None = None,
+    annotation: Annotation = NOTHING_SAID,
+    settings: IngestSettings = DEFAULTS,
+    content_hash: str | None = None,
+    spool: Path | None = None,
+) -> Iterator[Ingested]:
+    """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given."""
+    path = Path(path)
+    stream = _check_streams(path)
+    audio_N = spool_audio(path)
+    energy_T = _energy(audio_N)
+    if not len(energy_T) or energy_T.max() < _SILENT_DB:
+        raise Refused(Reason.SILENT_AUDIO, f"{path.name}: its sound stays below -60 dB full scale.")
+    with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
+        frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
+        faces = len({piece.lips.track for piece in pieces})
+        phones = find_phones(to_float(audio_N), path, annotation.transcript, settings.phones)
+        speakers = find_speakers([piece.lips for piece in pieces], _fitted(energy_T, frames))
+        video = video_id or path.name
+        content_hash = content_hash or sha256(path)
+
+        def samples() -> Iterator[Sample]:
+            for piece, (score, is_speaker) in zip(pieces, speakers, strict=True):
+                label, intervals = cut_label(annotation.label, annotation.intervals, *piece.span)
+                meta = ClipMeta(
+                    key=clip_key(video, piece.lips.track, piece.number),
+                    video=video,
+                    source_sha256=content_hash,
+                    track=piece.lips.track,
+                    span=piece.span,
+                    faces=faces,
+                    speaking=score,
+                    is_speaker=is_speaker,
+                    source_fps=stream.average_fps,
+                    source_size=(stream.width, stream.height),
+                    source_codec=stream.codec,
+                    label=label,
+                    manipulation=annotation.manipulation,
+                    identity=annotation.identity,
+                    identities=annotation.identities,
+                    original=annotation.original,
+                    split=annotation.split,
+                    intervals=intervals,
+                    settings={**settings.to_json(), **versions()},
+                )
+                yield piece.sample(audio_N, phones, meta)
+
+        yield Ingested(frames, faces, phones.source, samples())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of what has a say in the clips; a package that is not installed is left out."""
+    found = {}
+    for package in ("npvf", "av", "mediapipe", "hama", "pocketsphinx"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _SpooledPiece:
+    """A piece of a track on disk; `number` counts the pieces of its track."""
+
+    stem: Path
+    number: int
+    lips: Lips
+
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.lips.start / FPS, self.lips.stop / FPS
+
+    @classmethod
+    def write(cls, piece: TrackPiece, number: int, folder: Path) -> _SpooledPiece:
+        stem = folder / f"{piece.track}-{number}"
+        stem.with_suffix(".mp4").write_bytes(encode_crops(piece.face_THWC))
+        stem.with_suffix(".npz").write_bytes(pack_track(piece.landmarks_TN2, piece.transform_T23, piece.confidence_T))
+        return cls(stem, number, Lips(piece.track, piece.start, lip_aperture(piece.source_landmarks_TN2)))
+
+    def sample(self, audio_N: np.ndarray, phones: Phones, meta: ClipMeta) -> Sample:
+        """With the sound of its span, out of the whole video's (N,) int16."""
+        start, end = self.span
+        sound_N = audio_N[self.lips.start * SAMPLES_PER_FRAME : self.lips.stop * SAMPLES_PER_FRAME]
+        frames = self.lips.stop - self.lips.start
+        return encode_sample(
+            face_mp4=self.stem.with_suffix(".mp4").read_bytes(),
+            track_npz=self.stem.with_suffix(".npz").read_bytes(),
+            audio_N=to_float(_fitted(sound_N, frames * SAMPLES_PER_FRAME)),
+            phones=phones.between(start, end, -start),
+            meta=meta,
+        )
+
+
+def _check_streams(path: Path) -> VideoStream:
+    info = probe(path)
+    if info.video is None:
+        raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
+    if info.audio is None:
+        raise Refused(Reason.NO_AUDIO, f"{path.name} has no audio stream.")
+    return info.video
+
+
+def _energy(audio_N: np.ndarray) -> np.ndarray:
+    """`energy_envelope` of int16 sound, a minute at a time; a last frame that is not full is left out."""
+    step = _BLOCK * SAMPLES_PER_FRAME
+    blocks = [energy_envelope(to_float(audio_N[at : at + step])) for at in range(0, len(audio_N), step)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def _fitted(values_T: np.ndarray, length: int) -> np.ndarray:
+    """To `length`. Where the sound ends before the picture there is silence: its lowest value in dB, or 0."""
+    quiet = values_T.min() if values_T.dtype.kind == "f" else 0
+    return np.pad(values_T[:length], (0, max(0, length - len(values_T))), constant_values=quiet)
+
+
+def _spool_pieces(
+    path: Path, landmarker: Landmarker, settings: IngestSettings, folder: Path
+) -> tuple[int, list[_SpooledPiece]]:
+    """Number of frames, and the pieces of at least 0.96 s in order of start, then track."""
+    frames = 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal frames
+        for frame in iter_frames(path):
+            frames += 1
+            yield frame
+
+    pieces: list[_SpooledPiece] = []
+    numbers: Counter[int] = Counter()
+    seen = False
+    for piece in face_tracks(counted(), landmarker, settings.max_seconds):
+        seen = True
+        if piece.frames >= MIN_FRAMES:
+            number, numbers[piece.track] = numbers[piece.track], numbers[piece.track] + 1
+            pieces.append(_SpooledPiece.write(piece, number, folder))
+    if frames < MIN_FRAMES:
+        raise Refused(Reason.TOO_SHORT, f"{path.name} lasts {frames / FPS:.2f} s; 0.96 s is the least.")
+    if not pieces:
+        what = "no face stays in the picture for 0.96 s" if seen else "no face was found"
+        raise Refused(Reason.NO_FACE, f"{path.name}: {what}.")
+    return frames, sorted(pieces, key=lambda piece: (piece.lips.start, piece.lips.track))

@@ -1,0 +1,249 @@
+"""The crash-safe store behind `prepare`: finished videos wait in `.work/` and are sealed into shards in input order.
+
+Three steps, each of which either happened or did not, whatever moment the process is killed at:
+
+1. A worker finishes a video: its clips become `.work/<hash>.tar`, then its manifest line `.work/<hash>.json`.
+2. The finished videos at the head of the input order fill a shard: they become `shard-<n>.tar`, then their lines
+   `.work/shard-<n>.jsonl`, and what they had in `.work/` goes.
+3. All videos are finished: the lines become `manifest.jsonl`, the counts `dataset.json`, and `.work/` goes.
+
+So the bytes of the shards depend on the inputs alone, not on who finished first or how often the work was broken off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from npvf.data.corpus import DATASET, MANIFEST
+from npvf.data.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
+from npvf.data.shards import Sample, read_tar, write_tar
+from npvf.data.sources import Source
+from npvf.errors import NpvfError, Reason
+
+Line = dict[str, Any]
+_LOCK = "lock"
+SHARD_BYTES = 128 * 2**20
+"""A shard is sealed at this size: small enough for many readers to share a corpus, big enough to stream."""
+
+
+def work_path(work: Path, video: str) -> Path:
+    """Where a finished video waits, less the suffix. Ids hold slashes and can be longer than file names may be."""
+    return work / hashlib.sha256(os.fsencode(video)).hexdigest()[:32]
+
+
+class Store:
+    """One prepared folder, open for writing by this process alone. Use as a context manager.
+
+    Attributes:
+        work: the folder in which workers leave finished videos.
+        lines: the manifest lines of the videos finished so far, by video id.
+    """
+
+    def __init__(self, out: Path, settings: Line, overwrite: bool = False, shard_bytes: int = SHARD_BYTES) -> None:
+        """Raises NpvfError where `out` was made with other settings, holds foreign shards, or is being written."""
+        self.out, self.work, self.settings, self.shard_bytes = out, out / ".work", settings, shard_bytes
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.work / _LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise NpvfError(f"Another `npvf prepare` is writing to {out}. Wait for it, or stop it.") from None
+        if overwrite:
+            self._clear()
+        self._check_settings()
+        self.lines = self._load_sealed()
+        self._sealed = set(self.lines)
+        self._remove_strays()
+        self._order: list[str] = []
+        self._head = 0  # every video before it in the order is sealed or in the group
+        self._group: list[Line] = []
+        self._group_bytes = 0
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def resume(self, sources: Sequence[Source]) -> list[Source]:
+        """Take up what earlier runs finished of `sources`; returns those still to do.
+
+        A video that has changed since is done again.
+
+        Raises:
+            NpvfError: a video has changed whose clips are in a shard already.
+        """
+        self._order = [source.video for source in sources]
+        changed = []
+        for source in sources:
+            line = self.lines.get(source.video)
+            if line is not None and not _describes(line, source):
+                if line["clips"]:
+                    changed.append(source.video)
+                del self.lines[source.video]
+                self._sealed.remove(source.video)
+            waiting = work_path(self.work, source.video).with_suffix(".json")
+            if source.video not in self.lines and waiting.is_file():
+                line = json.loads(waiting.read_text(encoding="utf-8"))
+                if _describes(line, source):
+                    self.lines[source.video] = line
+        if changed:
+            raise NpvfError(
+                f"{len(changed)} prepared videos, or what is said of them, have changed since: {changed[0]!r} for one. "
+                f"Prepare into a new folder, or give --overwrite to make {self.out} anew."
+            )
+        todo = [source for source in sources if source.video not in self.lines]
+        if todo or len(self.lines) > len(self._sealed):
+            write_json(self.out / DATASET, {"complete": False, "settings": self.settings})
+        return todo
+
+    def add(self, line: Line) -> None:
+        """A worker has left this video's clips and line in `work`. Seals a shard when one is full."""
+        self.lines[line["video"]] = line
+        self._advance()
+
+    def finish(self, facts: Line, complete: bool) -> Line:
+        """Seal the rest, write `manifest.jsonl` and `dataset.json`, and return what the latter says.
+
+        `facts` are put into it. Where videos failed (not `complete`), `.work/` stays for the next run.
+        """
+        self._advance(over_gaps=True)
+        if self._group_bytes:
+            self._seal()
+        lines = self._in_order()
+        write_lines(self.out / MANIFEST, lines)
+        dataset = {"complete": complete, **_counts(lines), **facts, "settings": self.settings}
+        write_json(self.out / DATASET, dataset)
+        if complete:
+            shutil.rmtree(self.work)
+        return dataset
+
+    def _advance(self, over_gaps: bool = False) -> None:
+        """Group the finished videos at the head of the order, and seal the group whenever it is big enough."""
+        while self._head < len(self._order):
+            video = self._order[self._head]
+            line = self.lines.get(video)
+            if line is None and not over_gaps:
+                return
+            self._head += 1
+            if line is None or video in self._sealed:
+                continue
+            self._group.append(line)
+            if line["clips"]:
+                self._group_bytes += work_path(self.work, video).with_suffix(".tar").stat().st_size
+            if self._group_bytes >= self.shard_bytes:
+                self._seal()
+
+    def _seal(self) -> None:
+        name = f"shard-{len(self._shards()):06d}"
+        with atomic_write(self.out / f"{name}.tar") as file:
+            write_tar(file, self._samples(self._group))
+        for line in self._group:
+            line["shard"] = f"{name}.tar" if line["clips"] else None
+        write_lines(self.work / f"{name}.jsonl", self._group)
+        for line in self._group:
+            waiting = work_path(self.work, line["video"])
+            waiting.with_suffix(".json").unlink()
+            waiting.with_suffix(".tar").unlink(missing_ok=True)  # a refused video has none
+            self._sealed.add(line["video"])
+        self._group, self._group_bytes = [], 0
+
+    def _samples(self, lines: list[Line]) -> Iterator[Sample]:
+        for line in lines:
+            if line["clips"]:
+                yield from read_tar(work_path(self.work, line["video"]).with_suffix(".tar"))
+
+    def _shards(self) -> set[str]:
+        return {line["shard"] for video, line in self.lines.items() if video in self._sealed and line["shard"]}
+
+    def _in_order(self) -> list[Line]:
+        """All lines: those of this run's inputs in their order, then those of inputs that are gone."""
+        known = dict.fromkeys([*self._order, *self.lines])
+        lines = [self.lines[video] for video in known if video in self.lines]
+        first: dict[str, str] = {}
+        for line in lines:
+            if line["sha256"] is not None:
+                original = first.setdefault(line["sha256"], line["video"])
+                line["duplicate_of"] = original if original != line["video"] else None
+        return lines
+
+    def _load_sealed(self) -> dict[str, Line]:
+        parts = sorted(self.work.glob("shard-*.jsonl"))
+        files = [path for path in (self.out / MANIFEST, *parts) if path.is_file()]
+        return {line["video"]: line for path in files for line in read_lines(path)}
+
+    def _check_settings(self) -> None:
+        path = self.out / DATASET
+        if not path.is_file():
+            if next(self.out.glob("shard-*.tar"), None) or (self.out / MANIFEST).exists():
+                raise NpvfError(f"{self.out} holds shards of something else. Prepare into a new folder.")
+            return
+        made_with = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        if made_with != self.settings:
+            keys = sorted(key for key in {*made_with, *self.settings} if made_with.get(key) != self.settings.get(key))
+            differ = ", ".join(f"{key} was {made_with.get(key)!r}, now {self.settings.get(key)!r}" for key in keys)
+            raise NpvfError(
+                f"{self.out} was prepared with other settings ({differ}). "
+                "Prepare into a new folder, or give --overwrite to make it anew."
+            )
+
+    def _remove_strays(self) -> None:
+        """What a killed run left half done, and what is in a shard by now."""
+        shards, sealed = self._shards(), {work_path(self.work, video).name for video in self._sealed}
+        for path in self.out.glob(f"*{TEMPORARY}"):
+            path.unlink()
+        for path in self.out.glob("shard-*.tar"):
+            if path.name not in shards:
+                path.unlink()
+        for path in self.work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.suffix == TEMPORARY or path.stem in sealed:
+                path.unlink()
+
+    def _clear(self) -> None:
+        for path in [*self.out.glob("shard-*.tar"), self.out / MANIFEST, self.out / DATASET]:
+            path.unlink(missing_ok=True)
+        for path in self.work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
+                path.unlink()
+
+
+def _describes(line: Line, source: Source) -> bool:
+    """Whether a manifest line still holds for its input."""
+    said = source.annotation.to_json()
+    if (
+        source.problem is not None
+        or line["reason"] == Reason.BAD_SIDECAR
+        or any(line[key] != said[key] for key in said)
+    ):
+        return False
+    if [line["size_bytes"], line["mtime_ns"]] == list(stamp(source.path)):
+        return True
+    return line["sha256"] is not None and source.path.is_file() and line["sha256"] == sha256(source.path)
+
+
+def _counts(lines: list[Line]) -> Line:
+    prepared = [line for line in lines if line["status"] == "prepared"]
+    refused = Counter(line["reason"] for line in lines if line["status"] == "refused")
+    return {
+        "shards": sorted({line["shard"] for line in prepared}),
+        "inputs": len(lines),
+        "prepared": len(prepared),
+        "refused": dict(sorted(refused.items())),
+        "duplicates": sum(line["duplicate_of"] is not None for line in lines),
+        "clips": sum(len(line["clips"]) for line in prepared),
+        "hours": sum(line["seconds"] for line in prepared) / 3600,
+        "phone_sources": dict(sorted(Counter(line["phone_source"] for line in prepared).items())),
+    }

@@ -1,0 +1,144 @@
+"""A pool of processes in which the death of one costs only the task it was at.
+
+`concurrent.futures` declares its whole pool broken when one worker dies, and does not say at which task. Decoders do
+crash, and long videos meet the kernel's out-of-memory killer; here each worker has its own pipe: the culprit is known.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("spawn")  # a forked child inherits locks of the decoders' and torch's threads
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The function's result."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The traceback of the exception that the function raised."""
+
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The process ended in the middle of the task; negative exit codes are signals."""
+
+    exit_code: int
+
+    def __str__(self) -> str:
+        if self.exit_code >= 0:
+            return f"exit status {self.exit_code}"
+        return signal.Signals(-self.exit_code).name
+
+
+Outcome = Done | Failed | Died
+
+
+def run_tasks(function: Callable[[Any], Any], tasks: Iterable[Any], workers: int) -> Iterator[tuple[Any, Outcome]]:
+    """`function(task)` for each task, in `workers` processes, as they finish: pairs (task, outcome).
+
+    `function` and tasks are pickled; 0 workers run in this process. Closing the iterator ends the workers at once.
+    """
+    waiting = iter(tasks)
+    if workers == 0:
+        yield from ((task, _call(function, task)) for task in waiting)
+        return
+    busy: dict[Connection, _Worker] = {}
+    try:
+        for _ in range(workers):
+            _give_next(_Worker(function), waiting, busy)
+        while busy:
+            ready = wait(list(busy))
+            for connection in [connection for connection in busy if connection in ready]:
+                worker = busy.pop(connection)
+                task = worker.task
+                outcome = worker.outcome()
+                if isinstance(outcome, Died):
+                    worker = _Worker(function)
+                _give_next(worker, waiting, busy)
+                yield task, outcome
+    finally:
+        for worker in busy.values():
+            worker.stop()
+
+
+def _give_next(worker: _Worker, waiting: Iterator[Any], busy: dict[Connection, _Worker]) -> None:
+    for task in waiting:
+        worker.give(task)
+        busy[worker.connection] = worker
+        return
+    worker.stop()
+
+
+@dataclass(slots=True)
+class _Worker:
+    function: Callable[[Any], Any]
+    connection: Connection = field(init=False)
+    task: Any = None
+    _process: Any = None
+
+    def give(self, task: Any) -> None:
+        if self._process is None:
+            self.connection, child = _CONTEXT.Pipe()
+            self._process = _CONTEXT.Process(target=_serve, args=(child,), daemon=True)
+            self._process.start()
+            child.close()  # ours alone would keep the pipe open after the child's death
+        self.task = task
+        with suppress(BrokenPipeError):  # died while idle: `outcome` finds that out
+            self.connection.send((self.function, task))
+
+    def outcome(self) -> Outcome:
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            return Died(self._process.exitcode)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()  # between tasks or not: unfinished work leaves nothing behind
+            self._process.join()
+
+
+def _serve(connection: Connection) -> None:
+    # One thread a process is the fastest where every core has a process. Libraries read this when they are imported,
+    # which happens when the first task's function is unpickled.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            function, task = connection.recv()
+        except EOFError:
+            return
+        connection.send(_call(function, task))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed must not go on writing beside the next run's workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _call(function: Callable[[Any], Any], task: Any) -> Outcome:
+    try:
+        return Done(function(task))
+    except Exception:
+        return Failed(traceback.format_exc())

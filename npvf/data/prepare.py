@@ -1,0 +1,214 @@
+"""Videos into shards: `npvf prepare`.
+
+Every input becomes one line of `manifest.jsonl`: prepared, or refused with a code and a sentence. The work can be
+broken off at any moment, by SIGKILL too; the same call again finishes it, and what comes out is byte for byte what one
+undisturbed run makes (`npvf.data.manifest` tells how).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from npvf.clip import FPS
+from npvf.data.files import atomic_write, sha256, stamp, write_json
+from npvf.data.grid import parse_grid_name
+from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
+from npvf.data.manifest import Line, Store, work_path
+from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
+from npvf.data.shards import Sample, write_tar
+from npvf.data.sources import Source, find_sources
+from npvf.errors import NpvfError, Reason, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.faces.model_file import face_model_path
+
+TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
+"""Corpora whose file names say what is spoken: file stem -> transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a call of `prepare` found and did. `dataset` is the content of `dataset.json`, over all runs.
+
+    `new` inputs were worked on in this run, in `elapsed_s` seconds; they hold `new_clips` clips.
+    """
+
+    dataset: dict[str, Any]
+    new: int
+    new_clips: int
+    elapsed_s: float
+
+
+def prepare(
+    src: str | Path,
+    out: str | Path,
+    *,
+    settings: IngestSettings = DEFAULTS,
+    workers: int | None = None,
+    transcript_from: str | None = None,
+    overwrite: bool = False,
+    on_start: Callable[[int, int], None] | None = None,
+    on_done: Callable[[Line], None] | None = None,
+) -> Summary:
+    """Prepare a folder of videos, a CSV list or one video into the folder `out`.
+
+    Args:
+        src: see `npvf.data.sources.find_sources`.
+        out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards.
+        settings: how a video becomes clips.
+        workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).
+        transcript_from: a key of `TRANSCRIPTS`.
+        overwrite: make `out` anew instead of going on with it.
+        on_start: called with the number of inputs and of those that were finished by earlier runs.
+        on_done: called with the manifest line of each input that this run finishes.
+
+    Raises:
+        NpvfError: no videos at `src`; `out` was made with other settings, or of videos that have changed; or some
+            videos failed by a fault of the program. The others are finished then, and a further call tries these again.
+        MissingDependency: the face model or a package is not there.
+    """
+    src, out = Path(src), Path(out)
+    transcript_of = TRANSCRIPTS[transcript_from] if transcript_from else None
+    sources = find_sources(src, skip=out, transcript_of=transcript_of)
+    face_model_path()  # missing: say so before any work
+    began, new, new_clips = time.monotonic(), 0, 0
+    failures: list[tuple[Source, str]] = []
+    with Store(out, {**settings.to_json(), "transcript_from": transcript_from}, overwrite) as store:
+        todo = store.resume(sources.items)
+        if on_start:
+            on_start(len(sources.items), len(sources.items) - len(todo))
+        work = partial(prepare_video, settings=settings, work=store.work)
+        for source, outcome in _outcomes(work, todo, _cores() if workers is None else workers):
+            if isinstance(outcome, Failed):
+                failures.append((source, outcome.trace))
+                continue
+            line = outcome.value if isinstance(outcome, Done) else _record_death(source, outcome, store.work)
+            if isinstance(line, NpvfError):
+                raise line
+            store.add(line)
+            new, new_clips = new + 1, new_clips + len(line["clips"])
+            if on_done:
+                on_done(line)
+        facts = {"ignored_files": sources.ignored_files, "versions": versions()}
+        dataset = store.finish(facts, complete=not failures)
+    if failures:
+        source, trace = failures[0]
+        raise NpvfError(
+            f"{len(failures)} videos failed by a fault of the program and are in no manifest; the others are finished. "
+            f"The first is {source.path}:\n{trace}"
+        )
+    return Summary(dataset, new, new_clips, time.monotonic() - began)
+
+
+def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line | NpvfError:
+    """Leave a video's clips and manifest line in `work`; both are there or none counts. Returns the line.
+
+    An error that is not the video's (a missing package) is returned.
+    """
+    line = _blank_line(source)
+    place = work_path(work, source.video)
+    try:
+        if not source.path.is_file():
+            raise Refused(Reason.NOT_FOUND, f"{source.path} is not there.")
+        line["sha256"] = sha256(source.path)
+        if source.problem is not None:
+            raise source.problem
+        with (
+            Landmarker(max_faces=settings.max_faces) as landmarker,
+            ingest(
+                source.path,
+                landmarker,
+                video_id=source.video,
+                annotation=source.annotation,
+                settings=settings,
+                content_hash=line["sha256"],
+                spool=work,
+            ) as video,
+        ):
+            spans: list[tuple[float, float]] = []
+            with atomic_write(place.with_suffix(".tar")) as file:
+                line["clips"] = write_tar(file, _noting_spans(video.samples, spans))
+            line |= {
+                "status": "prepared",
+                "seconds": sum(end - start for start, end in spans),
+                "frames": video.frames,
+                "coverage": _union(spans) * FPS / video.frames,
+                "faces": video.faces,
+                "phone_source": video.phone_source,
+            }
+    except Refused as refusal:
+        line |= {"reason": refusal.reason, "sentence": refusal.sentence}
+    except NpvfError as error:
+        return error
+    write_json(place.with_suffix(".json"), line)
+    return line
+
+
+def _blank_line(source: Source) -> Line:
+    """The manifest line of an input of which nothing is known yet but what people say."""
+    size_bytes, mtime_ns = stamp(source.path)
+    return {
+        "video": source.video,
+        "path": str(source.path),
+        "status": "refused",
+        "reason": None,
+        "sentence": None,
+        "clips": [],
+        "shard": None,
+        "seconds": 0.0,
+        "frames": None,
+        "coverage": None,
+        "faces": None,
+        "phone_source": None,
+        "sha256": None,
+        "duplicate_of": None,
+        "size_bytes": size_bytes,
+        "mtime_ns": mtime_ns,
+        **source.annotation.to_json(),
+    }
+
+
+def _outcomes(
+    work: Callable[[Source], Line | NpvfError], todo: list[Source], workers: int
+) -> Iterator[tuple[Source, Outcome]]:
+    """Of each source one outcome. One whose process died is tried again, alone: memory may have been short."""
+    died: list[Source] = []
+    for source, outcome in run_tasks(work, todo, min(workers, len(todo))):
+        if isinstance(outcome, Died):
+            died.append(source)
+        else:
+            yield source, outcome
+    yield from run_tasks(work, died, 1)
+
+
+def _record_death(source: Source, death: Died, work: Path) -> Line:
+    sentence = f"{source.path.name}: the process reading it died twice ({death}): a crash of a decoder, or no memory."
+    line = {**_blank_line(source), "reason": Reason.UNDECODABLE, "sentence": sentence}
+    write_json(work_path(work, source.video).with_suffix(".json"), line)
+    return line
+
+
+def _noting_spans(samples: Iterable[Sample], spans: list[tuple[float, float]]) -> Iterator[Sample]:
+    for sample in samples:
+        start, end = json.loads(sample["meta.json"])["span"]
+        spans.append((start, end))
+        yield sample
+
+
+def _union(spans: list[tuple[float, float]]) -> float:
+    """Seconds that lie in at least one span; the spans are in order of their starts."""
+    covered = reached = 0.0
+    for start, end in spans:
+        covered += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

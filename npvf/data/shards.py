@@ -1,0 +1,161 @@
+"""The shard format: one WebDataset sample holds one `Clip`.
+
+A sample is five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
+`.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`).
+
+`track.npz` holds `landmarks` (T, 478, 2) int16, MediaPipe's points in 1/64 crop pixels, `transform` (T, 2, 3) float32,
+source -> crop pixels, and `confidence` (T,) float32. The points in source pixels follow from the first two.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+import numpy as np
+
+from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
+from npvf.data.sidecar import cut_label
+from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
+
+Sample = dict[str, bytes | str]
+"""`__key__` and the five files by their suffix, as `webdataset` has it."""
+
+PARTS = ("face.mp4", "audio.flac", "track.npz", "phones.json", "meta.json")
+LANDMARK_SCALE = 64
+
+
+def clip_key(video: str, track: int, piece: int) -> str:
+    """The key of a clip: `s1/bbaf2n.mpg`, 0, 0 -> `s1/bbaf2n~mpg-t0-000`.
+
+    WebDataset ends a key at the first dot, so dots become tildes, and what is no ASCII letter, digit, `_`, `-` or `/`
+    becomes %XX. Different videos keep different keys, those that differ in the suffix alone included.
+    """
+    safe = quote(video, safe="/", errors="surrogateescape").replace("~", "%7E").replace(".", "~")
+    if safe.startswith("/"):  # a tar's names are relative
+        safe = "%2F" + safe[1:]
+    return f"{safe}-t{track}-{piece:03d}"
+
+
+def encode_clip(clip: Clip) -> Sample:
+    """A clip as a sample. The picture loses what H.264 at high quality loses, the rest at most rounding."""
+    face = encode_crops(clip.face_THWC)
+    return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta)
+
+
+def encode_sample(face_mp4: bytes, track_npz: bytes, audio_N: np.ndarray, phones: Phones, meta: ClipMeta) -> Sample:
+    """A sample out of parts of which the big ones are encoded already."""
+    return {
+        "__key__": meta.key,
+        "face.mp4": face_mp4,
+        "audio.flac": encode_flac(audio_N),
+        "track.npz": track_npz,
+        "phones.json": _json(phones.to_json()),
+        "meta.json": _json(meta.to_json()),
+    }
+
+
+def encode_track(clip: Clip) -> bytes:
+    """The landmarks, transforms and confidences of a clip as `track.npz`."""
+    return pack_track(clip.landmarks_TN2, clip.transform_T23, clip.confidence_T)
+
+
+def pack_track(landmarks_TN2: np.ndarray, transform_T23: np.ndarray, confidence_T: np.ndarray) -> bytes:
+    """`track.npz` of crop landmarks (T, 478, 2), transforms (T, 2, 3) and confidences (T,)."""
+    # 1/64 pixel is far below the landmarks' own noise, and half the size of float32.
+    limits = np.iinfo(np.int16)
+    fixed = np.clip(np.rint(landmarks_TN2 * LANDMARK_SCALE), limits.min, limits.max).astype(np.int16)
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        landmarks=fixed,
+        transform=transform_T23.astype(np.float32),
+        confidence=confidence_T.astype(np.float32),
+    )
+    return file.getvalue()
+
+
+def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | None = None) -> Clip:
+    """A sample as a clip, or `count` of its frames from frame `start` on; only these frames are decoded.
+
+    Intervals and phones come on the clock of the part asked for, and `meta.span` is its place in the source video.
+    """
+    meta = ClipMeta.from_json(json.loads(sample["meta.json"]))
+    phones = Phones.from_json(json.loads(sample["phones.json"]))
+    with np.load(io.BytesIO(_bytes(sample, "track.npz"))) as track:
+        landmarks_TN2 = track["landmarks"].astype(np.float32) / LANDMARK_SCALE
+        transform_T23, confidence_T = track["transform"], track["confidence"]
+    stop = len(confidence_T) if count is None else min(start + count, len(confidence_T))
+    frames, samples = slice(start, stop), slice(start * SAMPLES_PER_FRAME, stop * SAMPLES_PER_FRAME)
+    if (start, stop) != (0, len(confidence_T)):
+        meta, phones = _part(meta, start / FPS, stop / FPS), phones.between(start / FPS, stop / FPS, -start / FPS)
+    return Clip(
+        face_THWC=decode_crops(_bytes(sample, "face.mp4"), start, stop - start),
+        audio_N=decode_flac(_bytes(sample, "audio.flac"))[samples],
+        landmarks_TN2=landmarks_TN2[frames],
+        source_landmarks_TN2=to_source(landmarks_TN2[frames], transform_T23[frames]),
+        transform_T23=transform_T23[frames],
+        confidence_T=confidence_T[frames],
+        phones=phones,
+        meta=meta,
+    )
+
+
+def to_source(landmarks_TN2: np.ndarray, transform_T23: np.ndarray) -> np.ndarray:
+    """Points in crop pixels -> the same points in pixels of the source frame, (T, N, 2) float32."""
+    inverse_T22 = np.linalg.inv(transform_T23[:, :, :2])
+    moved_TN2 = landmarks_TN2 - transform_T23[:, None, :, 2]
+    return np.einsum("tij,tnj->tni", inverse_T22, moved_TN2).astype(np.float32)
+
+
+def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
+    """Samples as a tar, each written as soon as it comes. The bytes depend on the samples alone. Returns the keys."""
+    keys = []
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for sample in samples:
+            key = str(sample["__key__"])
+            for part in PARTS:
+                content = _bytes(sample, part)
+                entry = tarfile.TarInfo(f"{key}.{part}")  # no owner, no date, mode 0644
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+            keys.append(key)
+    return keys
+
+
+def read_tar(path: Path) -> Iterator[Sample]:
+    """The samples of one tar in their order."""
+    sample: Sample = {}
+    with tarfile.open(path) as tar:
+        for entry in tar:
+            folder, slash, name = entry.name.rpartition("/")
+            stem, _, part = name.partition(".")
+            key = folder + slash + stem
+            if sample and sample["__key__"] != key:
+                yield sample
+                sample = {}
+            file = tar.extractfile(entry)
+            assert file is not None, entry.name  # a shard holds plain files only
+            sample |= {"__key__": key, part: file.read()}
+    if sample:
+        yield sample
+
+
+def _part(meta: ClipMeta, start: float, end: float) -> ClipMeta:
+    label, intervals = cut_label(meta.label, meta.intervals, start, end)
+    return replace(meta, span=(meta.span[0] + start, meta.span[0] + end), label=label, intervals=intervals)
+
+
+def _bytes(sample: Mapping[str, bytes | str], part: str) -> bytes:
+    content = sample[part]
+    return content.encode() if isinstance(content, str) else content
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()

@@ -1,0 +1,103 @@
+"""Which videos there are: a folder, one file, or a CSV list -> `Source`s in a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from npvf.data.sidecar import NOTHING_SAID, Annotation, read_list, read_sidecar
+from npvf.errors import NpvfError, Refused
+
+_SUFFIXES = """
+    .3gp .asf .avi .divx .f4v .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mpv .mts .mxf .ogm .ogv .ts .vob
+    .webm .wmv
+"""
+VIDEO_SUFFIXES = frozenset(_SUFFIXES.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input: its id in the corpus, where it lies, and what is said of it.
+
+    `video` is the path relative to the source folder (or as the list writes it), with forward slashes.
+    `problem` is what is wrong with the annotation; the video is then refused.
+    """
+
+    video: str
+    path: Path
+    annotation: Annotation = NOTHING_SAID
+    problem: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The inputs in order, and how many files of the folder were no videos."""
+
+    items: list[Source]
+    ignored_files: int = 0
+
+
+def find_sources(
+    src: Path, skip: Path | None = None, transcript_of: Callable[[str], str | None] | None = None
+) -> Sources:
+    """The videos of a folder (with its sub-folders, sorted), of a CSV list (in its order), or the one file.
+
+    Args:
+        src: a folder, a `.csv` list or a video file.
+        skip: a folder inside `src` to leave out: the prepared one.
+        transcript_of: file stem -> transcript, for corpora that name files by what is said.
+
+    Raises:
+        NpvfError: there is nothing at `src`, no video in it, or the list cannot be read.
+    """
+    src = Path(src)
+    ignored = 0
+    if src.is_dir():
+        files = sorted(_walk(src, skip), key=lambda path: path.relative_to(src).parts)
+        videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."]
+        items = [_source(path.relative_to(src).as_posix(), path, NOTHING_SAID) for path in videos]
+        ignored = len(files) - len(videos)
+    elif src.suffix.lower() == ".csv" and src.is_file():
+        listed = read_list(src).items()
+        items = [_source(Path(name).as_posix(), src.parent / name, said) for name, said in listed]
+    elif src.is_file():
+        items = [_source(src.name, src, NOTHING_SAID)]
+    else:
+        raise NpvfError(f"{src} does not exist. Give a folder of videos, a video, or a .csv list with a column 'path'.")
+    if not items:
+        raise NpvfError(f"{src} holds no videos (file names ending in {' '.join(sorted(VIDEO_SUFFIXES))}).")
+    if transcript_of is not None:
+        items = [_with_transcript(source, transcript_of) for source in items]
+    return Sources(items, ignored)
+
+
+def _walk(folder: Path, skip: Path | None) -> Iterator[Path]:
+    # Corpora are often put together from symbolic links, so links are followed, each folder once.
+    seen = {skip.resolve()} if skip is not None else set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        here = Path(root).resolve()
+        if here in seen:
+            folders.clear()
+            continue
+        seen.add(here)
+        folders.sort()
+        yield from (Path(root, name) for name in files)
+
+
+def _source(video: str, path: Path, listed: Annotation | Refused) -> Source:
+    try:
+        beside = read_sidecar(path)
+    except Refused as refusal:
+        return Source(video, path, problem=refusal)
+    if isinstance(listed, Refused):
+        return Source(video, path, problem=listed)
+    return Source(video, path, listed.over(beside))
+
+
+def _with_transcript(source: Source, transcript_of: Callable[[str], str | None]) -> Source:
+    if source.annotation.transcript is not None:
+        return source
+    said = Annotation(transcript=transcript_of(source.path.stem))
+    return replace(source, annotation=said.over(source.annotation))
