@@ -18,10 +18,16 @@ VOWELS = frozenset(_VOWELS.split())
 CONSONANTS = frozenset(_CONSONANTS.split())
 PHONES = VOWELS | CONSONANTS
 
+BILABIAL = frozenset({"m", "b", "p"})
+LABIODENTAL = frozenset({"f", "v"})
+FRICATIVE = frozenset(["ch", "dh", "f", "hh", "jh", "s", "sh", "th", "v", "z", "zh"])  # and affricates
+
 # The lips close: the only set of sounds published as what lip-sync forgers and detectors watch (Agarwal et al.,
 # CVPRW 2020). NPVForensics gives no list; "critical" there is read as these.
 CRITICAL = frozenset({"m", "b", "p"})
+BILABIAL = frozenset({"m", "b", "p"})
 LABIODENTAL = frozenset({"f", "v"})
+FRICATIVE = frozenset(["ch", "dh", "f", "hh", "jh", "s", "sh", "th", "v", "z", "zh"])  # and affricates
 
 # Neti/Potamianos (2003), the 12 classes of sounds and silence. The names of the classes are ours.
 _VISEME_CLASSES = {

@@ -1,0 +1,162 @@
+"""Phones out of sound alone: the `hama` recogniser, with its lateness taken off.
+
+hama (Apache-2.0, its 5 MB network is in the wheel) is a CTC network: it writes each phone as a spike in one or two
+20 ms frames and a blank elsewhere. So a spike says *that* a phone is there, and a while after the phone begins. How
+long after is measured against forced alignments of known sentences (`benchmarks/phones.py`) and differs by the kind
+of sound. Where a phone ends the network does not say: it lasts until the next one or until the voice falls silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from npvf.clip import SAMPLE_RATE, Phone, Phones
+from npvf.errors import MissingDependency
+from npvf.speech.inventory import BILABIAL, FRICATIVE, PHONES, SILENCE, UNKNOWN, from_ipa
+from npvf.speech.voice_activity import samples, speech_spans
+
+FRAME = 320  # samples a frame of the network
+FRAME_S = FRAME / SAMPLE_RATE
+
+# Seconds from a phone's onset to its spike: the median over one half of GRID s1, see benchmarks/phones.py.
+DELAY: Mapping[str, float] = {
+    p: 0.10 if p in FRICATIVE else 0.09 if p in BILABIAL else 0.06 for p in (*PHONES, UNKNOWN)
+}
+
+# The network reads at most 30 s and silently drops the rest; its time grows with the square of the length.
+_WINDOW = 20 * SAMPLE_RATE // FRAME
+_OVERLAP = 2 * SAMPLE_RATE // FRAME
+
+_SHORTEST = 0.02  # seconds between two onsets
+_LONGEST = 0.40  # seconds: beyond this, sound without a new phone is speech of unknown content
+_IN_SILENCE = 0.08  # seconds a phone lasts where the voice is too quiet to be heard by energy
+
+
+def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY) -> Phones:
+    """Phones of a clip of any length, with the silences between them.
+
+    The whole clip is covered without overlaps. Memory is bounded: the sound is read in windows of 20 s (it may be
+    memory-mapped) that overlap by 2 s, and joined where both windows hear a blank.
+
+    Args:
+        audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono.
+        delay: seconds by which each phone's spike is late.
+
+    Raises:
+        MissingDependency: hama is not installed, or has no library for this platform.
+    """
+    spikes = list(_spikes(*_frames(audio_N)))
+    # Until its end is known, a phone ends at its spike.
+    onsets = _in_order(Phone(p, t - delay[p], t, c) for p, t, c in spikes)
+    return Phones(tuple(_fill(onsets, speech_spans(audio_N), len(audio_N) / SAMPLE_RATE)), "recogniser")
+
+
+def _frames(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Token (T,) and its probability (T,) in every 20 ms frame of the whole clip."""
+    total = len(audio_N) // FRAME
+    tokens = np.zeros(0, dtype=np.int64)
+    probability = np.zeros(0, dtype=np.float32)
+    start = 0
+    while start < total:
+        end = total if total - start <= _WINDOW + _OVERLAP else start + _WINDOW
+        new_tokens, new_probability = _listen(samples(audio_N, start * FRAME, end * FRAME))
+        seam = _seam(tokens[start:], new_tokens[: len(tokens) - start])
+        tokens = np.concatenate([tokens[: start + seam], new_tokens[seam : end - start]])
+        probability = np.concatenate([probability[: start + seam], new_probability[seam : end - start]])
+        if end == total:
+            break
+        start = end - _OVERLAP
+    return tokens, probability
+
+
+def _seam(left: np.ndarray, right: np.ndarray) -> int:
+    """Where to pass from one window to the next: the middle of the longest time in which both hear a blank.
+
+    A spike may move by a frame between windows, so a seam amid spikes could double or lose one.
+    """
+    if len(left) == 0:
+        return 0
+    blank = _model().blank_id
+    quiet = np.pad((left == blank) & (right == blank), 1).astype(np.int8)
+    starts, ends = np.flatnonzero(np.diff(quiet) == 1), np.flatnonzero(np.diff(quiet) == -1)
+    if len(starts) == 0:
+        return len(left) // 2
+    longest = int(np.argmax(ends - starts))
+    return int(starts[longest] + ends[longest]) // 2
+
+
+def _listen(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One pass of the network: token and probability of each frame."""
+    model = _model()
+    feeds = {"waveform": np.clip(audio_N, -1, 1), "waveform_lengths": np.array([len(audio_N)])}
+    log_probs, lengths = model.session.run(["log_probs", "out_lengths"], feeds)
+    frames = log_probs[0, : int(lengths[0])]
+    scores = frames / model.decode_cfg.temperature
+    scores[:, model.blank_id] += model.decode_cfg.blank_bias
+    tokens = scores.argmax(1)
+    return tokens, np.exp(frames[np.arange(len(frames)), tokens])
+
+
+def _spikes(tokens: np.ndarray, probability: np.ndarray) -> Iterator[tuple[str, float, float]]:
+    """(phone, seconds, confidence) of every spike: CTC's collapse of repeats and blanks."""
+    model = _model()
+    borders = np.flatnonzero(np.diff(tokens, prepend=-1, append=-1))
+    for start, end in pairwise(borders.tolist()):
+        token = tokens[start]
+        if token == model.blank_id or model.decoder_tokens[token] == model.decode_cfg.word_boundary_token:
+            continue
+        for k, phone in enumerate(from_ipa(model.decoder_tokens[token])):
+            yield phone, start * FRAME_S + k * _SHORTEST, float(probability[start:end].max())
+
+
+def _in_order(phones: Iterable[Phone]) -> list[Phone]:
+    """Onsets at least 20 ms apart and not before zero: delays that differ by phone may have crossed them."""
+    ordered: list[Phone] = []
+    earliest = 0.0
+    for p in phones:
+        onset = max(p.start, earliest)
+        ordered.append(Phone(p.phone, onset, max(p.end, onset), p.confidence))
+        earliest = onset + _SHORTEST
+    return ordered
+
+
+def _fill(onsets: list[Phone], spans: list[tuple[float, float]], seconds: float) -> Iterator[Phone]:
+    """Phones with their ends, and what lies between them: silence, or unknown speech where a voice goes on."""
+    at = 0.0
+    for p, following in zip(onsets, [*onsets[1:], None], strict=True):
+        yield from _between(at, p.start, spans)
+        latest = seconds if following is None else following.start
+        voiced_until = next((end for start, end in spans if start <= p.end < end), p.start)
+        at = min(latest, p.start + _LONGEST, max(voiced_until, p.start + _IN_SILENCE))
+        yield Phone(p.phone, p.start, at, p.confidence)
+    yield from _between(at, seconds, spans)
+
+
+def _between(start: float, end: float, spans: list[tuple[float, float]]) -> Iterator[Phone]:
+    for span_start, span_end in spans:
+        voice, hush = max(span_start, start), min(span_end, end)
+        if hush - voice < _LONGEST / 2:  # a breath or the rim of a phone
+            continue
+        if voice > start:
+            yield Phone(SILENCE, start, voice)
+        yield Phone(UNKNOWN, voice, hush)
+        start = hush
+    if end > start:
+        yield Phone(SILENCE, start, end)
+
+
+@cache
+def _model() -> Any:
+    try:
+        from hama import ASRModel
+    except ImportError as e:
+        raise MissingDependency("the phone recogniser needs hama: pip install 'hama>=1.7'") from e
+    try:
+        return ASRModel()
+    except RuntimeError as e:
+        raise MissingDependency(f"hama has no library for this platform ({e}); give phone times or a transcript") from e

@@ -1,0 +1,105 @@
+"""Phones out of sound and known words: forced alignment with pocketsphinx."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from npvf.clip import SAMPLE_RATE, Phone, Phones
+from npvf.errors import MissingDependency, Reason, Refused
+from npvf.speech.inventory import PHONES, SILENCE, UNKNOWN
+from npvf.speech.voice_activity import samples
+
+FRAME_S = 0.01
+
+
+def align_transcript(audio_N: np.ndarray, transcript: str) -> Phones:
+    """Phones of a transcript, at 10 ms resolution, with the silences between words.
+
+    Two passes: the words with optional pauses and pronunciations, then the phones of the words so found. English only
+    (US dictionary and acoustic model of the pocketsphinx wheel). The whole sound is held in memory: for minutes, not
+    for hours; cut a longer recording, or give phone times.
+
+    Args:
+        audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono.
+        transcript: the words in their order; case and punctuation do not matter.
+
+    Raises:
+        Refused: BAD_SIDECAR if there are no words, words without a known pronunciation (all are named), or the words
+            cannot be fitted to the sound.
+        MissingDependency: pocketsphinx is not installed.
+    """
+    words = _words(transcript)
+    if not words:
+        raise Refused(Reason.BAD_SIDECAR, "the transcript holds no words")
+    decoder = _decoder()
+    if unknown := sorted({w for w in words if decoder.lookup_word(w) is None}):
+        raise Refused(
+            Reason.BAD_SIDECAR,
+            f"the pronunciation dictionary lacks {', '.join(map(repr, unknown))}: spell them as they are said "
+            "(numbers as words), or give phone times instead of a transcript",
+        )
+    sound = (np.clip(samples(audio_N, 0, len(audio_N)), -1, 1) * 32767).astype("<i2").tobytes()
+    decoder.set_align_text(" ".join(words))
+    found = _decode(decoder, sound) and [s.word for s in decoder.seg()]
+    if not found or [_bare(w) for w in found if not _is_filler(w)] != words:
+        raise _unfit(transcript)
+    decoder.set_alignment()
+    if not _decode(decoder, sound):
+        raise _unfit(transcript)
+    items = [_phone(p) for word in decoder.get_alignment() for p in word]
+    return Phones(tuple(_covering(items, len(audio_N) / SAMPLE_RATE)), "transcript")
+
+
+def _words(transcript: str) -> list[str]:
+    tokens = re.split(r"[\s\-–—_/]+", transcript.lower().replace("’", "'"))
+    return [word for token in tokens if (word := re.sub(r"^[^\w']+|[^\w']+$", "", token)).strip("'")]
+
+
+def _decoder() -> Any:
+    """A new decoder: one that has heard other sound would bring its channel estimate along."""
+    try:
+        from pocketsphinx import Decoder
+    except ImportError as e:
+        raise MissingDependency("aligning a transcript needs pocketsphinx: pip install 'npvf[prepare]'") from e
+    # The best path through the lattice can begin with a word of no length, on which the second pass fails.
+    return Decoder(lm=None, loglevel="FATAL", bestpath=False)
+
+
+def _decode(decoder: Any, sound: bytes) -> bool:
+    decoder.start_utt()
+    try:
+        decoder.process_raw(sound, full_utt=True)
+        decoder.end_utt()
+    except RuntimeError:  # pocketsphinx says so when no path fits
+        return False
+    return decoder.hyp() is not None
+
+
+def _phone(state: Any) -> Phone:
+    name = state.name.lower()
+    if name not in PHONES:  # SIL, +SPN+ (speech outside the words), +NSN+ (noise)
+        name = UNKNOWN if name == "+spn+" else SILENCE
+    return Phone(name, state.start * FRAME_S, (state.start + state.duration) * FRAME_S)
+
+
+def _covering(items: list[Phone], seconds: float) -> list[Phone]:
+    """The aligner counts whole windows of 25 ms: what is left of the clip is silence, as its last frames are."""
+    end = items[-1].end
+    return items if end >= seconds else [*items, Phone(SILENCE, end, seconds)]
+
+
+def _bare(word: str) -> str:
+    """`again(2)`, the second pronunciation, is `again`."""
+    return re.sub(r"\(\d+\)$", "", word)
+
+
+def _is_filler(word: str) -> bool:
+    return word[0] in "<[+"
+
+
+def _unfit(transcript: str) -> Refused:
+    shown = transcript if len(transcript) <= 60 else transcript[:57] + "..."
+    return Refused(Reason.BAD_SIDECAR, f"the transcript does not fit the sound: {shown!r}")
