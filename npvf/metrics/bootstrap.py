@@ -57,6 +57,9 @@ class Bootstrap:
         return {k: Estimate(float(v[0]), len(groups), intervals.get(k)) for k, v in values.items()}
 
 
+DEFAULT = Bootstrap()
+
+
 def bootstrap_interval(
     statistic: Statistic, groups: Sequence[Hashable], n: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Interval:

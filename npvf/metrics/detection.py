@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npvf.metrics.bootstrap import Bootstrap, Estimate
+from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def detection_metrics(
     scores: ArrayLike,
     labels: ArrayLike,
     groups: Sequence[Hashable] | None = None,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (frozen)
+    bootstrap: Bootstrap = DEFAULT,
 ) -> dict[str, Estimate]:
     """All metrics of one set of fake probabilities, each with its bootstrap interval.
 

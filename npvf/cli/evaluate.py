@@ -1,0 +1,236 @@
+"""`npvf evaluate CORPUS`: detection metrics of a detector, or the synchrony protocol of a pre-trained model."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from npvf import __version__
+from npvf.data.corpus import Corpus
+from npvf.data.selection import Selection
+from npvf.detect.evaluation import evaluate_detection, write_scores
+from npvf.detect.synchrony import evaluate_synchrony
+from npvf.errors import NpvfError
+from npvf.metrics.bootstrap import Bootstrap
+from npvf.metrics.protocol import Settings
+
+DETECTION = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "eer": "EER",
+    "balanced_accuracy": "bal. acc.",
+    "tpr_at_fpr_1": "TPR @ 1 % FPR",
+    "auc_all": "AUC, all videos",
+}
+SYNCHRONY = {
+    "retrieval_r1": "retrieval R@1",
+    "retrieval_sound_for_picture": "  sound for picture",
+    "retrieval_picture_for_sound": "  picture for sound",
+    "sync_within_1": "best offset within +-1 frame",
+    "halves_agree": "both halves agree to +-1",
+    "swap_auc": "AUC, swapped sound",
+    "swap_auc_same_identity": "  of the same person",
+    "swap_auc_other_identity": "  of another person",
+    "shift_auc": "AUC, sound shifted 8 to 15",
+}
+FEW_GROUPS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--detector", metavar="DIR", help="a detector folder: measure how it tells fake from real")
+    what.add_argument("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
+    parser.add_argument(
+        "--protocol",
+        choices=("detection", "synchrony"),
+        help="default: detection for --detector, synchrony for --pretrained",
+    )
+    parser.add_argument("--out", type=Path, help="for metrics.json and scores.csv (default: runs/evaluate/CORPUS)")
+    parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument("--seed", type=int, default=0, help="of resampling, segments and swaps (default: 0)")
+
+    chosen = parser.add_argument_group("which videos")
+    chosen.add_argument("--split", help="only videos whose `split` is this")
+    chosen.add_argument("--identities", nargs="+", metavar="NAME", help="only videos that show or use these people")
+    chosen.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos of such a name")
+    chosen.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos of such a name")
+    chosen.add_argument("--part", choices=("train", "val"), help="a part of the division by hash that training makes")
+    chosen.add_argument("--held-out", type=float, default=0.0, metavar="SHARE", help="the share of `val` in it")
+
+    intervals = parser.add_argument_group("95 %% intervals")
+    intervals.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N", help="resamples; 0: none (default: 1000)"
+    )
+    intervals.add_argument(
+        "--group",
+        choices=("auto", "identity", "video"),
+        default="auto",
+        help="what is resampled; auto: identities where all are known, else source videos (default: auto)",
+    )
+
+    detection = parser.add_argument_group("detection")
+    detection.add_argument(
+        "--refused",
+        choices=("half", "worst", "drop"),
+        default="half",
+        help="how `AUC, all videos` scores those not judged: 0.5, the worst for their label; or no such figure",
+    )
+
+    synchrony = parser.add_argument_group("synchrony")
+    synchrony.add_argument("--segments", type=int, default=60, help="N of retrieval R@1 (default: 60)")
+    synchrony.add_argument(
+        "--baseline",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also measure lip aperture against sound energy, which learns nothing (default: yes)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print, and write `metrics.json` and `scores.csv`."""
+    protocol = args.protocol or ("detection" if args.detector else "synchrony")
+    if protocol == "detection" and not args.detector:
+        raise NpvfError("detection needs --detector DIR, which fine-tuning makes")
+    corpus = Corpus(args.corpus)
+    out = args.out or Path("runs/evaluate") / args.corpus.resolve().name
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    report = _detection(args, corpus, out) if protocol == "detection" else _synchrony(args, corpus, out)
+    report = {**_setup(args), **report}
+    (out / "metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if args.json:
+        print(json.dumps(report, indent=2))
+        return 0
+    console.print(detection_table(report) if protocol == "detection" else synchrony_table(report))
+    for line in notes(report):
+        console.print(line, highlight=False, markup=False)
+    console.print(f"{out / 'metrics.json'}  {out / 'scores.csv'}", highlight=False, markup=False)
+    return 0
+
+
+def _detection(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str, Any]:
+    from npvf.detect.detector import Detector
+
+    detector = Detector.from_pretrained(args.detector, device=args.device)
+    with _progress(corpus) as on_clip:
+        report, rows = evaluate_detection(
+            corpus, detector, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
+        )
+    write_scores(out / "scores.csv", rows)
+    return report
+
+
+def _synchrony(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str, Any]:
+    folder = args.pretrained or args.detector
+    embed = None
+    if folder:
+        from npvf.detect.scoring import embedder
+
+        embed = embedder(folder, device=args.device)
+    settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args))
+    with _progress(corpus) as on_clip:
+        report, rows = evaluate_synchrony(
+            corpus, embed, _selection(args, "unforged"), args.baseline, args.group, settings, on_clip
+        )
+    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return report
+
+
+def detection_table(report: dict[str, Any]) -> Table:
+    """All fakes, then each manipulation's fakes, against all reals."""
+    metrics = {name: title for name, title in DETECTION.items() if name in report}
+    table = Table("fakes", "real", "fake", "coverage", *metrics.values(), title="Detection, with 95 % intervals")
+    for kind, part in {"all": report, **report["by_manipulation"]}.items():
+        counts = [f"{part[f'judged_{label}']} of {part[label]}" for label in ("real", "fake")]
+        cells = [_cell(part, name) for name in metrics]
+        table.add_row(kind, *counts, f"{part['coverage']:.1%}", *cells)
+    return table
+
+
+def synchrony_table(report: dict[str, Any]) -> Table:
+    """A row for each figure, a column for the model and the baseline."""
+    columns = [name for name in ("model", "model_gated", "baseline") if name in report]
+    titles = {"model": "model", "model_gated": "model, gated frames", "baseline": "baseline, not learned"}
+    table = Table("figure", *(titles[name] for name in columns), title="Synchrony, with 95 % intervals")
+    table.add_row("clips measured", *(str(report[name]["clips"]) for name in columns))
+    table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
+    for name, title in SYNCHRONY.items():
+        if any(name in report[column] for column in columns):
+            table.add_row(title, *(_cell(report[column], name) for column in columns))
+    table.add_row("median offset, frames", *(f"{report[name]['median_offset']:+g}" for name in columns))
+    return table
+
+
+def notes(report: dict[str, Any]) -> Iterator[str]:
+    """What a reader must know to read the table right."""
+    if report["protocol"] == "synchrony":
+        yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
+        unusable = {
+            name: report[name]["clips_unusable"] for name in ("model", "model_gated", "baseline") if name in report
+        }
+        if any(unusable.values()):
+            yield f"clips too short for the offset search, or with too little inside the gate: {unusable}"
+    else:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
+        yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
+    if report["bootstrap"]:
+        yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
+        if report["groups"] < FEW_GROUPS:
+            yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
+
+
+def _cell(part: dict[str, Any], name: str) -> str:
+    if name not in part:
+        return "-"
+    ends = part[f"{name}_ci"]
+    return f"{part[name]:.3f}" + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "")
+
+
+def _segments(part: dict[str, Any]) -> str:
+    return f"{part['segments']} ({1 / part['segments']:.3f})" if part["segments"] else "0"
+
+
+def _selection(args: argparse.Namespace, label: Any) -> Selection:
+    return Selection(
+        label=label,
+        split=args.split,
+        identities=frozenset(args.identities) if args.identities else None,
+        include=tuple(args.include),
+        exclude=tuple(args.exclude),
+        part=args.part,
+        held_out=args.held_out,
+    )
+
+
+def _bootstrap(args: argparse.Namespace) -> Bootstrap:
+    return Bootstrap(args.bootstrap, args.seed)
+
+
+def _setup(args: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for, as it stands in metrics.json."""
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
+    for name in ("command", "json", "out", "protocol", "group", "refused"):
+        asked.pop(name, None)
+    return {"npvf": __version__, **asked}
+
+
+@contextmanager
+def _progress(corpus: Corpus) -> Iterator[Callable[[], object]]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("clips", total=len(corpus))
+        yield lambda: progress.advance(task)
