@@ -1,0 +1,1 @@
+"""The embedded talking-head corpus: one photographed face, many people, exact phone times, no download."""

@@ -1,0 +1,168 @@
+"""`npvf synth`: a folder of talking heads as ordinary MP4 files, with all that is known of each beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from npvf import __version__
+from npvf.clip import REAL, Phones
+from npvf.media.encode import write_video
+from npvf.synth.identity import identity
+from npvf.synth.puppet import DEFAULT_SIZE, Puppet
+from npvf.synth.room import record
+from npvf.synth.sentences import sentences
+from npvf.synth.visemes import MouthTrack
+from npvf.synth.voice import Speech, Voice, speak
+
+DEFAULT_IDENTITIES = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a clip is made of: the same recipe gives the same pictures and samples."""
+
+    stem: str
+    identity: int
+    voice: Voice
+    sentence: str
+    seed: int
+    size: int
+    crf: int
+
+    def speech(self) -> Speech:
+        """The recorded sound and its phones, both on the clip's clock."""
+        return record(speak(self.sentence, self.voice), self.seed)
+
+    def puppet(self) -> Puppet:
+        """Who says it."""
+        return _puppet(self.identity, self.size)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Recipe:
+        """From a `<stem>.synth.json`."""
+        fields = {key: content[key] for key in cls.__dataclass_fields__}
+        return cls(**{**fields, "voice": Voice(**fields["voice"])})
+
+
+@lru_cache(maxsize=8)
+def _puppet(number: int, size: int) -> Puppet:
+    return Puppet(identity(number), size)
+
+
+def plan(clips: int, seed: int = 0, identities: int = DEFAULT_IDENTITIES, size: int = DEFAULT_SIZE) -> list[Recipe]:
+    """The recipes of a corpus: the identities take turns, and a sentence comes twice only in a very large corpus."""
+    recipes = []
+    for k, sentence in enumerate(sentences(clips, seed)):
+        number = k % identities
+        rng = np.random.default_rng([seed, k])
+        recipes.append(
+            Recipe(
+                stem=f"{identity(number).name}-{seed}-{k:05d}",
+                identity=number,
+                voice=identity(number).voice,
+                sentence=sentence,
+                seed=int(rng.integers(2**31)),
+                size=size,
+                crf=int(rng.integers(18, 27)),
+            )
+        )
+    return recipes
+
+
+def synthesise(
+    out: Path | str,
+    clips: int = 48,
+    seed: int = 0,
+    identities: int = DEFAULT_IDENTITIES,
+    size: int = DEFAULT_SIZE,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Makes `clips` real talking-head clips in `out`, `<identity>/<stem>.mp4`, in the order of the plan.
+
+    Beside each: `.phones.json` (exact times), `.meta.json` (label 0, identity), `.synth.json` (the recipe and the
+    driving lip aperture of every frame); `synth.json` holds the settings of the corpus. A clip depends on `seed` and
+    its number alone, not on `clips` or `workers`. A file has its final name only when it is whole, the video last.
+
+    Raises MissingDependency without espeakng-loader and scikit-image (`pip install 'npvf[demo]'`).
+    """
+    if min(clips, identities, workers) < 1:
+        raise ValueError("clips, identities and workers must be at least 1")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    recipes = plan(clips, seed, identities, size)
+    paths = [folder / identity(r.identity).name / f"{r.stem}.mp4" for r in recipes]
+    for done, _ in enumerate(in_processes(make_clip, list(zip(recipes, paths, strict=True)), workers), 1):
+        if progress:
+            progress(done, clips)
+    settings = {"clips": clips, "seed": seed, "identities": identities, "size": size, "npvf": __version__}
+    write_json(folder / "synth.json", settings)
+    return paths
+
+
+def in_processes(function: Callable[..., Any], jobs: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
+    """Results of `function(*job)` as they come, from `workers` fresh processes (or from this one for 1)."""
+    if workers == 1:
+        yield from (function(*job) for job in jobs)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        futures = [pool.submit(function, *job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def make_clip(recipe: Recipe, path: Path) -> None:
+    """One real clip and its sidecars."""
+    speech = recipe.speech()
+    puppet = recipe.puppet()
+    mouth = puppet.articulate(speech.phones, speech.seconds)
+    name = puppet.who.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_phones(path, speech.phones)
+    write_json(path.with_suffix(".meta.json"), {"label": REAL, "identity": name, "identities": [name]})
+    write_json(path.with_suffix(".synth.json"), {**asdict(recipe), "aperture": _rounded(mouth)})
+    film(recipe, mouth, speech.audio_N, path)
+
+
+def film(recipe: Recipe, mouth: MouthTrack, audio_N: np.ndarray, path: Path) -> None:
+    """Renders and encodes: this recipe's person, head and camera with a given mouth and sound."""
+    frames = recipe.puppet().render_mouth(mouth, recipe.seed)
+    write_video(path, frames, audio=audio_N, crf=recipe.crf)
+
+
+def write_phones(video: Path, phones: Phones) -> None:
+    """`<stem>.phones.json` beside a video."""
+    write_json(video.with_suffix(".phones.json"), phones.to_json())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Whole or not at all."""
+    with _whole(path) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{path.name}.part")
+    yield part
+    part.replace(path)
+
+
+def _rounded(mouth: MouthTrack) -> list[float]:
+    return [round(float(a), 4) for a in mouth.aperture_T]

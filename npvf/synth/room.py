@@ -1,0 +1,54 @@
+"""The room in which a voice is recorded: silence around it, its echo, its noise and its level."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.signal import fftconvolve, lfilter
+
+from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Phone, Phones
+from npvf.speech.inventory import SILENCE
+from npvf.synth.voice import Speech
+
+
+def record(speech: Speech, seed: int) -> Speech:
+    """`speech` as a microphone in a room hears it: 0.12 to 0.4 s of room tone around it, a whole number of frames.
+
+    The direct sound stays where it is, so the phones move by the lead alone.
+    """
+    rng = np.random.default_rng([seed, 4])
+    lead = round(rng.uniform(0.12, 0.4) * SAMPLE_RATE)
+    frames = int(np.ceil((lead / SAMPLE_RATE + speech.seconds + rng.uniform(0.12, 0.4)) * FPS))
+    audio = np.zeros(frames * SAMPLES_PER_FRAME)
+    audio[lead : lead + len(speech.audio_N)] = speech.audio_N
+    loud = np.sqrt(np.mean(speech.audio_N.astype(np.float64) ** 2))
+    audio = fftconvolve(audio, _echo(rng))[: len(audio)]
+    level = 10 ** (rng.uniform(-26, -20) / 20)
+    noise = _noise(rng, len(audio)) * level * 10 ** (-rng.uniform(18, 42) / 20)
+    heard = audio * (level / loud) + noise
+    heard /= max(1.0, float(np.abs(heard).max()) / 0.98)
+    return Speech(heard.astype(np.float32), _shifted(speech.phones, lead / SAMPLE_RATE, frames / FPS))
+
+
+def _echo(rng: np.random.Generator) -> np.ndarray:
+    """A room impulse response: the direct sound at 0, then an exponentially decaying tail (60 dB in 0.12 to 0.45 s)."""
+    time = np.arange(int(0.45 * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.normal(0, 1, len(time)) * 10 ** (-3 * time / rng.uniform(0.12, 0.45))
+    tail[: int(0.004 * SAMPLE_RATE)] = 0
+    tail *= rng.uniform(0.05, 0.35) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    return tail
+
+
+def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
+    """Room tone of unit deviation: white noise through a low-pass of random depth."""
+    pole = rng.uniform(0.5, 0.97)
+    noise = lfilter([1 - pole], [1, -pole], rng.normal(0, 1, length + 2000))[2000:]
+    return noise / noise.std()
+
+
+def _shifted(phones: Phones, lead: float, seconds: float) -> Phones:
+    """On the clip's clock, with silence up to both of its ends."""
+    items = list(phones.between(0, np.inf, lead).items)
+    begin = items.pop(0).end if items[0].phone == SILENCE else lead
+    end = items.pop().start if items[-1].phone == SILENCE else items[-1].end
+    return Phones((Phone(SILENCE, 0.0, begin), *items, Phone(SILENCE, end, seconds)), phones.source)
