@@ -19,7 +19,7 @@ from npvf.speech.mel import LOG_OFFSET
 _DB = log(10) / 20  # decibels of amplitude to natural logarithm
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class Augment:
     """How much of each change. Neither paper says anything of augmentation: all values are ours.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from npvf.clip import SEGMENT_FRAMES
 
@@ -82,18 +82,16 @@ def window_start(
     return stride * int(torch.randint(first, last + 1, (), generator=generator))
 
 
-class EpochSampler(Sampler[Draw]):
+class EpochSampler(DistributedSampler[Draw]):
     """Every index once an epoch in a new order, dealt out to ranks in equal shares.
 
-    Args:
-        size: number of items.
-        seed, epoch: what the order depends on. `shuffled(...)` is what a subclass changes.
-        rank, world: this process among all; the last rounds of an uneven deal start over, as every rank must take
-            as many steps as the others.
+    The deal starts over where it does not come out even, as every rank must take as many steps as the others.
+    Trainers call `set_epoch`; a kind of `DistributedSampler`, so that none wraps it in another.
     """
 
-    def __init__(self, size: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> None:
-        self.size, self.seed, self.epoch, self.rank, self.world = size, seed, epoch, rank, world
+    def __init__(self, size: int, seed: int = 0, rank: int = 0, world: int = 1) -> None:
+        super().__init__(_Sized(size), num_replicas=world, rank=rank, seed=seed)
+        self.size = size
 
     def shuffled(self) -> list[int]:
         """The whole epoch's indices in their order."""
@@ -102,11 +100,11 @@ class EpochSampler(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         order = self.shuffled()
         for turn in range(len(self)):
-            place = turn * self.world + self.rank
+            place = turn * self.num_replicas + self.rank
             yield Draw(order[place % len(order)], derive_seed(self.seed, self.epoch, place))
 
     def __len__(self) -> int:
-        return ceil(self.size / self.world)
+        return ceil(self.size / self.num_replicas)
 
 
 class BalancedSampler(EpochSampler):
@@ -123,8 +121,7 @@ class BalancedSampler(EpochSampler):
     def __init__(
         self,
         classes: Sequence[tuple[Hashable, Hashable]],
-        seed: int,
-        epoch: int,
+        seed: int = 0,
         rank: int = 0,
         world: int = 1,
         length: int | None = None,
@@ -133,7 +130,7 @@ class BalancedSampler(EpochSampler):
         for index, (label, kind) in enumerate(classes):
             self.tree[label][kind].append(index)
         largest = max(sum(map(len, kinds.values())) for kinds in self.tree.values())
-        super().__init__(length or len(self.tree) * largest, seed, epoch, rank, world)
+        super().__init__(length or len(self.tree) * largest, seed, rank, world)
 
     def shuffled(self) -> list[int]:
         """Labels in turn, kinds in turn within each."""
@@ -166,10 +163,11 @@ class BalancedSampler(EpochSampler):
         return result[:count]
 
 
-class EvaluationSampler(Sampler[int]):
-    """Every index exactly once over all ranks, in order; ranks may get one more or less than others."""
+class EvaluationSampler(DistributedSampler[int]):
+    """Every index exactly once over all ranks, in order; some ranks may get one more than others."""
 
     def __init__(self, size: int, rank: int = 0, world: int = 1) -> None:
+        super().__init__(_Sized(size), num_replicas=world, rank=rank, shuffle=False)
         self.indices = range(rank, size, world)
 
     def __iter__(self) -> Iterator[int]:
@@ -177,3 +175,13 @@ class EvaluationSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class _Sized(Dataset[Any]):
+    """All that torch's sampler asks of a dataset."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from hashlib import sha256
+from pathlib import Path
+from typing import Literal
 
-from npvf.clip import REAL, ClipMeta
+from npvf.clip import FAKE, REAL, ClipMeta
 from npvf.data.shards import Sample
 from npvf.errors import MissingDependency, NpvfError
+
+Label = Literal["real", "fake", "known", "unforged", "any"]
+Part = Literal["train", "val"]
+
+_LABELS: dict[Label, tuple[int | None, ...]] = {
+    "real": (REAL,),
+    "fake": (FAKE,),
+    "known": (REAL, FAKE),
+    "unforged": (REAL, None),
+    "any": (REAL, FAKE, None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +35,7 @@ class Selection:
 
     Args:
         speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
-        real_only: no clip labelled fake; clips without a label count as real.
-        labelled_only: no clip without a label.
+        label: "real", "fake", "known" (either), "unforged" (real, or nobody said) or "any".
         split: `meta.split` must be this.
         identities: at least one identity of the clip is among these.
         include, exclude: shell patterns on the video's id.
@@ -30,13 +43,12 @@ class Selection:
     """
 
     speakers_only: bool = True
-    real_only: bool = False
-    labelled_only: bool = False
+    label: Label = "any"
     split: str | None = None
     identities: frozenset[str] | None = None
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
-    part: str | None = None
+    part: Part | None = None
     held_out: float = 0.0
 
     def reason_against(self, meta: ClipMeta) -> str | None:
@@ -47,10 +59,8 @@ class Selection:
             return "excluded"
         if self.speakers_only and not meta.is_speaker:
             return "another face speaks"
-        if self.real_only and meta.label not in (None, REAL):
-            return "fake"
-        if self.labelled_only and meta.label is None:
-            return "no label"
+        if meta.label not in _LABELS[self.label]:
+            return {None: "no label", REAL: "real", FAKE: "fake"}[meta.label]
         if self.split is not None and meta.split != self.split:
             return "another split"
         if self.identities is not None and not self.identities & people(meta):
@@ -69,6 +79,17 @@ def people(meta: ClipMeta) -> frozenset[str]:
 def read_meta(sample: Sample) -> ClipMeta:
     """The meta data of a sample that is still encoded."""
     return ClipMeta.from_json(json.loads(sample["meta.json"]))
+
+
+def selected_metas(paths: Iterable[str | Path], selection: Selection) -> Iterator[ClipMeta]:
+    """The meta data alone of what a selection keeps: a local tar is skipped through without reading the pictures."""
+    for path in paths:
+        with tarfile.open(path) as tar:
+            for entry in tar:
+                if entry.name.endswith(".meta.json") and (file := tar.extractfile(entry)) is not None:
+                    meta = ClipMeta.from_json(json.load(file))
+                    if selection.reason_against(meta) is None:
+                        yield meta
 
 
 @contextmanager

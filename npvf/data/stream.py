@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TypeVar
 
 import torch
@@ -52,7 +51,7 @@ class TrainingStream(IterableDataset[Visit]):
         urls: of the shards, local paths or whatever webdataset can open.
         windows: how a clip is looked at.
         selections: one, or one per class; visits are then drawn from each class in turn.
-        visits: an epoch's number of visits over all readers.
+        visits: an epoch's number of visits of one reader.
         seed, epoch: what the order depends on.
         buffer: encoded samples among which the next one is drawn.
     """
@@ -81,7 +80,7 @@ class TrainingStream(IterableDataset[Visit]):
         order = random.Random(derive_seed(self.seed, self.epoch)).sample(self.urls, len(self.urls))
         mine = order[reader::readers]
         classes = [self._endless(mine, selection, reader, c) for c, selection in enumerate(self.selections)]
-        for turn in range(ceil(self.visits / readers)):
+        for turn in range(self.visits):
             yield next(classes[turn % len(classes)])
 
     def _endless(self, urls: list[str], selection: Selection, reader: int, kind: int) -> Iterator[Visit]:

@@ -1,0 +1,147 @@
+"""Stage 1 as a Lightning module: self-supervised pre-training of NPV on real talking faces."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.optim import AdamW
+
+from npvf.data.sampling import derive_seed
+from npvf.losses import NPVObjective
+from npvf.metrics.bootstrap import Bootstrap
+from npvf.metrics.protocol import Settings, measure_synchrony
+from npvf.metrics.streams import FramewiseFeatures
+from npvf.models import NPV, Batch, create_model
+from pretrain.gather import gather
+from pretrain.optim import cosine_schedule, parameter_groups
+
+# Unit features that fill their sphere deviate by 1 / sqrt(D); the monitors report deviation as a share of that.
+COLLAPSED = 0.2
+SYNCHRONY_METRICS = ("retrieval_r1", "sync_within_1", "swap_auc", "shift_auc")
+
+
+class NPVModule(LightningModule):
+    """What both stages share: one objective on windows of clips, and draws that depend on the step alone."""
+
+    model: NPV
+    objective: torch.nn.Module
+    seed: int
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Dropout and drop-path draw from the step's own seed: a resumed run draws what an undisturbed one would."""
+        torch.manual_seed(derive_seed(self.seed, self.global_step, self.global_rank))
+
+    def training_step(self, batch: tuple[Batch, Tensor], batch_idx: int) -> Tensor:
+        """The objective on a batch of windows; each of its terms is logged."""
+        clips, starts_BK = batch
+        out = self.objective(self.model, clips, starts_BK)
+        terms = {_log_name(name): value.detach() for name, value in out.items() if value.ndim == 0}
+        self.log_dict(terms, batch_size=len(clips))
+        self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(clips))
+        return out["loss"]
+
+    def export(self, folder: Path) -> None:
+        """Write what the next stage loads, without Lightning."""
+        raise NotImplementedError
+
+
+class PretrainModule(NPVModule):
+    """NPV, its pre-training objective and its optimiser.
+
+    Of the paper's training nothing but its two stages is known; what a third-party re-implementation uses is named
+    beside our choice where the two differ.
+
+    Args:
+        model: a name of `npvf.list_models()`.
+        model_args: overrides of its configuration, as `create_model` takes them.
+        imagenet: start the Swin towers from timm's ImageNet weights.
+        objective: arguments of `NPVObjective`: weights of the losses, temperature and the rest.
+        lr: peak rate of AdamW; the re-implementation has 1e-4. On GRID it hardly mattered from 2e-4 to 3e-3.
+        weight_decay: not on norms and biases; the re-implementation has 1e-2.
+        betas: of AdamW.
+        warmup: share of the steps in which the rate rises, before it falls along half a cosine.
+        val_segments: segments among which retrieval is measured in validation; chance is one over it.
+        seed: of dropout and drop-path. The command links it to `seed_everything`.
+
+    Warns:
+        UserWarning: features deviate by less than a fifth of 1 / sqrt(D): they are collapsing.
+    """
+
+    def __init__(
+        self,
+        model: str = "npv_nano",
+        model_args: dict[str, Any] | None = None,
+        imagenet: bool = False,
+        objective: dict[str, Any] | None = None,
+        lr: float = 1e-3,
+        weight_decay: float = 0.05,
+        betas: tuple[float, float] = (0.9, 0.98),
+        warmup: float = 0.1,
+        val_segments: int = 60,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.model = create_model(model, pretrained=imagenet, **(model_args or {}))
+        self.objective = NPVObjective(**(objective or {}))
+        self.lr, self.weight_decay, self.betas, self.warmup = lr, weight_decay, betas, warmup
+        self.val_segments, self.seed = val_segments, seed
+        self._validated: list[dict[str, Any]] = []
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, warm-up and half a cosine over all steps of the run."""
+        optimizer = AdamW(parameter_groups([self], self.lr, self.weight_decay), betas=self.betas)
+        steps = int(self.trainer.estimated_stepping_batches)
+        return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
+
+    def training_step(self, batch: tuple[Batch, Tensor], batch_idx: int) -> Tensor:
+        """As in every stage, with the collapse monitors watched."""
+        loss = super().training_step(batch, batch_idx)
+        for name, value in self.trainer.callback_metrics.items():
+            if name.startswith("collapse/") and value < COLLAPSED:
+                warnings.warn(
+                    f"{name} is {float(value):.2f}: features deviate far less than 1 / sqrt(D) and are collapsing. "
+                    "Lower the learning rate, or look at the loss terms.",
+                    stacklevel=2,
+                )
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep each clip's unit features; `on_validation_epoch_end` compares all clips with all."""
+        features = self.model.encode(batch)
+        projections = self.model.project(features)
+        for row, length in enumerate(batch.valid_BT.sum(1).tolist()):
+            self._validated.append(
+                {
+                    "key": batch.keys[row],
+                    "identity": batch.identities[row],
+                    "viseme": projections.viseme[row, :length].float().cpu(),
+                    "audio": projections.audio[row, :length].float().cpu(),
+                    "gate": features.gate_BT[row, :length].cpu(),
+                }
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.protocol`)."""
+        clips = sorted(gather(self._validated), key=lambda clip: clip["key"])
+        self._validated = []
+        streams = FramewiseFeatures(*([clip[name] for clip in clips] for name in ("viseme", "audio", "gate")))
+        settings = Settings(segments=self.val_segments, bootstrap=Bootstrap(n=0))
+        report = measure_synchrony(streams, [clip["identity"] for clip in clips], settings=settings)
+        found = {name: report.estimates[name].value for name in SYNCHRONY_METRICS if name in report.estimates}
+        counts = {"segments": report.segments, "clips": report.clips, "clips_unusable": len(report.unusable)}
+        self.log_dict({f"val/{name}": float(value) for name, value in (found | counts).items()})
+
+    def export(self, folder: Path) -> None:
+        """The encoder folder: `config.json` and `model.safetensors`."""
+        self.model.save_pretrained(folder)
+
+
+def _log_name(name: str) -> str:
+    """Monitors of the objective have a heading of their own."""
+    return name.replace("collapse_", "collapse/") if name.startswith("collapse_") else f"train/{name}"
