@@ -1,38 +1,34 @@
-"""Faces in one frame: MediaPipe's 478 landmarks of each, out of a running video.
+"""Faces in one frame of a running video: MediaPipe's 478 landmarks of each, small faces too.
 
 A picture in, a list of `Face` out. Which face is whom over time is the business of `tracking`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from npvf.errors import MissingDependency
+from npvf.faces.alignment import align, face_pose, smoothed_transform
+from npvf.faces.cuts import thumbnail
+from npvf.faces.graph import LandmarkGraph
 from npvf.faces.model_file import face_model_path
 
-# Two results closer than this share of a face's size are one face that MediaPipe follows twice.
-_DOUBLE = 0.3
-# What MediaPipe's native code says each time it starts. Every other line goes through.
-_NOISE = (
-    b"WARNING: Logging before InitGoogle()",
-    b"INFO: Created TensorFlow Lite XNNPACK delegate",
-    b"face_landmarker_graph.cc",
-    b"inference_feedback_manager.cc",
-)
+# MediaPipe's face detector sees its picture at 128 x 128 and misses faces below a seventh of the longer side.
+MIN_SHARE = 1 / 7
+# Smaller faces (pixels from hairline to chin) are not looked for: their lips say nothing.
+MIN_FACE = 64
+SEARCH_EVERY = 12  # frames
+_PATIENCE = 10  # frames for which a lost face is looked for where it was
+_WINDOW = 3.0  # side of that window in heights of the face
+_TWICE = 0.3  # two results nearer than this share of a face's height are one face, found twice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One face in one frame.
 
@@ -41,49 +37,63 @@ class Face:
         box: (x0, y0, x1, y1) around the landmarks, in pixels.
         confidence: share of the landmarks that lie inside the picture, (0, 1]. MediaPipe's Tasks tell no score of
             their own: a face has either passed the detector's and the landmark network's thresholds or is not here.
+        looks: (32, 32, 3) float32, a thumbnail of the aligned face freed of its mean colour.
         blendshapes: (52,) float32 in [0, 1] in MediaPipe's order, or None if they were not asked for.
     """
 
     landmarks_N2: np.ndarray
     box: tuple[float, float, float, float]
-    confidence: float = 1.0
+    confidence: float
+    looks: np.ndarray
     blendshapes: np.ndarray | None = None
 
     @classmethod
-    def from_landmarks(
-        cls, landmarks_N2: np.ndarray, frame_size: tuple[int, int], blendshapes: np.ndarray | None = None
-    ) -> Face:
-        """Box and confidence follow from the points and the frame's (width, height)."""
+    def of(cls, frame_HWC: np.ndarray, landmarks_N2: np.ndarray, blendshapes: np.ndarray | None = None) -> Face:
+        """The face in `frame_HWC` that has these landmarks."""
         low, high = landmarks_N2.min(axis=0), landmarks_N2.max(axis=0)
-        inside = ((landmarks_N2 >= 0) & (landmarks_N2 < frame_size)).all(axis=1).mean()
-        box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        return cls(landmarks_N2, box, float(inside), blendshapes)
+        inside = ((landmarks_N2 >= 0) & (landmarks_N2 < frame_HWC.shape[1::-1])).all(axis=1).mean()
+        crop = align(frame_HWC, smoothed_transform(face_pose(landmarks_N2)[None], 0))
+        looks = thumbnail(crop[:190, 30:-30], (32, 32))
+        return cls(landmarks_N2, (*low.tolist(), *high.tolist()), float(inside), looks, blendshapes)
+
+    @property
+    def height(self) -> float:
+        """Of the box, in pixels."""
+        return self.box[3] - self.box[1]
+
+    def is_also(self, other: Face) -> bool:
+        """Do the landmarks of both lie on the same place?"""
+        distance = np.linalg.norm(self.landmarks_N2 - other.landmarks_N2, axis=1).mean()
+        return bool(distance < _TWICE * min(self.height, other.height))
 
 
 class Landmarker:
-    """MediaPipe's FaceLandmarker in its VIDEO mode, for any number of videos one after the other.
+    """MediaPipe's FaceLandmarker for any number of videos one after the other, with an eye for small faces.
 
-    In VIDEO mode a face is looked for near where it was, which is quicker and steadier than afresh in each frame, but
-    such a search can stick to nothing after a cut: call `reset` there. MediaPipe smooths its landmarks over time if
-    and only if `max_faces` is 1, and that delays the lips: leave it above 1.
+    The whole frame goes through MediaPipe's VIDEO mode, which looks for a face near where it was: quicker and steadier
+    than afresh in each frame. A face that it does not find again is looked for in a window around its last place, and
+    every `SEARCH_EVERY` frames overlapping tiles are searched for faces too small for the whole frame.
+
+    After a scene cut call `reset`: the search near the last place can stick to what is no face. MediaPipe smooths its
+    landmarks over time if and only if `max_faces` is 1, and that delays the lips: leave it above 1.
 
     Use as a context manager, or call `close`.
 
     Args:
         model_path: the `face_landmarker.task` file; None takes the cached one.
-        max_faces: most faces told of in one frame.
+        max_faces: most faces found in one view.
         blendshapes: measure MediaPipe's 52 expression coefficients too.
 
     Raises:
-        MissingDependency: the package, a system library that it needs, or the model file is absent.
+        MissingDependency: MediaPipe, a system library that it needs, or the model file is absent.
     """
 
     def __init__(self, model_path: Path | str | None = None, max_faces: int = 4, blendshapes: bool = False) -> None:
-        self._model_path = Path(model_path) if model_path else face_model_path()
-        self._max_faces = max_faces
+        self._arguments = (Path(model_path) if model_path else face_model_path(), max_faces)
         self._blendshapes = blendshapes
-        self._mediapipe = _import_mediapipe()
-        self._last_ms = 0
+        self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes)
+        self._known: list[tuple[Face, int]] = []  # each with the number of frames since it was seen
+        self._last_ms = self._frames = 0
         self._start()
 
     def detect(self, frame_HWC: np.ndarray, time_s: float) -> list[Face]:
@@ -93,31 +103,31 @@ class Landmarker:
             frame_HWC: (H, W, 3) uint8 RGB.
             time_s: the frame's time in seconds. A time that does not lie after the last one starts another video.
         """
-        milliseconds = round(time_s * 1000)
+        milliseconds = round(time_s * 1000) + 1  # MediaPipe's clock has to start above 0
         if milliseconds <= self._last_ms:
             self.reset()
         self._last_ms = milliseconds
-        image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame_HWC))
-        result = self._landmarker.detect_for_video(image, milliseconds)
-        height, width = frame_HWC.shape[:2]
         faces: list[Face] = []
-        for i, points in enumerate(result.face_landmarks):
-            landmarks_N2 = np.array([(p.x * width, p.y * height) for p in points], np.float32)
-            shapes = result.face_blendshapes[i] if self._blendshapes else None
-            scores = None if shapes is None else np.array([s.score for s in shapes], np.float32)
-            face = Face.from_landmarks(landmarks_N2, (width, height), scores)
-            if face.confidence > 0 and not any(_same(face, other) for other in faces):
-                faces.append(face)
+        _add(faces, [Face.of(frame_HWC, *found) for found in self._running.detect(frame_HWC, milliseconds)])
+        lost = [(face, age + 1) for face, age in self._known if not any(face.is_also(other) for other in faces)]
+        for face, _ in lost:
+            _add(faces, self._look(frame_HWC, *_window(frame_HWC, face)))
+        if self._frames % SEARCH_EVERY == 0:
+            _add(faces, self._search(frame_HWC))
+        self._frames += 1
+        still_lost = [(f, age) for f, age in lost if age < _PATIENCE and not any(f.is_also(o) for o in faces)]
+        self._known = [(face, 0) for face in faces] + still_lost
         return faces
 
     def reset(self) -> None:
         """Forget the faces seen so far: after a scene cut, or for the next video."""
-        self.close()
+        self._running.close()
         self._start()
 
     def close(self) -> None:
-        """Free the native graph."""
-        self._finalizer()
+        """Free the native graphs."""
+        self._running.close()
+        self._still.close()
 
     def __enter__(self) -> Self:
         return self
@@ -128,55 +138,50 @@ class Landmarker:
         self.close()
 
     def _start(self) -> None:
-        from mediapipe.tasks.python import BaseOptions, vision
+        self._running = LandmarkGraph(*self._arguments, video=True, blendshapes=self._blendshapes)
+        self._last_ms = self._frames = 0
+        self._known = []
 
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self._model_path)),
-            running_mode=vision.RunningMode.VIDEO,
-            num_faces=self._max_faces,
-            output_face_blendshapes=self._blendshapes,
-        )
-        with _without_startup_noise():
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-            # The graph's threads go on talking until the first picture has passed through.
-            blank = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8))
-            self._landmarker.detect_for_video(blank, 0)
-        # MediaPipe's own __del__ fails when the interpreter is on its way out.
-        self._finalizer = weakref.finalize(self, self._landmarker.close)
-        self._last_ms = 0
+    def _search(self, frame_HWC: np.ndarray) -> list[Face]:
+        """The faces of all tiles that a second look, at them alone, confirms."""
+        found: list[Face] = []
+        for tile in _tiles(*frame_HWC.shape[:2]):
+            _add(found, self._look(frame_HWC, *tile))
+        views = [(face, self._look(frame_HWC, *_window(frame_HWC, face))) for face in found]
+        return [again for face, view in views for again in view if again.is_also(face)]
 
-
-def _same(a: Face, b: Face) -> bool:
-    size = min(a.box[3] - a.box[1], b.box[3] - b.box[1])
-    return float(np.linalg.norm(a.landmarks_N2 - b.landmarks_N2, axis=1).mean()) < _DOUBLE * size
+    def _look(self, frame_HWC: np.ndarray, x: int, y: int, side: int) -> list[Face]:
+        """The faces in one square of the frame, in pixels of the frame."""
+        found = self._still.detect(frame_HWC[y : y + side, x : x + side])
+        corner = np.array((x, y), np.float32)
+        return [Face.of(frame_HWC, landmarks_N2 + corner, blendshapes) for landmarks_N2, blendshapes in found]
 
 
-def _import_mediapipe() -> Any:
-    try:
-        import mediapipe
-        from mediapipe.tasks.python import vision  # noqa: F401  loads the native library
-    except (ImportError, OSError) as error:
-        raise MissingDependency(
-            f"MediaPipe cannot be loaded ({error}); pip install mediapipe, "
-            "and on Debian or Ubuntu: apt-get install libegl1 libgles2 libgl1"
-        ) from error
-    return mediapipe
+def _add(faces: list[Face], more: list[Face]) -> None:
+    for face in more:
+        if face.confidence > 0 and not any(face.is_also(other) for other in faces):
+            faces.append(face)
 
 
-@contextmanager
-def _without_startup_noise() -> Iterator[None]:
-    """Take the native library's known start-up lines off stderr; every other line is passed on, in any case."""
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            for line in held:
-                if not any(noise in line for noise in _NOISE):
-                    os.write(2, line)
+def _window(frame_HWC: np.ndarray, face: Face) -> tuple[int, int, int]:
+    """A square (x, y, side) around a face, inside the frame."""
+    height, width = frame_HWC.shape[:2]
+    side = int(min(_WINDOW * face.height, height, width))
+    x = (face.box[0] + face.box[2] - side) / 2
+    y = (face.box[1] + face.box[3] - side) / 2
+    return int(np.clip(x, 0, width - side)), int(np.clip(y, 0, height - side)), side
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int]]:
+    """Overlapping squares (x, y, side) in which faces show that the whole frame is too large for.
+
+    A face that is too small for the whole frame lies wholly in at least one of them.
+    """
+    missed = MIN_SHARE * max(height, width)  # height of the largest face that is missed
+    if missed <= MIN_FACE:
+        return
+    side = int(min(height, width, max(MIN_FACE / MIN_SHARE, 2.5 * missed)))
+    stride = side - 1.25 * missed
+    for y in np.linspace(0, height - side, int(np.ceil((height - side) / stride)) + 1):
+        for x in np.linspace(0, width - side, int(np.ceil((width - side) / stride)) + 1):
+            yield int(x), int(y), side

@@ -9,8 +9,9 @@ import numpy as np
 
 from npvf.clip import CROP_SIZE, FPS
 from npvf.faces.alignment import RADIUS, align, apply_transform, face_pose, smoothed_transform
+from npvf.faces.cuts import Cut, CutFinder
 from npvf.faces.landmarks import Face, Landmarker
-from npvf.faces.tracking import Cut, CutFinder, Tracker
+from npvf.faces.tracking import Tracker
 
 
 @dataclass(slots=True)
@@ -59,9 +60,9 @@ def face_tracks(
     landmarker.reset()
     for index, frame in enumerate(frames):
         cut = cuts.update(frame)
-        if cut is not Cut.NO:
+        if cut is Cut.CERTAIN:
             landmarker.reset()
-        seen, ended = tracker.update(landmarker.detect(frame, (index + 1) / FPS), cut)
+        seen, ended = tracker.update(landmarker.detect(frame, index / FPS), cut)
         for track in ended:
             yield from growing.pop(track).finish()
         for track in seen.keys() - growing.keys():
