@@ -33,15 +33,12 @@ class FramewiseFeatures(Streams):
     def __init__(
         self, v_KTD: Sequence[Tensor], a_KTD: Sequence[Tensor], gates_KT: Sequence[Tensor] | None = None
     ) -> None:
-        self.v, self.a = [v.float() for v in v_KTD], [a.float() for a in a_KTD]
+        self.v, self.a = [_unit_vectors(v) for v in v_KTD], [_unit_vectors(a) for a in a_KTD]
         ones = [torch.ones(len(a)) for a in self.a]
         self.weights = ones if gates_KT is None else [gate.float().cpu() for gate in gates_KT]
         self.lengths = [len(v) for v in self.v]
         if not self.lengths == [len(a) for a in self.a] == [len(w) for w in self.weights]:
             raise ValueError("picture, sound and gate of a clip must have the same number of frames")
-        for stream in (*self.v, *self.a):
-            if not torch.allclose(stream.norm(dim=-1), stream.new_ones(()), atol=1e-3):
-                raise ValueError("features must be finite unit vectors, one a frame")
 
     def frames(self, clip: int, span: slice) -> int:
         """Frames inside the gate."""
@@ -96,6 +93,14 @@ class CorrelatedCurves(Streams):
             for stream in (self.picture, self.sound)
         )
         return v @ a.T
+
+
+def _unit_vectors(features_TD: Tensor) -> Tensor:
+    """In float32, with the rounding of half precision taken out."""
+    norm_T = features_TD.float().norm(dim=-1, keepdim=True)
+    if not torch.allclose(norm_T, torch.ones_like(norm_T), atol=0.02):
+        raise ValueError("features must be finite unit vectors, one a frame")
+    return features_TD.float() / norm_T
 
 
 def _unit(curve_T: np.ndarray) -> np.ndarray:

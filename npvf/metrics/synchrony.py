@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 MIN_FRAMES = 8  # (weighted) frames below which a mean cosine is noise
 
@@ -28,17 +29,17 @@ def offset_curve(
     Returns:
         (..., 2 max_offset + 1).
     """
-    similarity_TT = v_TD @ a_TD.mT
+    T, lags = v_TD.shape[-2], 2 * max_offset + 1
     weights_T = a_TD.new_ones(a_TD.shape[:-1]) if weights_T is None else weights_T.to(a_TD.dtype)
-    means = []
-    for offset in range(-max_offset, max_offset + 1):
-        cosines = similarity_TT.diagonal(offset, -2, -1)
-        first = max(0, offset)
-        weights = weights_T[..., first : first + cosines.shape[-1]]
-        total = weights.sum(-1)
-        mean = (cosines * weights).sum(-1) / total
-        means.append(torch.where(total < min_frames, torch.nan, mean))
-    return torch.stack(means, -1)
+    # Sound frames that do not exist weigh nothing; with them, every picture frame t has its lags at t ... t + lags - 1.
+    beyond = (max_offset, max_offset + max(0, T - a_TD.shape[-2]))
+    weights_P = pad(weights_T, beyond)
+    similarity_TP = v_TD @ pad(a_TD * weights_T[..., None], (0, 0, *beyond)).mT
+    P = weights_P.shape[-1]
+    # Rows one longer than they are, so that each starts a step further: the diagonals become columns.
+    skewed_TP = pad(similarity_TP.flatten(-2), (0, T)).unflatten(-1, (T, P + 1))
+    total_L = weights_P.unfold(-1, T, 1).sum(-1)[..., :lags]
+    return (skewed_TP[..., :lags].sum(-2) / total_L).masked_fill(total_L < min_frames, torch.nan)
 
 
 def best_offset(curve_L: Tensor) -> Tensor:

@@ -170,5 +170,7 @@ def test_features_must_be_unit_vectors_of_one_length() -> None:
     for bad in (good * 2, good * float("nan")):
         with pytest.raises(ValueError, match="unit vectors"):
             FramewiseFeatures([good], [bad])
+    half = normalize(torch.randn(30, 512), dim=-1).bfloat16()
+    assert FramewiseFeatures([half], [half]).curve(0, 0, 0) == pytest.approx(1)
     with pytest.raises(ValueError, match="same number"):
         FramewiseFeatures([good], [good[1:]])
