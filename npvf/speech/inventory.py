@@ -68,6 +68,8 @@ def from_label(label: str) -> tuple[str, ...]:
         return (bare,)
     if plain in _OTHER_LABELS:
         return (_OTHER_LABELS[plain],)
+    if plain[0] in "<[{":  # <laugh>, [noise]
+        return (UNKNOWN,)
     return from_ipa(label.strip())
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,13 +45,13 @@ def align_transcript(audio_N: np.ndarray, transcript: str) -> Phones:
         )
     sound = (np.clip(samples(audio_N, 0, len(audio_N)), -1, 1) * 32767).astype("<i2").tobytes()
     decoder.set_align_text(" ".join(words))
-    found = _decode(decoder, sound) and [s.word for s in decoder.seg()]
-    if not found or [_bare(w) for w in found if not _is_filler(w)] != words:
+    if not _decode(decoder, sound) or decoder.hyp() is None or _found(decoder) != words:
         raise _unfit(transcript)
     decoder.set_alignment()
-    if not _decode(decoder, sound):
+    if not _decode(decoder, sound):  # (asking for hyp() in this pass crashes pocketsphinx 5.1.1)
         raise _unfit(transcript)
-    items = [_phone(p) for word in decoder.get_alignment() for p in word]
+    alignment = decoder.get_alignment()  # its iterators do not keep it alive
+    items = [_phone(p) for word in alignment for p in word]
     return Phones(tuple(_covering(items, len(audio_N) / SAMPLE_RATE)), "transcript")
 
 
@@ -59,7 +61,14 @@ def _words(transcript: str) -> list[str]:
 
 
 def _decoder() -> Any:
-    """A new decoder: one that has heard other sound would bring its channel estimate along."""
+    """A decoder that remembers nothing of other sound: its channel and noise estimates are reset."""
+    decoder = _loaded_decoder()
+    decoder.reinit_feat()
+    return decoder
+
+
+@cache
+def _loaded_decoder() -> Any:
     try:
         from pocketsphinx import Decoder
     except ImportError as e:
@@ -75,7 +84,12 @@ def _decode(decoder: Any, sound: bytes) -> bool:
         decoder.end_utt()
     except RuntimeError:  # pocketsphinx says so when no path fits
         return False
-    return decoder.hyp() is not None
+    return True
+
+
+def _found(decoder: Any) -> list[str]:
+    """The words of the first pass without pauses and noises; `again(2)`, a second pronunciation, is `again`."""
+    return [re.sub(r"\(\d+\)$", "", s.word) for s in decoder.seg() if s.word[0] not in "<["]
 
 
 def _phone(state: Any) -> Phone:
@@ -86,18 +100,8 @@ def _phone(state: Any) -> Phone:
 
 
 def _covering(items: list[Phone], seconds: float) -> list[Phone]:
-    """The aligner counts whole windows of 25 ms: what is left of the clip is silence, as its last frames are."""
-    end = items[-1].end
-    return items if end >= seconds else [*items, Phone(SILENCE, end, seconds)]
-
-
-def _bare(word: str) -> str:
-    """`again(2)`, the second pronunciation, is `again`."""
-    return re.sub(r"\(\d+\)$", "", word)
-
-
-def _is_filler(word: str) -> bool:
-    return word[0] in "<[+"
+    """The aligner counts whole windows of 25 ms only: its last phone, a silence as a rule, lasts to the clip's end."""
+    return [*items[:-1], replace(items[-1], end=max(items[-1].end, seconds))]
 
 
 def _unfit(transcript: str) -> Refused:
