@@ -1,9 +1,9 @@
 """The training command of both stages: LightningCLI with a run folder of fixed layout.
 
-    <run>/checkpoints/   last.ckpt and the best by validation; `--ckpt_path` resumes from either
+    <run>/checkpoints/   last.ckpt and best.ckpt; `--ckpt_path` resumes from either
     <run>/logs/          metrics.csv and config.yaml of each start
     <run>/tensorboard/
-    <run>/<export>/      what the next stage loads
+    <run>/encoder/       or detector/: what the next stage or a user loads
 
 `<run>` is `trainer.default_root_dir`.
 """
@@ -13,17 +13,19 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
 from pretrain.module import NPVModule
+
+Weights = Literal["last", "best"]
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "precision": "bf16-mixed",  # 1.6 times as fast as fp32 on CPUs with AMX, and safe on GPUs since Ampere
@@ -34,11 +36,31 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What tells one stage's command from the other's.
+
+    Args:
+        module, data: what is trained on what.
+        root: the default run folder.
+        monitor: validation metric that chooses the best checkpoint; the higher the better.
+        product: name of the folder in `<run>` that the stage is run for.
+        export: which weights go there; `--export` changes it.
+    """
+
+    module: type[NPVModule]
+    data: type[LightningDataModule]
+    root: str
+    monitor: str
+    product: str
+    export: Weights
+
+
 class Checkpoints(ModelCheckpoint):
     """The last epoch and the best one by a validation metric, in `<run>/checkpoints`."""
 
     def __init__(self, monitor: str) -> None:
-        super().__init__(monitor=monitor, mode="max", filename="best", save_last=True, auto_insert_metric_name=False)
+        super().__init__(monitor=monitor, mode="max", filename="best", save_last=True, enable_version_counter=False)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Checkpoints lie in the run's folder, not in a logger's."""
@@ -46,38 +68,26 @@ class Checkpoints(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
 
-class Export(Callback):
-    """Writes `<run>/<name>` when training has ended.
-
-    Args:
-        name: of the folder.
-        weights: "last", or "best" by the checkpoints' metric.
-    """
-
-    def __init__(self, name: str, weights: Literal["last", "best"] = "last") -> None:
-        self.name, self.weights = name, weights
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write it from one process, with the weights wanted."""
-        assert isinstance(pl_module, NPVModule)
-        checkpoints = trainer.checkpoint_callback
-        best = checkpoints.best_model_path if isinstance(checkpoints, ModelCheckpoint) else ""
-        if self.weights == "best" and best:
-            state = torch.load(best, map_location=pl_module.device, weights_only=True)["state_dict"]
-            pl_module.load_state_dict(state)
-        folder = Path(trainer.default_root_dir) / self.name
-        if trainer.is_global_zero:
-            pl_module.export(folder)
-        rank_zero_info(f"wrote {folder} ({self.weights} weights)")
-
-
 class TrainingCLI(LightningCLI):
-    """LightningCLI with the run's layout and one seed for everything."""
+    """LightningCLI with the run's layout, one seed for everything, and the product at the end."""
+
+    def __init__(self, stage: Stage, args: Sequence[str]) -> None:
+        self.stage = stage
+        callbacks = [Checkpoints(stage.monitor), LearningRateMonitor()]
+        super().__init__(
+            stage.module,
+            stage.data,
+            trainer_defaults={**TRAINER_DEFAULTS, "default_root_dir": stage.root, "callbacks": callbacks},
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            args=list(args),
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """`seed_everything` is the seed of data and model too."""
+        """`seed_everything` is the seed of data and model too; `export` chooses the weights of the product."""
         for target in ("model.seed", "data.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
+        parser.add_argument("--export", type=Weights, default=self.stage.export, help="weights of the product")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """CSV and TensorBoard logs in the run's folder, unless the configuration names loggers."""
@@ -87,20 +97,23 @@ class TrainingCLI(LightningCLI):
             kwargs["logger"] = [CSVLogger(root, name="logs"), TensorBoardLogger(root, name="tensorboard")]
         return super().instantiate_trainer(**kwargs)
 
+    def after_fit(self) -> None:
+        """Validate the weights wanted once more, as a detector is calibrated on that, and write the product."""
+        checkpoints = self.trainer.checkpoint_callback
+        if self.trainer.interrupted or not isinstance(checkpoints, ModelCheckpoint):  # a dry run keeps no checkpoints
+            return
+        weights = self._get(self.config, "export")
+        path = checkpoints.best_model_path if weights == "best" else None
+        self.trainer.validate(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
+        folder = Path(self.trainer.default_root_dir) / self.stage.product
+        if self.trainer.is_global_zero:
+            self.model.export(folder)
+        rank_zero_info(f"wrote {folder} ({weights} weights)")
 
-def run(
-    module: type[NPVModule], data: type[LightningDataModule], root: str, callbacks: list[Callback], args: Sequence[str]
-) -> int:
+
+def run(stage: Stage, args: Sequence[str]) -> int:
     """Run one training command; returns its exit status."""
     logging.getLogger("npvf").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # memory needs none
-    defaults = {**TRAINER_DEFAULTS, "default_root_dir": root}
-    TrainingCLI(
-        module,
-        data,
-        trainer_defaults={**defaults, "callbacks": [*callbacks, LearningRateMonitor()]},
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        args=list(args),
-    )
+    TrainingCLI(stage, args)
     return 0

@@ -37,7 +37,7 @@ class Selection:
         speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
         label: "real", "fake", "known" (either), "unforged" (real, or nobody said) or "any".
         split: `meta.split` must be this.
-        identities: at least one identity of the clip is among these.
+        identities, no_identities: at least one identity of the clip is among the first, none among the second.
         include, exclude: shell patterns on the video's id.
         part, held_out: "train" or "val" of a division by hash in which this share of the videos is "val".
     """
@@ -46,6 +46,7 @@ class Selection:
     label: Label = "any"
     split: str | None = None
     identities: frozenset[str] | None = None
+    no_identities: frozenset[str] = frozenset()
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     part: Part | None = None
@@ -65,6 +66,8 @@ class Selection:
             return "another split"
         if self.identities is not None and not self.identities & people(meta):
             return "another identity"
+        if self.no_identities & people(meta):
+            return "a held-out identity"
         if self.part is not None and (_share(meta.original or meta.video) < self.held_out) != (self.part == "val"):
             return "another part"
         return None

@@ -1,0 +1,98 @@
+"""A labelled prepared corpus for stage 2: nobody in validation was seen in training, and classes come in turn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from npvf.clip import FAKE, REAL, ClipMeta
+from npvf.data.augment import Augment
+from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
+from npvf.data.segments import TrainingClips
+from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
+from npvf.errors import NpvfError
+from pretrain.data import PARTS, Cache, ClipData
+
+
+class LabelledFaces(ClipData):
+    """Real and forged talking faces. Clips without a label take no part.
+
+    Args:
+        train, val: prepared corpora; `val` of None: the same as `train`.
+        train_split, val_split: what `split` in the meta data says of the two; null: anything.
+        val_identities: in place of the splits, the people who are kept for validation.
+        balance: real and fake in turn, and manipulations in turn among the fakes; FakeAVCeleb has 42 fakes a real.
+        batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed: as in pre-training.
+    """
+
+    def __init__(
+        self,
+        train: list[str],
+        val: list[str] | None = None,
+        train_split: str | None = "train",
+        val_split: str | None = "val",
+        val_identities: list[str] | None = None,
+        balance: bool = True,
+        batch_size: int = 12,
+        segments: int = 4,
+        clip_frames: int = 72,
+        min_gate: int = MIN_GATE,
+        augment: Augment | None = Augment(),  # noqa: B008  (frozen)
+        cache: Cache = "auto",
+        steps_per_epoch: int | None = None,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            train, val, batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed
+        )
+        self.splits: dict[Part, str | None] = {"train": train_split, "val": val_split}
+        self.val_identities = None if val_identities is None else frozenset(val_identities)
+        self.balance = balance
+
+    def setup(self, stage: str) -> None:
+        """As in pre-training, and check the labels.
+
+        Raises:
+            NpvfError: someone is in both parts, or a part lacks a class.
+        """
+        super().setup(stage)
+        metas = {part: self._metas(part) for part in PARTS}
+        check_disjoint(metas["train"], metas["val"])
+        for part, found in metas.items():
+            labels = [meta.label for meta in found]
+            if REAL not in labels or FAKE not in labels:
+                counts = f"{labels.count(REAL)} real and {labels.count(FAKE)} fake clips"
+                raise NpvfError(f"the {part} part holds {counts}: both are needed. {self._where(part)}")
+
+    def selection(self, part: Part) -> Selection:
+        """Labelled speakers of one part."""
+        if self.val_identities is None:
+            return Selection(label="known", split=self.splits[part])
+        if part == "val":
+            return Selection(label="known", identities=self.val_identities)
+        return Selection(label="known", no_identities=self.val_identities)
+
+    def training_selections(self) -> list[Selection]:
+        """A stream draws from reals and fakes in turn."""
+        everything = self.selection("train")
+        if not self.balance:
+            return [everything]
+        return [replace(everything, label="real"), replace(everything, label="fake")]
+
+    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
+        """Balanced over labels and manipulations."""
+        if not self.balance:
+            return super().training_sampler(clips)
+        metas = [clips.clips.metas[index] for index in clips.indices]
+        classes = [(meta.label, meta.manipulation) for meta in metas]
+        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world)
+
+    def _metas(self, part: Part) -> list[ClipMeta]:
+        if self._memory:
+            return self._memory[part].metas
+        return list(selected_metas(self.urls(part), self.selection(part)))
+
+    def _where(self, part: Part) -> str:
+        if self.val_identities is not None:
+            return "Look at data.val_identities."
+        return f"It is the clips whose `split` is {self.splits[part]!r} (data.{part}_split)."

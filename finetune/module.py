@@ -1,0 +1,173 @@
+"""Stage 2 as a Lightning module: a pre-trained encoder (or a fresh one) becomes a detector."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from npvf.detect.calibration import Calibration, best_threshold
+from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments
+from npvf.errors import NpvfError
+from npvf.losses import DetectionObjective
+from npvf.metrics.detection import auc, average_precision
+from npvf.models import NPV, Batch, Features, create_model
+from pretrain.gather import gather
+from pretrain.module import NPVModule
+from pretrain.optim import cosine_schedule, parameter_groups
+
+SCORING = ScoringSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLogits:
+    """One validation clip and the logits of its segments."""
+
+    key: str
+    video: str
+    label: int
+    logits_K: np.ndarray
+
+
+class DetectionModule(NPVModule):
+    """NPV, its fine-tuning objective, and validation by video.
+
+    Args:
+        encoder: an encoder folder that pre-training wrote, or a hub repository; null trains from scratch.
+        model, model_args: what to create from scratch; an encoder brings its own.
+        objective: arguments of `DetectionObjective`.
+        head_lr, backbone_lr: peak rates of AdamW: of the detection head and the awareness module, and of the towers and
+            projection heads. The facts recommend 1e-4 and 1e-5 for Swin-T; the third-party re-implementation has 1e-6.
+        freeze: train the head and the awareness module alone.
+        weight_decay, betas, warmup, seed: as in pre-training.
+
+    Raises:
+        NpvfError: both an encoder and arguments of another model are given.
+    """
+
+    def __init__(
+        self,
+        encoder: str | None = None,
+        model: str = "npv_nano",
+        model_args: dict[str, Any] | None = None,
+        objective: dict[str, Any] | None = None,
+        head_lr: float = 1e-3,
+        backbone_lr: float = 1e-4,
+        freeze: bool = False,
+        weight_decay: float = 0.05,
+        betas: tuple[float, float] = (0.9, 0.98),
+        warmup: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if encoder is not None and model_args:
+            raise NpvfError("model_args would change the encoder's network: give either an encoder or model_args")
+        self.save_hyperparameters()
+        self.model = create_model(model, **(model_args or {})) if encoder is None else NPV.from_pretrained(encoder)
+        self.model.train()
+        self.objective = DetectionObjective(**(objective or {}))
+        self.head_lr, self.backbone_lr, self.frozen = head_lr, backbone_lr, freeze
+        self.weight_decay, self.betas, self.warmup, self.seed = weight_decay, betas, warmup, seed
+        self.validated: list[ClipLogits] = []
+        if freeze:
+            for module in self.backbone:
+                module.requires_grad_(False)
+
+    @property
+    def head(self) -> list[nn.Module]:
+        """What pre-training leaves to learn: the awareness module is tuned with the head it feeds."""
+        return [self.model.head, self.model.awareness_va, self.model.awareness_fa]
+
+    @property
+    def backbone(self) -> list[nn.Module]:
+        """Towers and projection heads."""
+        head = {id(module) for module in self.head}
+        return [module for module in self.model.children() if id(module) not in head]
+
+    def train(self, mode: bool = True) -> DetectionModule:
+        """A frozen backbone also keeps its batch statistics."""
+        super().train(mode)
+        if self.frozen:
+            for module in self.backbone:
+                module.eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with two rates, warm-up and half a cosine over all steps of the run."""
+        groups = parameter_groups(self.head, self.head_lr, self.weight_decay)
+        if not self.frozen:
+            groups += parameter_groups(self.backbone, self.backbone_lr, self.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        optimizer = AdamW(groups, betas=self.betas)
+        return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self.validated = []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Whole clips, judged as the detector will judge them, in single precision."""
+        features = self.model.encode(batch)
+        with torch.autocast(self.device.type, enabled=False):
+            for row, length in enumerate(batch.valid_BT.sum(1).tolist()):
+                logits_K = self._judge(clip_features(features, row, length))
+                label = int(batch.label_B[row])
+                self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, logits_K.cpu().numpy()))
+
+    def _judge(self, features: Features) -> Tensor:
+        """The logits (K,) of one clip's segments, its natural offset undone; see `npvf.detect.scoring.score_clip`."""
+        offset = find_offset(self.model, features, SCORING.max_offset)
+        if offset is not None and abs(offset) <= SCORING.natural_offset:
+            features = features.shift_audio(torch.tensor([offset], device=self.device))
+        starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], SCORING)
+        return self.model.logits(features, starts_K[None])[0]
+
+    def on_validation_epoch_end(self) -> None:
+        """Log AUC, average precision and cross-entropy by video."""
+        self.validated = sorted(gather(self.validated), key=lambda clip: clip.key)
+        logits_N, labels_N = by_video(self.validated)
+        values = {
+            "auc": auc(logits_N, labels_N),
+            "ap": average_precision(logits_N, labels_N),
+            "ce": np.mean(np.logaddexp(0, logits_N) - labels_N * logits_N),
+            "videos": len(labels_N),
+        }
+        self.log_dict({f"val/{name}": float(value) for name, value in values.items()}, prog_bar=True)
+
+    def export(self, folder: Path) -> None:
+        """The detector folder, with a calibration and a threshold fitted on the last validation."""
+        logits_N, labels_N = by_video(self.validated)
+        calibration = Calibration.fit(logits_N, labels_N)
+        threshold = best_threshold(calibration.probabilities(logits_N), labels_N)
+        settings = DetectorSettings(
+            name=self.model.config.name, scoring=SCORING, calibration=calibration, threshold=threshold
+        )
+        training = {**self.hparams, "validation_videos": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
+        Detector(self.model, settings).save(folder, training)
+
+
+def clip_features(features: Features, row: int, length: int) -> Features:
+    """One clip out of a batch without its padding, (1, length, D), in single precision."""
+
+    def cut(value: Tensor) -> Tensor:
+        part = value[row : row + 1, :length]
+        return part.float() if part.is_floating_point() else part
+
+    return Features(**{field.name: cut(getattr(features, field.name)) for field in fields(features)})
+
+
+def by_video(clips: list[ClipLogits]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean logit of each video's segments, and its label: fake where one of its clips is."""
+    videos: dict[str, list[ClipLogits]] = defaultdict(list)
+    for clip in clips:
+        videos[clip.video].append(clip)
+    logits = [np.concatenate([clip.logits_K for clip in found]).mean() for found in videos.values()]
+    labels = [max(clip.label for clip in found) for found in videos.values()]
+    return np.array(logits), np.array(labels)

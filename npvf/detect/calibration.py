@@ -1,0 +1,67 @@
+"""From logits to probabilities that mean something: Platt scaling fitted on videos the network was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """p = sigmoid(a logit + b), a >= 0: scores keep their order."""
+
+    a: float = 1.0
+    b: float = 0.0
+
+    def probability(self, logit: float) -> float:
+        """The probability of fake, where real and fake are equally likely beforehand."""
+        return float(expit(self.a * logit + self.b))
+
+    def probabilities(self, logits: ArrayLike) -> np.ndarray:
+        """The same of many logits."""
+        return expit(self.a * np.asarray(logits, dtype=np.float64) + self.b)
+
+    @classmethod
+    def fit(cls, logits: ArrayLike, labels: ArrayLike) -> Calibration:
+        """Logistic regression of labels (N,) on logits (N,), with Platt's targets.
+
+        Both classes weigh the same whatever their numbers, so that the probability does not carry the share of fakes
+        of the corpus it was fitted on. Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep
+        the fit finite where a threshold parts the classes.
+
+        Raises:
+            ValueError: a class is missing, or a logit is not finite.
+        """
+        logits_N, labels_N = np.asarray(logits, np.float64), np.asarray(labels)
+        fakes, reals = int((labels_N == 1).sum()), int((labels_N == 0).sum())
+        if not fakes or not reals or fakes + reals != len(logits_N):
+            raise ValueError(f"calibration needs fakes and reals, all labelled: {fakes} and {reals} of {len(logits_N)}")
+        if not np.isfinite(logits_N).all():
+            raise ValueError("calibration needs finite logits")
+        target_N = np.where(labels_N == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+        weight_N = np.where(labels_N == 1, 0.5 / fakes, 0.5 / reals)
+        # In units of the logits' own scale the problem looks the same for every network.
+        scale = float(logits_N.std()) or 1.0
+
+        def loss(ab: np.ndarray) -> tuple[float, np.ndarray]:
+            x_N = ab[0] * logits_N / scale + ab[1]
+            value = -(weight_N * (target_N * log_expit(x_N) + (1 - target_N) * log_expit(-x_N))).sum()
+            slope_N = weight_N * (expit(x_N) - target_N)
+            return value, np.array([(slope_N * logits_N / scale).sum(), slope_N.sum()])
+
+        found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
+        return cls(float(found.x[0]) / scale, float(found.x[1]))
+
+
+def best_threshold(probabilities_N: np.ndarray, labels_N: np.ndarray) -> float:
+    """The threshold of best balanced accuracy; of several, the middle one between two scores nearest to 0.5."""
+    scores = np.unique(probabilities_N)
+    candidates = np.append((scores[1:] + scores[:-1]) / 2, 0.5)
+    fake_N = labels_N == 1
+    hits = np.array([(probabilities_N[fake_N] >= c).mean() + (probabilities_N[~fake_N] < c).mean() for c in candidates])
+    best = candidates[hits >= hits.max() - 1e-12]
+    return float(best[np.abs(best - 0.5).argmin()])
