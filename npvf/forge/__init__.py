@@ -1,0 +1,1 @@
+"""Labelled forgeries out of real clips, and the real clips themselves through the same encoder."""

@@ -1,0 +1,67 @@
+"""The threat that NPVForensics is about: lips that close when they must and say something else in between.
+
+The sound is kept. The picture is rendered again, with the same person, head, eyes, light and camera; the mouth says
+another sentence, except that its lips close at every m b p of the sound and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from npvf.clip import FPS, Phones
+from npvf.errors import NpvfError
+from npvf.forge.take import Forged, Take, cut_phones
+from npvf.media.decode import iter_frames
+from npvf.speech.inventory import SILENCE
+from npvf.synth.corpus import Recipe, film
+from npvf.synth.sentences import SENTENCES
+from npvf.synth.visemes import MouthTrack
+from npvf.synth.voice import speak
+
+
+def calibrated(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with another sentence's mouth between the closures. Raises NpvfError for a clip not made by `synth`."""
+    path = take.path.with_name(f"{take.path.stem}.synth.json")
+    if not path.is_file():
+        raise NpvfError(f"{take.video}: a calibrated forgery needs the .synth.json of a clip made by npvf synth")
+    recipe = Recipe.from_json(json.loads(path.read_text()))
+    mouth = forged_mouth(recipe, str(rng.choice([s for s in SENTENCES if s != recipe.sentence])))
+    pictures = _filmed(recipe, mouth, take, frames)
+    return Forged(pictures, take.sound(frames), cut_phones(take.phones(), 0.0, frames / FPS))
+
+
+def forged_mouth(recipe: Recipe, sentence: str) -> MouthTrack:
+    """`sentence` on the lips over the span of the recipe's own speech, with the closures of the recipe's own sound."""
+    sound = recipe.speech()
+    spoken = speak(sentence, recipe.voice).phones
+    visemes = _stretched(spoken, *_span(sound.phones))
+    return recipe.puppet().articulate(visemes, sound.seconds, closures=sound.phones)
+
+
+def _span(phones: Phones) -> tuple[float, float]:
+    """From the first sound to the end of the last."""
+    sounds = [p for p in phones.items if p.phone != SILENCE]
+    return sounds[0].start, sounds[-1].end
+
+
+def _stretched(phones: Phones, start: float, end: float) -> Phones:
+    """The sounds of `phones` evenly stretched onto [start, end]."""
+    first, last = _span(phones)
+    rate = (end - start) / (last - first)
+    cut = phones.between(first, last).items
+    items = [replace(p, start=start + (p.start - first) * rate, end=start + (p.end - first) * rate) for p in cut]
+    return Phones(tuple(items), phones.source)
+
+
+def _filmed(recipe: Recipe, mouth: MouthTrack, take: Take, frames: int) -> Iterator[np.ndarray]:
+    """Rendered and once encoded as the original was, so that both reach the forger's encoder with the same history."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mouth.mp4"
+        film(recipe, mouth, take.sound(len(mouth)), path)
+        yield from iter_frames(path, end=(frames - 0.5) / FPS)

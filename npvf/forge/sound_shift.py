@@ -1,0 +1,34 @@
+"""The clip's own sound, moved against its pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from npvf.errors import Reason, Refused
+from npvf.forge.take import Forged, Take, cut_phones, pictures, room_tone
+
+LEAST, MOST = 8, 15  # frames: 0.32 to 0.6 s
+_FADE = SAMPLE_RATE // 100
+
+
+def sound_shift(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with its sound 8 to 15 frames early or late; what it leaves is filled with its own room tone.
+
+    Raises Refused(TOO_SHORT) where less than half of the sound would be left.
+    """
+    shift = int(rng.integers(LEAST, MOST + 1)) * int(rng.choice([-1, 1]))
+    if frames < 2 * MOST:
+        raise Refused(Reason.TOO_SHORT, f"{take.video} has {frames} frames; to move its sound takes {2 * MOST}.")
+    audio = take.sound(frames)
+    tone = room_tone(audio, abs(shift) * SAMPLES_PER_FRAME, rng)
+    moved = _joined(tone, audio[: -len(tone)]) if shift > 0 else _joined(audio[len(tone) :], tone)
+    seconds, delay = frames / FPS, shift / FPS
+    phones = cut_phones(take.phones(), 0.0, seconds)
+    return Forged(pictures(take, frames), moved, cut_phones(phones, -delay, seconds))
+
+
+def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """One after the other, each faded over 10 ms at the joint so that it does not click."""
+    fade = np.sin(np.linspace(0, np.pi / 2, _FADE, dtype=np.float32))
+    return np.concatenate([a[:-_FADE], a[-_FADE:] * fade[::-1], b[:_FADE] * fade, b[_FADE:]])

@@ -1,0 +1,39 @@
+"""Another clip's sound under these pictures: lips and voice say different sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npvf.clip import FPS
+from npvf.errors import NpvfError
+from npvf.forge.take import Forged, Take, cut_phones, pictures
+
+SHORTEST = 0.75  # of the clip's length, for a sound that may go under it
+
+
+def find_donors(take: Take, takes: list[Take]) -> list[Take]:
+    """The takes whose sound may go under this one's pictures, those nearest in length first, at most five.
+
+    Only takes of the same split, so that a split by identity stays disjoint; of the same person where there are any,
+    so that the voice goes with the face and only the sentence is wrong; of another sentence where that is known.
+    None is shorter than 0.75 of the take.
+    """
+    said = take.annotation
+    others = [t for t in takes if t.video != take.video and t.annotation.split == said.split]
+    others = [t for t in others if t.seconds >= SHORTEST * take.seconds]
+    if said.transcript is not None:
+        others = [t for t in others if t.annotation.transcript != said.transcript]
+    same = [t for t in others if said.identity is not None and t.annotation.identity == said.identity]
+    nearest = sorted(same or others, key=lambda t: (abs(t.frames - take.frames), t.video))
+    return nearest[:5]
+
+
+def sound_swap(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with the sound of the first donor. Raises NpvfError where there is none."""
+    if not donors:
+        raise NpvfError(
+            f"{take.video}: no other real clip of its split is long enough to lend its sound; add clips, or leave out "
+            "sound_swap"
+        )
+    donor = donors[0]
+    return Forged(pictures(take, frames), donor.sound(frames), cut_phones(donor.phones(), 0.0, frames / FPS), donor)

@@ -1,0 +1,120 @@
+"""A real clip as the forger sees it, and the one way in which every forgery and every copy is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from npvf.clip import FAKE, FPS, REAL, SAMPLES_PER_FRAME, Phone, Phones
+from npvf.data.files import write_json
+from npvf.data.sidecar import Annotation
+from npvf.errors import Reason, Refused
+from npvf.media.decode import iter_frames, read_audio
+from npvf.media.encode import write_video
+from npvf.speech.inventory import SILENCE
+
+# One quality for everything, so that nothing but the forgery tells a fake from a copied original.
+_CRF = 20
+
+
+@dataclass(frozen=True)
+class Take:
+    """One source clip. `video` is its path relative to the source folder; `seconds` its length at 25 fps."""
+
+    video: str
+    path: Path
+    annotation: Annotation
+    seconds: float
+
+    @property
+    def frames(self) -> int:
+        """Its length in frames."""
+        return round(self.seconds * FPS)
+
+    def phones(self) -> Phones | None:
+        """What `<stem>.phones.json` beside it says, or None."""
+        path = self.path.with_name(f"{self.path.stem}.phones.json")
+        return Phones.from_json(json.loads(path.read_text())) if path.is_file() else None
+
+    def sound(self, frames: int, start: float = 0.0) -> np.ndarray:
+        """(640 * frames,) float32; a missing end is filled with the clip's own room tone. Raises Refused(NO_AUDIO)."""
+        audio = read_audio(self.path)
+        if not np.abs(audio).max(initial=0) > 0:
+            raise Refused(Reason.SILENT_AUDIO, f"{self.video} is silent: there is no sound to forge with.")
+        first = round(start * FPS) * SAMPLES_PER_FRAME
+        piece = audio[first : first + frames * SAMPLES_PER_FRAME]
+        missing = frames * SAMPLES_PER_FRAME - len(piece)
+        return np.concatenate([piece, room_tone(audio, missing, np.random.default_rng(0))]) if missing else piece
+
+
+@dataclass(frozen=True)
+class Forged:
+    """What a kind of forgery makes of a take: pictures (H, W, 3) uint8, sound, and what is to be said of them."""
+
+    frames: Iterable[np.ndarray]
+    audio_N: np.ndarray
+    phones: Phones | None
+    heard: Take | None = None  # whose sound it is, where it is another clip's
+
+
+def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
+    """The first `frames` pictures of a take, as a stream."""
+    return iter_frames(take.path, end=(frames - 0.5) / FPS)
+
+
+def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> None:
+    """MP4 and sidecars. `kind` None is a copy of the original, label 0. The video gets its name last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seconds = len(forged.audio_N) / SAMPLES_PER_FRAME / FPS
+    said = take.annotation
+    heard = forged.heard.annotation if forged.heard else said
+    meta = {
+        "label": REAL if kind is None else FAKE,
+        "manipulation": kind,
+        "identity": said.identity,
+        "identities": sorted({*said.identities, *heard.identities}),
+        "original": None if kind is None else take.video,
+        "split": said.split,
+        "intervals": [] if kind is None else [[0.0, seconds]],
+        "transcript": heard.transcript,
+    }
+    write_json(path.with_suffix(".meta.json"), {key: value for key, value in meta.items() if value not in (None, [])})
+    if forged.phones is not None:
+        write_json(path.with_suffix(".phones.json"), forged.phones.to_json())
+    write_video(path, forged.frames, audio=forged.audio_N, crf=_CRF)
+
+
+def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | None:
+    """`phones` of [start, start + seconds) on a clock that begins there, silence where they say nothing."""
+    if phones is None:
+        return None
+    items = list(phones.between(start, start + seconds, -start).items)
+    begin, end = (items[0].start, items[-1].end) if items else (seconds, seconds)
+    if begin > 1e-3:
+        items.insert(0, Phone(SILENCE, 0.0, begin))
+    if end < seconds - 1e-3:
+        items.append(Phone(SILENCE, end, seconds))
+    return Phones(tuple(items), phones.source)
+
+
+def room_tone(audio_N: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    """(length,) float32 of the clip's own noise floor: 40 ms grains of its quietest tenth, overlapped at random."""
+    grain, hop = 640, 320
+    if length <= 0:
+        return np.zeros(0, np.float32)
+    starts = np.arange(0, max(1, len(audio_N) - grain + 1), hop)
+    energy = [float(np.mean(audio_N[s : s + grain] ** 2)) for s in starts]
+    # Digital silence is no noise floor, unless the clip has no other.
+    sounding = [k for k in np.argsort(energy) if energy[k] > 1e-10] or [0]
+    quiet = starts[sounding[: max(3, len(sounding) // 10)]]
+    window = np.sqrt(np.hanning(grain + 1)[:grain])
+    tone = np.zeros(length + 2 * grain)
+    for at in range(0, length + grain, hop):
+        start = int(rng.choice(quiet))
+        piece = audio_N[start : start + grain]
+        tone[at : at + len(piece)] += window[: len(piece)] * piece * rng.choice([-1.0, 1.0])
+    return tone[hop : hop + length].astype(np.float32)
