@@ -7,9 +7,11 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -17,11 +19,14 @@ from rich.table import Table
 from npvf import __version__
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
+from npvf.detect.detector import Detector
 from npvf.detect.evaluation import evaluate_detection, write_scores
+from npvf.detect.scoring import embed_clip
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import Settings
+from npvf.models.npv import NPV
 
 DETECTION = {
     "auc": "AUC",
@@ -48,6 +53,7 @@ FEW_GROUPS = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`")
+    parser.epilog = "With neither --detector nor --pretrained, synchrony is measured for the baseline alone."
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--detector", metavar="DIR", help="a detector folder: measure how it tells fake from real")
     what.add_argument("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
@@ -69,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument("--part", choices=("train", "val"), help="a part of the division by hash that training makes")
     chosen.add_argument("--held-out", type=float, default=0.0, metavar="SHARE", help="the share of `val` in it")
 
-    intervals = parser.add_argument_group("95 %% intervals")
+    intervals = parser.add_argument_group("95 % intervals")
     intervals.add_argument(
         "--bootstrap", type=int, default=1000, metavar="N", help="resamples; 0: none (default: 1000)"
     )
@@ -121,9 +127,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _detection(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str, Any]:
-    from npvf.detect.detector import Detector
-
-    detector = Detector.from_pretrained(args.detector, device=args.device)
+    detector = Detector.from_pretrained(args.detector, _device(args))
     with _progress(corpus) as on_clip:
         report, rows = evaluate_detection(
             corpus, detector, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
@@ -136,9 +140,8 @@ def _synchrony(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str,
     folder = args.pretrained or args.detector
     embed = None
     if folder:
-        from npvf.detect.scoring import embedder
-
-        embed = embedder(folder, device=args.device)
+        model = NPV.from_pretrained(folder).to(_device(args))
+        embed = partial(embed_clip, model)
     settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args))
     with _progress(corpus) as on_clip:
         report, rows = evaluate_synchrony(
@@ -215,6 +218,10 @@ def _selection(args: argparse.Namespace, label: Any) -> Selection:
         part=args.part,
         held_out=args.held_out,
     )
+
+
+def _device(args: argparse.Namespace) -> str:
+    return args.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _bootstrap(args: argparse.Namespace) -> Bootstrap:

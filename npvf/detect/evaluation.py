@@ -17,6 +17,7 @@ from npvf.clip import FAKE, REAL, Clip, ClipMeta
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
 from npvf.data.shards import decode_clip
+from npvf.detect.detector import ClipScore
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import detection_metrics
@@ -26,18 +27,10 @@ Grouping = Literal["auto", "identity", "video"]
 LABELLED = Selection(label="known")
 
 
-class Score(Protocol):
-    """A detector's word on one clip; `fake_probability` is None, with a reason, where it abstains."""
-
-    key: str
-    fake_probability: float | None
-    reason: str
-
-
 class Scorer(Protocol):
-    """What is measured: one score a clip, in any order."""
+    """What is measured, `npvf.Detector` for one: a score for each clip, in any order."""
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[Score]:
+    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
         """Scores of clips, read one after the other."""
 
 
@@ -144,7 +137,7 @@ def detection_report(
         "groups": len(set(names)),
         "refused_as": refused,
         "duplicates": len(rows) - len(counted),
-        "reasons": dict(Counter(row.reason for row in counted if row.score is None).most_common()),
+        "reasons": dict(Counter(_code(row) for row in counted if row.score is None).most_common()),
     }
     whole = _metrics(counted, names, refused, bootstrap)
     if "auc" not in whole:
@@ -224,6 +217,11 @@ def _metrics(rows: list[Row], groups: list[Hashable], refused: Refusal, bootstra
         everyone = detection_metrics(filled, [row.label for row in rows], groups, bootstrap)["auc"]
         result |= everyone.to_json("auc_all")
     return result
+
+
+def _code(row: Row) -> str:
+    """The reason without its details, which differ from video to video."""
+    return row.reason.partition(":")[0]
 
 
 def _filled(row: Row, refused: Refusal) -> float:

@@ -1,7 +1,7 @@
+import argparse
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from npvf.cli import evaluate as command
 from npvf.clip import Clip
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
+from npvf.detect.detector import ClipScore, Detector
 from npvf.detect.evaluation import Row, detection_report, evaluate_detection, score_videos
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.errors import NpvfError
@@ -21,16 +22,10 @@ from npvf.faces.speaking import energy_envelope
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.protocol import Settings
+from npvf.models import create_model
 from tests.tiny_corpus import blob_clip, write_corpus
 
 QUICK = Bootstrap(50)
-
-
-@dataclass
-class Said:
-    key: str
-    fake_probability: float | None
-    reason: str = ""
 
 
 class Oracle:
@@ -39,10 +34,11 @@ class Oracle:
     def __init__(self, probabilities: dict[str, float | None]) -> None:
         self.probabilities = probabilities
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[Said]:
+    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
         for clip in clips:
             p = self.probabilities[clip.meta.key]
-            yield Said(clip.meta.key, p, "too_little_speech" if p is None else "")
+            reason = "too little speech: 0.2 s" if p is None else ""
+            yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, p, reason)
 
 
 def line(video: str, label: int | None, **more: Any) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def test_no_video_leaves_the_account_unseen(corpus: Corpus) -> None:
     assert [row.video for row in rows] == ["r0", "r1", "r2", "f0", "f1", "f2", "f3"]
     assert (report["real"], report["fake"], report["judged_real"], report["judged_fake"]) == (3, 4, 2, 2)
     assert report["coverage"] == pytest.approx(4 / 7)
-    assert report["reasons"] == {"no_face": 1, "no_audio": 1, "too_little_speech": 1}
+    assert report["reasons"] == {"no_face": 1, "no_audio": 1, "too little speech": 1}
     assert report["unlabelled"] == 1
     assert report["auc"] == auc([0.2, 0.6, 0.9, 0.4], [0, 0, 1, 1])
     assert report["auc_all"] == auc([0.2, 0.6, 0.5, 0.9, 0.4, 0.5, 0.5], [0, 0, 0, 1, 1, 1, 1])
@@ -227,8 +223,6 @@ def test_the_baseline_alone_needs_no_model(talkers: Corpus) -> None:
 
 
 def run_command(*words: object) -> int:
-    import argparse
-
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     return command.run(parser.parse_args([str(word) for word in words]))
@@ -244,6 +238,20 @@ def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, caps
         assert len(list(csv.DictReader(file))) == 8
     assert run_command(talkers.folder, "--out", tmp_path, "--bootstrap", 20, "--json") == 0
     assert json.loads(capsys.readouterr().out)["protocol"] == "synchrony"
+
+
+def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    detector = Detector(create_model("npv_nano")).save(tmp_path / "detector")
+    clips = [talking_clip(f"v{i}", i, 50) for i in range(4)]
+    corpus = make_corpus(tmp_path / "corpus", [line(f"v{i}", i % 2, manipulation="swap") for i in range(4)], clips)
+    words = ("--out", tmp_path, "--bootstrap", 20)
+    assert run_command(corpus.folder, "--detector", detector, *words) == 0
+    assert "all" in capsys.readouterr().out
+    with (tmp_path / "scores.csv").open() as file:
+        assert all(0 <= float(row["score"]) <= 1 for row in csv.DictReader(file))
+    assert run_command(corpus.folder, "--pretrained", detector, *words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["model"]["clips"] == 2  # the real ones
 
 
 def test_command_wants_a_detector_for_detection(talkers: Corpus) -> None:
