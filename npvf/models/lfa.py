@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock
+from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock, SwinTransformerStage
 from torch import Tensor, nn
 
 
@@ -31,8 +31,8 @@ class LocalFeatureAggregation(nn.Module):
         self.norm2 = nn.BatchNorm2d(dim)
         self.pointwise2 = nn.Conv2d(dim, dim, 1)
         if zero_init:
-            nn.init.zeros_(self.pointwise2.weight)
-            nn.init.zeros_(self.pointwise2.bias)
+            for parameter in self.pointwise2.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x_BHWC: Tensor) -> Tensor:
         x_BCHW = x_BHWC.permute(0, 3, 1, 2)
@@ -58,6 +58,8 @@ class LFASwinBlock(nn.Module):
 
 def add_lfa(swin: SwinTransformer, zero_init: bool = True) -> SwinTransformer:
     """Put an LFA into every block of `swin`, in place, keeping its weights."""
-    for stage in swin.layers:
-        stage.blocks = nn.Sequential(*(LFASwinBlock(block, zero_init) for block in stage.blocks))
+    for stage in swin.layers.children():
+        assert isinstance(stage, SwinTransformerStage)
+        blocks = [block for block in stage.blocks.children() if isinstance(block, SwinTransformerBlock)]
+        stage.blocks = nn.Sequential(*(LFASwinBlock(block, zero_init) for block in blocks))
     return swin

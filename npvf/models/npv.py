@@ -66,7 +66,7 @@ class NPVConfig:
 
 @dataclass(slots=True)
 class Projections:
-    """Unit vectors in the common spaces, framewise: (B, T, P) each. `viseme` and `audio` in S_va, the others in S_fa."""
+    """Unit vectors, framewise, (B, T, P) each: `viseme` and `audio` in S_va, `face` and `context` in S_fa."""
 
     viseme: Tensor
     audio: Tensor

@@ -7,14 +7,18 @@ video frame, and patch merging runs over frequency only, so 24 frames stay 24 to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
 
 import timm
 import torch
-from timm.models.swin_transformer import SwinTransformer
+from timm.models.swin_transformer import PatchMerging, SwinTransformer, SwinTransformerBlock, SwinTransformerStage
 from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.models.lfa import add_lfa
+
+MAX_PICTURES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,15 @@ class VisualTower(nn.Module):
         B, T = x_BTCHW.shape[:2]
         x_BTCHW = _standardise(x_BTCHW)
         x_BTCHW = _stack_neighbours(x_BTCHW, self.spec.frame_stack)
-        grid_NHWD = self.swin.forward_features(x_BTCHW.flatten(0, 1))
-        tokens_ND = grid_NHWD.flatten(1) if self.spec.flatten else grid_NHWD.mean((1, 2))
-        return self.temporal(self.readout(tokens_ND).unflatten(0, (B, T)))
+        pictures_NCHW = x_BTCHW.flatten(0, 1)
+        # Without gradients a long clip goes through in parts: memory stays that of a short one.
+        parts = [pictures_NCHW] if torch.is_grad_enabled() else pictures_NCHW.split(MAX_PICTURES)
+        tokens_ND = torch.cat([self._tokens(part) for part in parts])
+        return self.temporal(tokens_ND.unflatten(0, (B, T)))
+
+    def _tokens(self, pictures_NCHW: Tensor) -> Tensor:
+        grid_NHWD = self.swin.forward_features(pictures_NCHW)
+        return self.readout(grid_NHWD.flatten(1) if self.spec.flatten else grid_NHWD.mean((1, 2)))
 
 
 class AudioTower(nn.Module):
@@ -88,7 +98,7 @@ class AudioTower(nn.Module):
         self.spec = spec
         self.norm = nn.BatchNorm1d(n_mels)
         swin = _swin(spec, (SEGMENT_FRAMES * MEL_PER_FRAME, n_mels), 1, pretrained, dynamic=True)
-        _merge_frequency_only(swin, keep_weights=pretrained)
+        _merge_frequency_only(swin, spec.window, keep_weights=pretrained)
         self.swin = add_lfa(swin, spec.lfa_zero_init) if spec.lfa else swin
         bands = n_mels // spec.patch // 2 ** (len(spec.depths) - 1)
         self.readout = nn.Linear(spec.width * (bands if spec.flatten else 1), out_dim)
@@ -101,14 +111,16 @@ class AudioTower(nn.Module):
         return self.temporal(self.readout(tokens_BTD))
 
 
-def _merge_frequency_only(swin: SwinTransformer, keep_weights: bool) -> None:
+def _merge_frequency_only(swin: SwinTransformer, window: int, keep_weights: bool) -> None:
     """Make `swin` keep every row of time. Its masks are made a forward, so any number of rows goes in."""
     rows, bands = swin.patch_embed.grid_size
-    window = swin.layers[0].blocks[0].window_size[0]
-    for number, stage in enumerate(swin.layers):
-        if number:
-            stage.downsample = FrequencyMerging.from_patch_merging(stage.downsample, keep_weights)
-        for block in stage.blocks:
+    for number, stage in enumerate(swin.layers.children()):
+        assert isinstance(stage, SwinTransformerStage)
+        if isinstance(stage.downsample, PatchMerging):
+            merging = FrequencyMerging.from_patch_merging(stage.downsample, keep_weights)
+            stage.register_module("downsample", merging)
+        for block in stage.blocks.children():
+            assert isinstance(block, SwinTransformerBlock)
             block.set_input_size((rows, bands // 2**number), (window, window))
 
 
@@ -125,15 +137,16 @@ class FrequencyMerging(nn.Module):
         self.reduction = nn.Linear(2 * dim, 2 * dim, bias=False)
 
     @classmethod
-    def from_patch_merging(cls, merging: nn.Module, keep_weights: bool) -> FrequencyMerging:
+    def from_patch_merging(cls, merging: PatchMerging, keep_weights: bool) -> FrequencyMerging:
         """With `keep_weights`, act as the 2 x 2 merging would on two equal rows of time."""
         new = cls(merging.dim)
         if keep_weights:
             # timm orders the four cells (w, h, c): columns first, so the two rows of one column are neighbours.
             weight_OWHC = merging.reduction.weight.data.unflatten(1, (2, 2, merging.dim))
             new.reduction.weight.data.copy_(weight_OWHC.sum(2).flatten(1))
-            new.norm.weight.data.copy_(merging.norm.weight.data.unflatten(0, (2, 2, -1)).mean(1).flatten())
-            new.norm.bias.data.copy_(merging.norm.bias.data.unflatten(0, (2, 2, -1)).mean(1).flatten())
+            for name in ("weight", "bias"):
+                norm_WHC = merging.get_parameter(f"norm.{name}").data.unflatten(0, (2, 2, merging.dim))
+                new.norm.get_parameter(name).data.copy_(norm_WHC.mean(1).flatten())
         return new
 
     def forward(self, x_BTFC: Tensor) -> Tensor:
@@ -151,23 +164,24 @@ class TemporalMixer(nn.Module):
 
     def __init__(self, dim: int, layers: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.ModuleDict(
-                {
-                    "norm": nn.LayerNorm(dim),
-                    "time": nn.Conv1d(dim, dim, 5, padding=2, groups=dim),
-                    "mlp": nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)),
-                }
-            )
-            for _ in range(layers)
-        )
+        self.layers = nn.Sequential(*(TemporalBlock(dim) for _ in range(layers)))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        for layer in self.layers:
-            mixed_BTD = layer["time"](layer["norm"](x_BTD).transpose(1, 2)).transpose(1, 2)
-            x_BTD = x_BTD + layer["mlp"](mixed_BTD)
-        return self.norm(x_BTD)
+        return self.norm(self.layers(x_BTD))
+
+
+class TemporalBlock(nn.Module):
+    """One layer of `TemporalMixer`: (B, T, D) -> (B, T, D)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.time = nn.Conv1d(dim, dim, 5, padding=2, groups=dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        return x_BTD + self.mlp(self.time(self.norm(x_BTD).transpose(1, 2)).transpose(1, 2))
 
 
 class ConvStem(nn.Module):
@@ -190,7 +204,7 @@ class ConvStem(nn.Module):
             raise ValueError(f"a convolutional stem needs a patch that is a power of two, not {patch_size}")
         widths = [in_chans, *[max(embed_dim // 2, 24)] * (steps - 1), embed_dim]
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, 1))
 
@@ -201,7 +215,7 @@ class ConvStem(nn.Module):
 def _swin(
     spec: TowerSpec, size: tuple[int, int], channels: int, pretrained: bool, dynamic: bool = False
 ) -> SwinTransformer:
-    shape = {
+    options: dict[str, Any] = {
         "img_size": size,
         "in_chans": channels,
         "window_size": spec.window,
@@ -212,18 +226,12 @@ def _swin(
     if pretrained:
         if not spec.timm_name:
             raise ValueError("this tower has no ImageNet weights: pretrained=False, or a size with a timm_name")
-        swin = timm.create_model(spec.timm_name, pretrained=True, **shape)
-    else:
-        stem = {"embed_layer": ConvStem} if spec.conv_stem else {}
-        swin = SwinTransformer(
-            embed_dim=spec.embed_dim,
-            depths=spec.depths,
-            num_heads=spec.num_heads,
-            patch_size=spec.patch,
-            **stem,
-            **shape,
-        )
-    return swin
+        return cast(SwinTransformer, timm.create_model(spec.timm_name, pretrained=True, **options))
+    if spec.conv_stem:
+        options["embed_layer"] = ConvStem
+    return SwinTransformer(
+        embed_dim=spec.embed_dim, depths=spec.depths, num_heads=spec.num_heads, patch_size=spec.patch, **options
+    )
 
 
 def _standardise(x_BTCHW: Tensor) -> Tensor:

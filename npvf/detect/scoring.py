@@ -1,0 +1,109 @@
+"""What a model says of one prepared clip: its features, its sound's offset, a logit for each segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from npvf.clip import FPS, SEGMENT_FRAMES, Clip
+from npvf.data.segments import collate
+from npvf.data.transforms import ClipTransform
+from npvf.metrics.synchrony import best_offset, offset_curve
+from npvf.models.batch import Features
+from npvf.models.npv import NPV
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """How a clip is judged.
+
+    Args:
+        hop: frames between the starts of segments.
+        min_gate: gated frames that a segment needs to be judged.
+        max_offset: reach of the search for the sound's offset, in frames.
+        natural_offset: an offset up to this many frames is taken for encoder delay or editing: it is measured,
+            reported and undone before scoring. Genuine files in the wild sit at up to +7 frames. Beyond it, sound and
+            picture are scored as they stand.
+    """
+
+    hop: int = 12
+    min_gate: int = 6
+    max_offset: int = 15
+    natural_offset: int = 7
+
+
+@dataclass(slots=True)
+class ScoredClip:
+    """Segments of one clip with their logits, and the framewise agreement they rest on.
+
+    Shapes:
+        starts_K: first frames of the judged segments; logits_K: their fake logits, not calibrated.
+        agreement_T: cosine of lips and sound, after the offset was undone.
+        gate_T: frames on which the two are compared.
+    """
+
+    starts_K: np.ndarray
+    logits_K: np.ndarray
+    agreement_T: np.ndarray
+    gate_T: np.ndarray
+    offset: int | None  # frames by which the sound is late; None where there is too little speech to tell
+    undone: bool  # whether the offset was small enough to be natural, and was taken off before scoring
+
+    @property
+    def offset_s(self) -> float | None:
+        """The offset in seconds."""
+        return None if self.offset is None else self.offset / FPS
+
+
+@torch.no_grad()
+def encode_clip(model: NPV, clip: Clip) -> Features:
+    """Framewise features of one clip, (1, T, D), on the model's device."""
+    sample = ClipTransform(model.config.inputs)(clip)
+    return model.encode(collate([sample]).to(next(model.parameters()).device))
+
+
+@torch.no_grad()
+def embed_clip(model: NPV, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit vectors of lips and sound in S_va, (T, P) each, and the phone gate (T,): the synchrony protocol's input."""
+    features = encode_clip(model, clip)
+    projections = model.project(features)
+    return projections.viseme[0], projections.audio[0], features.gate_BT[0]
+
+
+@torch.no_grad()
+def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
+    """Judge a clip of at least one segment."""
+    features = encode_clip(model, clip)
+    offset = find_offset(model, features, settings.max_offset)
+    undone = offset is not None and abs(offset) <= settings.natural_offset
+    if undone:
+        features = features.shift_audio(torch.tensor([offset], device=features.gate_BT.device))
+    starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], settings)
+    logits_K = model.logits(features, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
+    return ScoredClip(
+        starts_K=starts_K.cpu().numpy(),
+        logits_K=logits_K.float().cpu().numpy(),
+        agreement_T=model.agreement(features)[0].float().cpu().numpy(),
+        gate_T=features.gate_BT[0].cpu().numpy(),
+        offset=offset,
+        undone=undone,
+    )
+
+
+def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:
+    """The offset of a clip's sound in frames, late is positive; None where too little speech overlaps to tell."""
+    projections = model.project(features)
+    gate_T = features.gate_BT[0].float()
+    curve_L = offset_curve(projections.viseme[0], projections.audio[0], max_offset, gate_T)
+    return None if curve_L.isnan().any() else int(best_offset(curve_L))
+
+
+def judged_segments(gate_T: Tensor, settings: ScoringSettings) -> Tensor:
+    """First frames (K,) of the segments with enough gated frames; the last one ends with the clip."""
+    last = len(gate_T) - SEGMENT_FRAMES
+    starts = sorted({*range(0, last + 1, settings.hop), last})
+    kept = [s for s in starts if int(gate_T[s : s + SEGMENT_FRAMES].sum()) >= settings.min_gate]
+    return torch.tensor(kept, dtype=torch.long, device=gate_T.device)
