@@ -113,7 +113,7 @@ class AudioTower(nn.Module):
 
 def _merge_frequency_only(swin: SwinTransformer, window: int, keep_weights: bool) -> None:
     """Make `swin` keep every row of time. Its masks are made a forward, so any number of rows goes in."""
-    rows, bands = swin.patch_embed.grid_size
+    rows, bands = cast(tuple[int, int], swin.patch_embed.grid_size)
     for number, stage in enumerate(swin.layers.children()):
         assert isinstance(stage, SwinTransformerStage)
         if isinstance(stage.downsample, PatchMerging):
