@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple, TypeVar, cast
 
 _T = TypeVar("_T", str, float)
@@ -41,8 +42,9 @@ def read_tiers(text: str) -> dict[str, list[Interval]]:
     if text.startswith("ooBinaryFile"):
         raise ValueError("a binary TextGrid: save it as a text file in Praat")
     tokens = _tokens(text)
-    if [_take(tokens, str, "the file type") for _ in range(2)] != ["ooTextFile", "TextGrid"]:
-        raise ValueError('line 1: not a TextGrid (it begins with File type = "ooTextFile", Object class = "TextGrid")')
+    header = [token.value for token in islice(tokens, 2)]  # older files say "ooTextFile short"
+    if len(header) < 2 or not str(header[0]).startswith("ooTextFile") or header[1] != "TextGrid":
+        raise ValueError('not a TextGrid: it must begin with File type = "ooTextFile", Object class = "TextGrid"')
     _take(tokens, float, "the start"), _take(tokens, float, "the end")
     tiers: dict[str, list[Interval]] = {}
     for _ in range(_count(tokens, "the number of tiers")):

@@ -101,7 +101,7 @@ def _json_entries(content: Any, path: Path) -> list[_Entry]:
         if "segments" in content:
             return _segment_entries(content["segments"], path)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
-        raise _bad(path, f"a phone lacks a part or has one of the wrong kind ({type(e).__name__}: {e})") from e
+        raise _bad(path, f"lacks a part, or has one of the wrong kind ({type(e).__name__}: {e})") from e
     raise _bad(path, "holds neither phones (npvf), tiers (MFA) nor segments (WhisperX)")
 
 
@@ -118,7 +118,7 @@ def _segment_entries(segments: list[dict[str, Any]], path: Path) -> list[_Entry]
 
 
 def _named(entry: dict[str, Any], place: str) -> _Entry:
-    label = next(str(entry[key]) for key in ("phone", "phoneme", "label", "text", "char") if key in entry)
+    label = str(entry["phone"] if "phone" in entry else entry["phoneme"])
     confidence = float(entry.get("confidence", entry.get("score", 1.0)))
     return _Entry(label, float(entry["start"]), float(entry["end"]), confidence, place)
 

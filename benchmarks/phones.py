@@ -1,0 +1,205 @@
+"""How right is each phone source about which phone, and when? Measured on GRID, whose transcripts are known.
+
+    python benchmarks/phones.py CLIPS --out runs/benchmarks
+
+CLIPS is the folder that holds `grid/s1` and `grid/speakers` (or set NPVF_CLIPS). The reference is the forced
+alignment of the sentence that a clip's name spells. Delays are fitted on every other clip of s1 and reported on the
+rest and on the unseen speakers. The recogniser's row is npvf's own, with the delays it ships; `one delay` takes the
+same constant off every phone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from npvf.clip import SAMPLE_RATE, Phone, Phones
+from npvf.speech.compare import calibrate_delay, find_events, onset_errors, phone_error_rate
+from npvf.speech.inventory import BILABIAL, FRICATIVE, PHONES, UNKNOWN
+from npvf.speech.recogniser import DELAY, recognise
+from npvf.speech.transcript import align_transcript
+from npvf.speech.voice_activity import voice_activity
+
+COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
+COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}
+PREPOSITIONS = {"a": "at", "b": "by", "i": "in", "w": "with"}
+DIGIT_NAMES = "zero one two three four five six seven eight nine"
+DIGITS = dict(zip("z123456789", DIGIT_NAMES.split(), strict=True))
+ADVERBS = {"a": "again", "n": "now", "p": "please", "s": "soon"}
+KINDS = {"fricatives": FRICATIVE, "bilabials": BILABIAL, "the rest": PHONES - FRICATIVE - BILABIAL}
+NO_DELAY = dict.fromkeys((*PHONES, UNKNOWN), 0.0)
+
+
+@dataclass
+class Spoken:
+    """A clip with its reference."""
+
+    name: str
+    audio_N: np.ndarray
+    reference: Phones
+
+
+def main() -> None:
+    """Fit, measure, print one table, write one CSV."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="?", type=Path, default=os.environ.get("NPVF_CLIPS"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"))
+    parser.add_argument("--limit", type=int, help="only so many clips of s1")
+    args = parser.parse_args()
+    if args.clips is None:
+        parser.error("name the folder of clips, or set NPVF_CLIPS")
+
+    console = Console()
+    s1 = [read(p) for p in track(sentences(args.clips / "grid/s1")[: args.limit], "aligning s1")]
+    others = [p for p in sentences(args.clips / "grid/speakers") if not (args.clips / "grid/s1" / p.name).exists()]
+    sets = {"s1, to fit": s1[::2], "s1, held out": s1[1::2], "unseen speakers": [read(p) for p in others]}
+
+    late = {n: [recognise(c.audio_N, NO_DELAY) for c in track(clips, n)] for n, clips in sets.items()}
+    to_fit = late["s1, to fit"], [c.reference for c in sets["s1, to fit"]]
+    for kind, phones in KINDS.items():
+        console.print(
+            f"delay of {kind}: fitted {calibrate_delay(*to_fit, phones):.3f} s, shipped {delay_of(phones):.2f}"
+        )
+    one = calibrate_delay(*to_fit)
+    console.print(f"one delay for all: {one:.3f} s")
+
+    sources: dict[str, Callable[[Spoken], Phones]] = {
+        "recogniser": lambda c: recognise(c.audio_N),
+        "recogniser, one delay": lambda c: recognise(c.audio_N, dict.fromkeys(NO_DELAY, one)),
+        "recogniser, no delay": lambda c: recognise(c.audio_N, NO_DELAY),
+        "pocketsphinx, no transcript": allphone,
+        "voice activity": lambda c: voice_activity(c.audio_N),
+    }
+    rows = [
+        {"source": source, "set": n, **measure(find, clips)}
+        for source, find in sources.items()
+        for n, clips in track(sets.items(), source)
+    ]
+    console.print(table(rows))
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / f"phones-{device()}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    console.print(f"wrote {path}")
+
+
+def measure(find: Callable[[Spoken], Phones], clips: list[Spoken]) -> dict[str, float | int]:
+    """One source on one set. Speech accuracy is the share of the time at which both say speech or both say silence."""
+    reference = [c.reference for c in clips]
+    start = time.process_time()
+    found = [find(c) for c in clips]
+    seconds = time.process_time() - start
+    errors = np.abs(onset_errors(found, reference))
+    closures = find_events(found, reference, BILABIAL)
+    agree = [speaking(a, c) == speaking(c.reference, c) for a, c in zip(found, clips, strict=True)]
+    return {
+        "clips": len(clips),
+        "phones": sum(p.phone in PHONES for r in reference for p in r.items),
+        "phone_error_rate": phone_error_rate(found, reference),
+        "onset_error_median_s": float(np.median(errors)) if len(errors) else float("nan"),
+        "onset_error_p90_s": float(np.percentile(errors, 90)) if len(errors) else float("nan"),
+        "bilabial_hits": closures.hits,
+        "bilabial_false_alarms": closures.false_alarms,
+        "bilabial_misses": closures.misses,
+        "bilabial_precision": closures.precision,
+        "bilabial_recall": closures.recall,
+        "bilabial_f1": closures.f1,
+        "speech_accuracy": float(np.concatenate(agree).mean()),
+        "cpu_seconds_a_second": seconds / sum(len(c.audio_N) / SAMPLE_RATE for c in clips),
+    }
+
+
+def speaking(phones: Phones, clip: Spoken) -> np.ndarray:
+    """Speech in each 10 ms."""
+    mask = np.zeros(len(clip.audio_N) // (SAMPLE_RATE // 100), dtype=bool)
+    for p in phones.items:
+        mask[round(p.start * 100) : round(p.end * 100)] = p.phone != "sil"
+    return mask
+
+
+def allphone(clip: Spoken) -> Phones:
+    """pocketsphinx with a phone bigram in place of words."""
+    from pocketsphinx import Decoder, get_model_path
+
+    decoder = Decoder(allphone=get_model_path("en-us/en-us-phone.lm.bin"), lw=2.0, loglevel="FATAL")
+    decoder.start_utt()
+    decoder.process_raw((np.clip(clip.audio_N, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+    decoder.end_utt()
+    items = (Phone(s.word.lower(), s.start_frame / 100, (s.end_frame + 1) / 100) for s in decoder.seg())
+    return Phones(tuple(p if p.phone in PHONES else Phone("sil", p.start, p.end) for p in items), "recogniser")
+
+
+def sentences(folder: Path) -> list[Path]:
+    """Clips whose name ends in a GRID sentence."""
+    found = sorted(p for p in folder.glob("*.mpg") if re.search(r"[blps][bgrw][abiw][a-z][z1-9][anps]$", p.stem))
+    if not found:
+        raise SystemExit(f"no GRID clips in {folder}")
+    return found
+
+
+def read(path: Path) -> Spoken:
+    """Sound and forced alignment."""
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        parts = [r.to_ndarray()[0] for f in (*container.decode(audio=0), None) for r in resampler.resample(f)]
+    audio = np.concatenate(parts)
+    return Spoken(path.stem, audio, align_transcript(audio, " ".join(words(path.stem[-6:]))))
+
+
+def words(name: str) -> Iterator[str]:
+    """`bbaf2n` is "bin blue at f two now"."""
+    tables = (COMMANDS, COLOURS, PREPOSITIONS, None, DIGITS, ADVERBS)
+    return (letter if table is None else table[letter] for letter, table in zip(name, tables, strict=True))
+
+
+def delay_of(phones: frozenset[str]) -> float:
+    """The delay shipped for a kind of phones."""
+    (delay,) = {DELAY[p] for p in phones}
+    return delay
+
+
+def table(rows: list[dict]) -> Table:
+    """For people."""
+    shown = Table(
+        "source", "clips of", "PER", "onset median", "90 %", "bilabials P", "R", "F1", "(hit/false/missed)", "speech"
+    )
+    for r in rows:
+        figures = [r[k] for k in ("bilabial_precision", "bilabial_recall", "bilabial_f1")]
+        counts = "/".join(str(r[f"bilabial_{k}"]) for k in ("hits", "false_alarms", "misses"))
+        times = [f"{1000 * r[k]:.0f} ms" for k in ("onset_error_median_s", "onset_error_p90_s")]
+        shown.add_row(
+            r["source"],
+            f"{r['set']} ({r['clips']})",
+            f"{r['phone_error_rate']:.3f}",
+            *times,
+            *(f"{f:.3f}" for f in figures),
+            counts,
+            f"{r['speech_accuracy']:.3f}",
+        )
+    return shown
+
+
+def device() -> str:
+    """The processor, as part of a file name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return re.sub(r"\W+", "-", model[1] if model else platform.machine()).strip("-").lower()
+
+
+if __name__ == "__main__":
+    main()
