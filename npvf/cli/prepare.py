@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from npvf.data.ingest import IngestSettings
+from npvf.data.manifest import SHARD_BYTES
 from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
 from npvf.data.sources import find_sources
 
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-faces", type=int, default=defaults.max_faces, help="faces followed at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--shard-mb", type=float, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
     parser.add_argument("--overwrite", action="store_true", help="make OUT anew instead of going on with it")
     parser.add_argument("--list", action="store_true", help="only print the videos and what is said of them")
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
             settings=settings,
             workers=args.workers,
             transcript_from=args.transcript_from,
+            shard_bytes=round(args.shard_mb * 2**20),
             overwrite=args.overwrite,
             on_start=on_start,
             on_done=on_done,

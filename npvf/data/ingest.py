@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
 from npvf.data.files import sha256
 from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track
@@ -127,7 +128,7 @@ def ingest(
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
         frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
         faces = len({piece.lips.track for piece in pieces})
-        phones = find_phones(to_float(audio_N), path, annotation.transcript, settings.phones)
+        phones = find_phones(audio_N, path, annotation.transcript, settings.phones)
         speakers = find_speakers([piece.lips for piece in pieces], _fitted(energy_T, frames))
         video = video_id or path.name
         content_hash = content_hash or sha256(path)
@@ -164,12 +165,10 @@ def ingest(
 @cache
 def versions() -> dict[str, str]:
     """Of what has a say in the clips; a package that is not installed is left out."""
-    found = {}
-    for package in ("npvf", "av", "mediapipe", "hama", "pocketsphinx"):
-        try:
+    found = {"npvf": __version__}
+    for package in ("av", "mediapipe", "hama", "pocketsphinx"):
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 

@@ -20,7 +20,7 @@ from npvf.clip import FPS
 from npvf.data.files import atomic_write, sha256, stamp, write_json
 from npvf.data.grid import parse_grid_name
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.data.manifest import Line, Store, work_path
+from npvf.data.manifest import SHARD_BYTES, Line, Store, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.data.shards import Sample, write_tar
 from npvf.data.sources import Source, find_sources
@@ -52,6 +52,7 @@ def prepare(
     settings: IngestSettings = DEFAULTS,
     workers: int | None = None,
     transcript_from: str | None = None,
+    shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     on_start: Callable[[int, int], None] | None = None,
     on_done: Callable[[Line], None] | None = None,
@@ -64,6 +65,7 @@ def prepare(
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).
         transcript_from: a key of `TRANSCRIPTS`.
+        shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.
         overwrite: make `out` anew instead of going on with it.
         on_start: called with the number of inputs and of those that were finished by earlier runs.
         on_done: called with the manifest line of each input that this run finishes.
@@ -79,7 +81,7 @@ def prepare(
     face_model_path()  # missing: say so before any work
     began, new, new_clips = time.monotonic(), 0, 0
     failures: list[tuple[Source, str]] = []
-    with Store(out, {**settings.to_json(), "transcript_from": transcript_from}, overwrite) as store:
+    with Store(out, {**settings.to_json(), "transcript_from": transcript_from}, overwrite, shard_bytes) as store:
         todo = store.resume(sources.items)
         if on_start:
             on_start(len(sources.items), len(sources.items) - len(todo))

@@ -1,0 +1,38 @@
+"""Stands in for decoding and face tracking: a video is a text file that says how many clips it gives, or its refusal."""
+
+import json
+import os
+import time
+from contextlib import contextmanager, nullcontext
+
+from npvf.data import prepare
+from npvf.data.ingest import Ingested
+from npvf.data.shards import clip_key
+from npvf.errors import Reason, Refused
+
+
+@contextmanager
+def fake_ingest(path, landmarker, *, video_id, annotation, settings, content_hash, spool):
+    word = path.read_text().split()[0]
+    time.sleep(float(os.environ.get("FAKE_INGEST_SECONDS", 0)))
+    if not word.isdigit():
+        raise Refused(Reason(word), f"{path.name} is so.")
+    yield Ingested(25 * int(word), 1, "voice_activity", (fake_sample(video_id, n, path) for n in range(int(word))))
+
+
+def fake_sample(video, number, path):
+    return {
+        "__key__": clip_key(video, 0, number),
+        "face.mp4": path.read_bytes(),
+        "audio.flac": b"sound",
+        "track.npz": b"track",
+        "phones.json": b"[]",
+        "meta.json": json.dumps({"span": [number, number + 1]}).encode(),
+    }
+
+
+def install(put=setattr):
+    """`put(object, name, value)`: pytest's monkeypatch.setattr, or for good."""
+    put(prepare, "ingest", fake_ingest)
+    put(prepare, "Landmarker", lambda **_: nullcontext())
+    put(prepare, "face_model_path", lambda: None)

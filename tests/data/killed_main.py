@@ -1,0 +1,12 @@
+"""The `npvf` program with `fake_ingest` in the place of real videos, for a test that kills it."""
+
+import sys
+
+import fake_ingest
+
+from npvf.cli.main import main
+
+fake_ingest.install()  # a spawned worker runs this file again, under another name
+
+if __name__ == "__main__":
+    sys.exit(main())

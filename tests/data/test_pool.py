@@ -1,0 +1,80 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from npvf.data.pool import Died, Done, Failed, run_tasks
+
+
+def work(task):
+    if task == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if task == "raise":
+        raise ValueError("what went wrong")
+    return os.getpid(), task
+
+
+def test_a_death_costs_one_task_only():
+    outcomes = dict(run_tasks(work, ["a", "die", "b", "raise", "c"], 2))
+    assert str(outcomes["die"]) == "SIGSEGV"
+    assert isinstance(outcomes["die"], Died)
+    assert isinstance(outcomes["raise"], Failed)
+    assert "what went wrong" in outcomes["raise"].trace
+    done = [outcomes[task] for task in "abc"]
+    assert all(isinstance(outcome, Done) for outcome in done)
+    assert [outcome.value[1] for outcome in done] == ["a", "b", "c"]
+    assert os.getpid() not in {outcome.value[0] for outcome in done}
+
+
+def test_without_workers_the_work_is_done_here():
+    ((task, outcome),) = run_tasks(work, ["a"], 0)
+    assert outcome == Done((os.getpid(), task))
+
+
+ORPHANS = """
+import os, sys, time
+from npvf.data.pool import run_tasks
+
+def work(path):
+    open(path, "w").write(str(os.getpid()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    list(run_tasks(work, sys.argv[1:], 1))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    (tmp_path / "main.py").write_text(ORPHANS)
+    note = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "main.py"), str(note)], env=with_repository())
+    worker = int(wait_for(lambda: note.exists() and note.read_text()))
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not is_running(worker))
+
+
+def with_repository():
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
+def is_running(pid):
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"  # nobody may be there to reap it
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
