@@ -21,6 +21,8 @@ from npvf.errors import Reason, Refused
 
 # A stamp this far behind what was already played means that the file's clock started again (joined recordings).
 RESTART = Fraction(1)
+# Indices hold decoding times: a key frame decoded before a moment may be shown this much after it.
+REORDERING = Fraction(1)
 PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -89,44 +91,49 @@ class Clock:
         zero: the container's time of the clip's time zero; None: the first frame placed is at zero.
 
     Stamps that are missing are continued from the frame before; a clock that starts again goes on where it was.
+
+    Attributes:
+        end: when the frame that was placed last is over.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream | AudioStream, zero: Fraction | None = None):
+        self.end = Fraction(0)
+        self._zero = zero
         self._pts_known = has_presentation_times(container)
         self._tick = stream.time_base or Fraction(1)
         self._start = (stream.start_time or 0) * self._tick
-        self._zero = zero
+        self._rate = Fraction((isinstance(stream, VideoStream) and (stream.average_rate or stream.guessed_rate)) or FPS)
         self._shift: Fraction | None = None
-        self._next = Fraction(0)
+        self._last = Fraction(0)
 
-    @property
-    def zero(self) -> Fraction:
-        """The container's time of the clip's time zero; known once a frame was placed."""
-        assert self._zero is not None
-        return self._zero
-
-    def place(self, frame: VideoFrame | AudioFrame, duration: Fraction) -> Fraction:
-        """Time of the frame, which lasts `duration` seconds."""
+    def place(self, frame: VideoFrame | AudioFrame) -> Fraction:
+        """Time of the frame, in seconds."""
         stamp = frame.pts if self._pts_known else frame.dts
         seconds = None if stamp is None else stamp * self._tick
         if self._shift is None:
             first = seconds if seconds is not None and self._pts_known else self._start
-            self._zero = first if self._zero is None else self._zero
-            self._next = first - self._zero
-            self._shift = self._next - (first if seconds is None else seconds)
-        time = self._next if seconds is None else seconds + self._shift
-        if time < self._next - RESTART:
-            self._shift += self._next - time
-            time = self._next
-        self._next = time + duration
+            self.end = Fraction(0) if self._zero is None else first - self._zero
+            self._shift = self.end - (first if seconds is None else seconds)
+        time = self.end if seconds is None else seconds + self._shift
+        if time < self.end - RESTART:
+            self._shift += self.end - time
+            time = self.end
+        self.end = time + self._duration(frame, time - self._last)
+        self._last = time
         return time
 
+    def _duration(self, frame: VideoFrame | AudioFrame, step: Fraction) -> Fraction:
+        """What the file says of a picture is only asked where it can be trusted; else pictures follow in one step."""
+        if isinstance(frame, AudioFrame):
+            return Fraction(frame.samples, frame.sample_rate)
+        if frame.duration and self._pts_known:
+            return frame.duration * self._tick
+        return step if step > 0 else 1 / self._rate
 
-def frame_duration(frame: VideoFrame, stream: VideoStream) -> Fraction:
-    """How long a picture stays, in seconds: as the file says, else by the stream's mean rate."""
-    if frame.duration and frame.time_base:
-        return frame.duration * frame.time_base
-    return 1 / Fraction(stream.average_rate or stream.guessed_rate or FPS)
+
+def _mean_rate(stream: VideoStream | AudioStream) -> Fraction:
+    rate = (stream.average_rate or stream.guessed_rate) if isinstance(stream, VideoStream) else None
+    return Fraction(rate or FPS)
 
 
 def clock_zero(path: str | Path) -> Fraction:
@@ -135,17 +142,16 @@ def clock_zero(path: str | Path) -> Fraction:
         stream = video_stream(container) or audio_stream(container)
         if stream is None:
             raise Refused(Reason.NO_VIDEO, f"{Path(path).name} holds neither video nor audio.")
-        clock = Clock(container, stream)
+        clock = Clock(container, stream, zero=Fraction(0))
         for frame in decoded(container, stream):
-            clock.place(frame, Fraction(0))
-            return clock.zero
+            return clock.place(frame)
     raise Refused(Reason.UNDECODABLE, f"{Path(path).name}: the {stream.type} stream is empty.")
 
 
-def seek(container: InputContainer, stream: VideoStream | AudioStream, seconds: Fraction) -> None:
-    """To the last point before `seconds` (container time) from which decoding can start.
+def seek(container: InputContainer, stream: VideoStream, seconds: Fraction) -> None:
+    """To a point before `seconds` (container time) from which every picture from then on can be decoded.
 
     Only MP4 and Matroska have an index to be trusted; other files are decoded from their start.
     """
     if container.format.name.startswith(("mov,", "matroska,")) and stream.time_base:
-        container.seek(max(0, int(seconds / stream.time_base)), stream=stream)
+        container.seek(max(0, int((seconds - REORDERING) / stream.time_base)), stream=stream)

@@ -25,7 +25,6 @@ from npvf.media.container import (
     audio_stream,
     clock_zero,
     decoded,
-    frame_duration,
     open_media,
     seek,
     video_stream,
@@ -33,7 +32,6 @@ from npvf.media.container import (
 
 # Time stamps of sound jitter by some milliseconds; from here on a hole or an overlap is real. Below one video frame.
 SOUND_TOLERANCE = Fraction(30, 1000)
-PREROLL = Fraction(1)  # seconds of sound decoded before the wanted time, for codecs that need a run-up
 
 
 def iter_frames(
@@ -80,7 +78,10 @@ def iter_frames(
 
 
 def read_audio(path: str | Path, rate: int = SAMPLE_RATE, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The sound between two times, mixed to mono.
+    """The sound between two times, mixed to mono: the same samples that a slice of the whole sound would give.
+
+    Sound is always decoded from its start (about 200 times faster than it plays); for many pieces of one long file
+    take `spool_audio`.
 
     Args:
         path: media file.
@@ -133,15 +134,13 @@ def _shown_until(
     """Each picture with the time at which the next one takes its place; the last one's own duration ends it."""
     clock = Clock(container, stream, zero)
     shown: VideoFrame | None = None
-    until = Fraction(0)
     for frame in decoded(container, stream):
-        duration = frame_duration(frame, stream)
-        time = clock.place(frame, duration)
+        time = clock.place(frame)
         if shown is not None:
             yield shown, time
-        shown, until = frame, time + duration
+        shown = frame
     if shown is not None:
-        yield shown, until
+        yield shown, clock.end
 
 
 def _upright_rgb(frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
@@ -155,7 +154,7 @@ def _sound(path: str | Path, rate: int, begin: Fraction, stop: Fraction | None) 
     """Chunks of mono float32 that follow each other without a hole from `begin` on."""
     written = round(begin * rate)
     last = None if stop is None else round(stop * rate)
-    for position, samples in _runs(path, rate, begin):
+    for position, samples in _runs(path, rate):
         if last is not None:
             position = min(position, last)
             samples = samples[: last - position]
@@ -170,7 +169,7 @@ def _sound(path: str | Path, rate: int, begin: Fraction, stop: Fraction | None) 
             return
 
 
-def _runs(path: str | Path, rate: int, begin: Fraction) -> Iterator[tuple[int, np.ndarray]]:
+def _runs(path: str | Path, rate: int) -> Iterator[tuple[int, np.ndarray]]:
     """Resampled sound with the place of its first sample on the clip clock, in samples.
 
     A run is sound without a hole: within it samples are counted, and stamps only decide where the next one starts.
@@ -179,13 +178,10 @@ def _runs(path: str | Path, rate: int, begin: Fraction) -> Iterator[tuple[int, n
         stream = audio_stream(container)
         if stream is None:
             raise Refused(Reason.NO_AUDIO, f"{Path(path).name} has no audio stream.")
-        zero = clock_zero(path)
-        if begin > PREROLL:
-            seek(container, stream, begin + zero - PREROLL)
-        clock = Clock(container, stream, zero)
+        clock = Clock(container, stream, clock_zero(path))
         run: _Run | None = None
         for frame in decoded(container, stream):
-            time = clock.place(frame, Fraction(frame.samples, frame.sample_rate))
+            time = clock.place(frame)
             if run is None or not run.continued_by(frame, time):
                 if run is not None:
                     yield from run.push(None)

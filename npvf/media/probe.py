@@ -59,7 +59,7 @@ def probe(path: str | Path) -> MediaInfo:
     """
     path = Path(path)
     with open_media(path) as container:
-        duration = container.duration / av.time_base if container.duration else _last_time(container)
+        duration = container.duration / av.time_base if container.duration else _last_time(path)
         audio = _audio(container, duration)
         video = _video(container, duration)
     return MediaInfo(path, container.format.name, path.stat().st_size, duration, video, audio)
@@ -69,7 +69,6 @@ def _video(container: InputContainer, duration: float) -> VideoStream | None:
     stream = video_stream(container)
     if stream is None:
         return None
-    container.seek(0)
     frame = next(decoded(container, stream), None)
     if frame is None:
         raise Refused(Reason.UNDECODABLE, f"{Path(container.name).name}: the video stream is empty.")
@@ -104,11 +103,12 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
     return None if ticks is None or time_base is None else float(ticks * time_base)
 
 
-def _last_time(container: InputContainer) -> float:
+def _last_time(path: Path) -> float:
     """The end of the last packet, for files that do not declare a duration (recordings of web browsers)."""
-    ends = (
-        (packet.pts + (packet.duration or 0)) * packet.time_base
-        for packet in container.demux()
-        if packet.pts is not None and packet.time_base
-    )
-    return float(max(ends, default=Fraction(0)))
+    with open_media(path) as container:
+        ends = (
+            (packet.pts + (packet.duration or 0)) * packet.time_base
+            for packet in container.demux()
+            if packet.pts is not None and packet.time_base
+        )
+        return float(max(ends, default=Fraction(0)))
