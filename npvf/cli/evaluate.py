@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from npvf import __version__
+from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
@@ -27,27 +27,6 @@ from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import Settings
 from npvf.models.npv import NPV
-
-DETECTION = {
-    "auc": "AUC",
-    "average_precision": "AP",
-    "eer": "EER",
-    "balanced_accuracy": "bal. acc.",
-    "tpr_at_fpr_1": "TPR @ 1 % FPR",
-    "auc_all": "AUC, all videos",
-}
-SYNCHRONY = {
-    "retrieval_r1": "retrieval R@1",
-    "retrieval_sound_for_picture": "  sound for picture",
-    "retrieval_picture_for_sound": "  picture for sound",
-    "sync_within_1": "best offset within +-1 frame",
-    "halves_agree": "both halves agree to +-1",
-    "swap_auc": "AUC, swapped sound",
-    "swap_auc_same_identity": "  of the same person",
-    "swap_auc_other_identity": "  of another person",
-    "shift_auc": "AUC, sound shifted 8 to 15",
-}
-FEW_GROUPS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--refused",
         choices=("half", "worst", "drop"),
         default="half",
-        help="how `AUC, all videos` scores those not judged: 0.5, the worst for their label; or no such figure",
+        help="how `AUC of all videos` scores those not judged: 0.5, the worst for their label; or no such figure",
     )
 
     synchrony = parser.add_argument_group("synchrony")
@@ -152,60 +131,6 @@ def _synchrony(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str,
         writer.writeheader()
         writer.writerows(rows)
     return report
-
-
-def detection_table(report: dict[str, Any]) -> Table:
-    """All fakes, then each manipulation's fakes, against all reals."""
-    metrics = {name: title for name, title in DETECTION.items() if name in report}
-    table = Table("fakes", "real", "fake", "coverage", *metrics.values(), title="Detection, with 95 % intervals")
-    for kind, part in {"all": report, **report["by_manipulation"]}.items():
-        counts = [f"{part[f'judged_{label}']} of {part[label]}" for label in ("real", "fake")]
-        cells = [_cell(part, name) for name in metrics]
-        table.add_row(kind, *counts, f"{part['coverage']:.1%}", *cells)
-    return table
-
-
-def synchrony_table(report: dict[str, Any]) -> Table:
-    """A row for each figure, a column for the model and the baseline."""
-    columns = [name for name in ("model", "model_gated", "baseline") if name in report]
-    titles = {"model": "model", "model_gated": "model, gated frames", "baseline": "baseline, not learned"}
-    table = Table("figure", *(titles[name] for name in columns), title="Synchrony, with 95 % intervals")
-    table.add_row("clips measured", *(str(report[name]["clips"]) for name in columns))
-    table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
-    for name, title in SYNCHRONY.items():
-        if any(name in report[column] for column in columns):
-            table.add_row(title, *(_cell(report[column], name) for column in columns))
-    table.add_row("median offset, frames", *(f"{report[name]['median_offset']:+g}" for name in columns))
-    return table
-
-
-def notes(report: dict[str, Any]) -> Iterator[str]:
-    """What a reader must know to read the table right."""
-    if report["protocol"] == "synchrony":
-        yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
-        unusable = {
-            name: report[name]["clips_unusable"] for name in ("model", "model_gated", "baseline") if name in report
-        }
-        if any(unusable.values()):
-            yield f"clips too short for the offset search, or with too little inside the gate: {unusable}"
-    else:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
-        yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
-    if report["bootstrap"]:
-        yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
-        if report["groups"] < FEW_GROUPS:
-            yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
-
-
-def _cell(part: dict[str, Any], name: str) -> str:
-    if name not in part:
-        return "-"
-    ends = part[f"{name}_ci"]
-    return f"{part[name]:.3f}" + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "")
-
-
-def _segments(part: dict[str, Any]) -> str:
-    return f"{part['segments']} ({1 / part['segments']:.3f})" if part["segments"] else "0"
 
 
 def _selection(args: argparse.Namespace, label: Any) -> Selection:

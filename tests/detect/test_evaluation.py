@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from npvf.cli import evaluate as command
+from npvf.cli.evaluate_tables import detection_table, notes
 from npvf.clip import Clip
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
@@ -259,10 +260,11 @@ def test_command_wants_a_detector_for_detection(talkers: Corpus) -> None:
         run_command(talkers.folder, "--protocol", "detection")
 
 
-def test_detection_table_has_a_row_a_manipulation(corpus: Corpus, tmp_path: Path) -> None:
+def test_detection_table_has_a_column_a_manipulation(corpus: Corpus, tmp_path: Path) -> None:
     report, _ = evaluate_detection(corpus, ORACLE, bootstrap=QUICK)
-    table = command.detection_table(report)
-    assert [*table.columns[0].cells] == ["all", "shift", "swap"]
-    assert [*table.columns[2].cells] == ["2 of 4", "0 of 2", "2 of 2"]
-    text = "\n".join(command.notes({**report, "bootstrap": 50}))
+    table = detection_table(report)
+    assert [column.header for column in table.columns] == ["figure", "all fakes", "shift", "swap"]
+    judged = [list(column.cells)[:2] for column in table.columns[1:]]
+    assert judged == [["2 of 3", "2 of 4"], ["2 of 3", "0 of 2"], ["2 of 3", "2 of 2"]]
+    text = "\n".join(notes({**report, "bootstrap": 50}))
     assert "1 no_face" in text and "unlabelled: 1" in text

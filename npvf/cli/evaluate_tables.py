@@ -1,0 +1,101 @@
+"""What `npvf evaluate` prints: one table, and what a reader must know to read it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+DETECTION = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "eer": "EER",
+    "balanced_accuracy": "balanced accuracy",
+    "tpr_at_fpr_1": "TPR at 1 % FPR",
+    "auc_all": "AUC of all videos",
+}
+SYNCHRONY = {
+    "retrieval_r1": "retrieval R@1",
+    "retrieval_sound_for_picture": "  sound for picture",
+    "retrieval_picture_for_sound": "  picture for sound",
+    "sync_within_1": "best offset within +-1 frame",
+    "halves_agree": "both halves agree to +-1",
+    "swap_auc": "AUC, swapped sound",
+    "swap_auc_same_identity": "  of the same person",
+    "swap_auc_other_identity": "  of another person",
+    "shift_auc": "AUC, sound shifted 8 to 15",
+}
+FEW_GROUPS = 10
+
+
+def detection_table(report: dict[str, Any]) -> Table:
+    """A row for each figure, a column for all fakes and for each manipulation's fakes, against all reals."""
+    parts = {"all fakes": report, **report["by_manipulation"]}
+    table = Table("figure", *parts, title="Detection, with 95 % intervals", box=SIMPLE_HEAD)
+    for label in ("real", "fake"):
+        counts = (f"{part[f'judged_{label}']} of {part[label]}" for part in parts.values())
+        table.add_row(f"{label} videos judged", *counts)
+    table.add_row("coverage", *(f"{part['coverage']:.1%}" for part in parts.values()))
+    for name, title in DETECTION.items():
+        if name in report:
+            table.add_row(title, *(_cell(part, name, "\n") for part in parts.values()))
+    return table
+
+
+def synchrony_table(report: dict[str, Any]) -> Table:
+    """A row for each figure, a column for the model and the baseline."""
+    columns = [name for name in ("model", "model_gated", "baseline") if name in report]
+    titles = {"model": "model", "model_gated": "model, gated frames", "baseline": "baseline, not learned"}
+    table = Table(
+        "figure", *(titles[name] for name in columns), title="Synchrony, with 95 % intervals", box=SIMPLE_HEAD
+    )
+    table.add_row("clips measured", *(str(report[name]["clips"]) for name in columns))
+    table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
+    for name, title in SYNCHRONY.items():
+        if any(name in report[column] for column in columns):
+            table.add_row(title, *(_cell(report[column], name) for column in columns))
+    table.add_row("median offset, frames", *(f"{report[name]['median_offset']:+g}" for name in columns))
+    return table
+
+
+def notes(report: dict[str, Any]) -> Iterator[str]:
+    """What a reader must know to read the table right."""
+    if report["protocol"] == "synchrony":
+        yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
+        unusable = {
+            name: report[name]["clips_unusable"] for name in ("model", "model_gated", "baseline") if name in report
+        }
+        if any(unusable.values()):
+            yield f"clips too short for the offset search, or with too little inside the gate: {unusable}"
+    else:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
+        yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
+    if report["bootstrap"]:
+        yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
+        if report["groups"] < FEW_GROUPS:
+            yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
+        if _without_width(report):
+            yield "an interval without width says that this sample holds no error; of n, the rule of three allows 3 / n"
+
+
+def _without_width(report: dict[str, Any]) -> bool:
+    parts = [report, *report.get("by_manipulation", {}).values(), *(v for v in report.values() if isinstance(v, dict))]
+    intervals = [ends for part in parts for name, ends in part.items() if name.endswith("_ci") and ends]
+    return any(low == high for low, high in intervals)
+
+
+def _cell(part: dict[str, Any], name: str, between: str = " ") -> str:
+    if name not in part:
+        return "-"
+    ends = part[f"{name}_ci"]
+    return _share(part[name]) + (f"{between}[{_share(ends[0])}, {_share(ends[1])}]" if ends else "")
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _segments(part: dict[str, Any]) -> str:
+    return f"{part['segments']} ({_share(1 / part['segments'])})" if part["segments"] else "0"
