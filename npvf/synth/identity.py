@@ -129,7 +129,7 @@ class Dressed:
 def dress(who: Identity, size: int) -> Dressed:
     """The photograph as this person, before any mirroring, at `size` x `size` pixels."""
     base = portrait(size)
-    picture = _coloured(base, who)
+    picture = _extended(_coloured(base, who), base.regions_HW > 0)
     landmarks, map_x, map_y = _shaped(base, who)
     picture = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     # A pixel of the outline is given up: it is mixed with the photograph's own background.
@@ -138,6 +138,21 @@ def dress(who: Identity, size: int) -> Dressed:
     if who.glasses:
         picture = _glasses(picture, landmarks, size)
     return Dressed(picture, landmarks, person)
+
+
+def _extended(picture_HWC: np.ndarray, person_HW: np.ndarray) -> np.ndarray:
+    """The photograph's own background gives way to the person's nearest colours: no halo where the outline moves."""
+    size = len(picture_HWC)
+    inner = cv2.erode(person_HW.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, size // 140))
+    weight = inner.astype(np.float32)
+    out = picture_HWC.astype(np.float32)
+    sums, total = out * weight[..., None], weight
+    for sigma in (size / 150, size / 40, size / 10):
+        near = cv2.GaussianBlur(total, (0, 0), sigma)[..., None]
+        spread = cv2.GaussianBlur(sums, (0, 0), sigma) / np.maximum(near, 1e-6)
+        fresh = np.clip(near * 20, 0, 1) * (1 - total[..., None])
+        sums, total = sums + fresh * spread, total + fresh[..., 0]
+    return np.clip(sums + (1 - total[..., None]) * out, 0, 255).astype(np.uint8)
 
 
 def _soft(mask_HW: np.ndarray, sigma: float) -> np.ndarray:
@@ -167,6 +182,9 @@ def _coloured(base: Portrait, who: Identity) -> np.ndarray:
         # Dark skin and dark hair show less light and shade than light ones.
         contrast = 0.35 + 0.4 * colour[0] / 70 if region == HAIR else 0.45 + 0.55 * colour[0] / mean[0]
         moved = (lab - mean) * np.array([contrast, 0.9, 0.9]) + np.array(colour)
+        if region == HAIR:
+            shine = np.clip(moved[..., :1] / colour[0], 0, 1.5)
+            moved[..., 1:] = np.array(colour[1:]) * (0.4 + 0.6 * shine) + 0.2 * (lab - mean)[..., 1:] * shine
         if region == CLOTHES:  # the suit's ring and lining become the folds of a plain garment
             folds = cv2.GaussianBlur(np.where(mask, lab[..., 0], mean[0]), (0, 0), size / 30) - mean[0]
             moved = np.dstack([colour[0] + 0.35 * folds, *(np.full_like(folds, c) for c in colour[1:])])
@@ -231,14 +249,17 @@ def _shaped(base: Portrait, who: Identity) -> tuple[np.ndarray, np.ndarray, np.n
     backward = RBFInterpolator(_moved(known, base, who), known, neighbors=24, kernel="thin_plate_spline", smoothing=0.1)
     fine = np.linspace(0, size - 1, 49)
     at = np.stack([a.ravel() for a in np.meshgrid(fine, fine)], 1)
-    source = backward(at).reshape(49, 49, 2)
-    # cv2.resize aligns pixel edges, the samples sit on pixel centres: an affine warp puts them right.
-    scale = (size - 1) / 48
-    spread = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
-    flags = cv2.INTER_CUBIC
-    maps = cv2.warpAffine(source.astype(np.float32), spread, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    source = backward(at).reshape(49, 49, 2).astype(np.float32)
     landmarks = _moved(base.landmarks_N2, base, who).astype(np.float32)
-    return landmarks, np.ascontiguousarray(maps[..., 0]), np.ascontiguousarray(maps[..., 1])
+    return landmarks, refine(source[..., 0], size), refine(source[..., 1], size)
+
+
+def refine(samples_KK: np.ndarray, size: int) -> np.ndarray:
+    """(K, K) samples from corner pixel to corner pixel of a square picture -> (size, size), linear."""
+    # cv2.resize would align the pixels' edges; here their centres lie on each other.
+    scale = (size - 1) / (len(samples_KK) - 1)
+    spread = np.array([[scale, 0, 0], [0, scale, 0]])
+    return cv2.warpAffine(samples_KK, spread, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _glasses(picture_HWC: np.ndarray, landmarks_N2: np.ndarray, size: int) -> np.ndarray:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from npvf.clip import FPS, Phones
-from npvf.synth.identity import EYES, Dressed, Identity, dress
+from npvf.synth.identity import EYES, Dressed, Identity, dress, refine
 from npvf.synth.mouth import MouthWarp
 from npvf.synth.visemes import MouthTrack, articulate
 
 DEFAULT_SIZE = 288
+_COARSE = 73  # samples a side of the smooth head map
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Puppet:
         self.who, self.size = who, size
         dressed = dress(who, size)
         self.picture_HWC = dressed.picture_HWC
-        self.person_HW1 = dressed.person_HW[..., None]
+        self.person_HW = dressed.person_HW
         self.mouth = MouthWarp(dressed.picture_HWC, dressed.landmarks_N2)
         self.lids = [_Eyelid(dressed.picture_HWC, dressed.landmarks_N2[eye]) for eye in EYES]
         self._head_fields(dressed)
@@ -57,12 +58,12 @@ class Puppet:
             if motion.blink_T[t] > 0.02:
                 for lid in self.lids:
                     lid.apply(face, float(motion.blink_T[t]))
-            yield camera.take(face, self.person_HW1, self._head_map(motion.head_TP[t]), float(motion.light_T[t]))
+            yield camera.take(face, self.person_HW, self._head_map(motion.head_TP[t]), float(motion.light_T[t]))
 
     def _head_fields(self, dressed: Dressed) -> None:
-        """The backward displacement of each head movement, (S*S*2, 6): the head moves whole, the shoulders hardly."""
+        """The backward displacement of each head movement, (73*73*2, 6): the head moves whole, the shoulders hardly."""
         size, points = self.size, dressed.landmarks_N2
-        y, x = np.mgrid[:size, :size].astype(np.float32)
+        y, x = np.mgrid[0 : size - 1 : _COARSE * 1j, 0 : size - 1 : _COARSE * 1j].astype(np.float32)
         chin, nose = points[152], points[1]
         face = float(chin[1] - points[10, 1])
         weight = 1 - 0.85 * np.clip((y - chin[1] - 0.05 * face) / (0.45 * face), 0, 1)
@@ -74,9 +75,9 @@ class Puppet:
         self._fields = np.stack([np.stack(f, -1).ravel() for f in fields], 1).astype(np.float32)
         self._grid = np.stack([x, y], -1).ravel()
 
-    def _head_map(self, head_P: np.ndarray) -> np.ndarray:
-        displaced = self._grid + self._fields @ head_P.astype(np.float32)
-        return displaced.reshape(self.size, self.size, 2)
+    def _head_map(self, head_P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        displaced = (self._grid + self._fields @ head_P.astype(np.float32)).reshape(_COARSE, _COARSE, 2)
+        return refine(displaced[..., 0], self.size), refine(displaced[..., 1], self.size)
 
 
 class _Eyelid:
@@ -147,18 +148,19 @@ class _Camera:
         self.noise = np.round(0.6 * noise + 0.4 * noise.mean(-1, keepdims=True)).astype(np.int16)
         self.rng = rng
 
-    def take(self, face_HWC: np.ndarray, person_HW1: np.ndarray, map_HW2: np.ndarray, light: float) -> np.ndarray:
-        map_x, map_y = map_HW2[..., 0], map_HW2[..., 1]
-        face = cv2.remap(face_HWC, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        person = cv2.remap(person_HW1, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    def take(
+        self, face_HWC: np.ndarray, person_HW: np.ndarray, maps: tuple[np.ndarray, np.ndarray], light: float
+    ) -> np.ndarray:
+        face = cv2.remap(face_HWC, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        person = cv2.remap(person_HW, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         scene = cv2.blendLinear(face, self.backdrop, person, 1 - person)
-        scene = cv2.multiply(scene, self.light, scale=light, dtype=cv2.CV_16S)
         if self.blur > 0.25:
             scene = cv2.GaussianBlur(scene, (3, 3), self.blur)
+        scene = cv2.multiply(scene, self.light, scale=light, dtype=cv2.CV_16S)
         i, j = self.rng.integers(0, 64, 2)
-        scene = cv2.add(scene, self.noise[i : i + self.size, j : j + self.size])
-        frame = np.clip(scene, 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(frame[:, ::-1]) if self.mirrored else frame
+        noise = self.noise[i : i + self.size, j : j + self.size]
+        frame = cv2.add(scene, noise, dtype=cv2.CV_8U)
+        return cv2.flip(frame, 1) if self.mirrored else frame
 
 
 def _backdrop(rng: np.random.Generator, colour_lab: tuple[float, float, float], size: int) -> np.ndarray:
