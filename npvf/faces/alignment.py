@@ -35,6 +35,13 @@ def face_pose(landmarks_N2: np.ndarray) -> np.ndarray:
     return np.array((centre[0], centre[1], roll, np.log(CROP_PX_PER_SIZE / size)))
 
 
+def misfit(landmarks_N2: np.ndarray) -> float:
+    """How far the aligned stable points lie from the mean face's (root mean square), in units of the face's size."""
+    transform = smoothed_transform(face_pose(landmarks_N2)[None], 0)
+    aligned = (apply_transform(transform, landmarks_N2[STABLE]) - CROP_CENTRE) / CROP_PX_PER_SIZE
+    return float(np.sqrt(np.square(aligned - TEMPLATE_S2).sum(axis=1).mean()))
+
+
 def smoothed_transform(poses_W4: np.ndarray, at: int) -> np.ndarray:
     """The similarity of frame `at` of a window of poses: (2, 3) float32, source pixels -> crop pixels.
 

@@ -8,6 +8,8 @@ from enum import IntEnum
 import cv2
 import numpy as np
 
+_PLAIN = 5.0  # grey levels of contrast below which a picture shows next to nothing
+
 
 class Cut(IntEnum):
     """Does a new scene begin at this frame? After `SUSPECTED` the faces decide."""
@@ -56,6 +58,6 @@ def thumbnail(image_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Of two thumbnails, in [-1, 1]: blind to brightness and contrast."""
-    # One grey level of noise on both sides keeps two black pictures from being "different".
-    noise = a.size
+    # A few grey levels of common ground keep pictures that are all but black or plain from being "different".
+    noise = _PLAIN**2 * a.size
     return float((np.vdot(a, b) + noise) / np.sqrt((np.vdot(a, a) + noise) * (np.vdot(b, b) + noise)))

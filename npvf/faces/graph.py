@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,23 +28,32 @@ _NOISE = (
 class LandmarkGraph:
     """One running FaceLandmarker, in VIDEO mode or, for pictures that have nothing to do with one another, IMAGE mode.
 
+    Args:
+        model_path: the `face_landmarker.task` file.
+        max_faces: most faces found in a picture.
+        video: VIDEO mode.
+        blendshapes: measure the 52 expression coefficients too.
+        sure: the detector's least confidence, [0, 1].
+
     Raises:
         MissingDependency: the package, or a system library that it needs, is absent.
     """
 
-    def __init__(self, model_path: Path, max_faces: int, video: bool, blendshapes: bool = False) -> None:
+    def __init__(
+        self, model_path: Path, max_faces: int, video: bool, blendshapes: bool = False, sure: float = 0.5
+    ) -> None:
         self._mediapipe, vision, base_options = _import_mediapipe()
         options = vision.FaceLandmarkerOptions(
             base_options=base_options(model_asset_path=str(model_path)),
             running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
             num_faces=max_faces,
+            min_face_detection_confidence=sure,
             output_face_blendshapes=blendshapes,
         )
         self._video = video
         with _without_startup_noise():
             self._landmarker = vision.FaceLandmarker.create_from_options(options)
-            # MediaPipe's own __del__ fails when the interpreter is on its way out.
-            self.close = weakref.finalize(self, self._landmarker.close)
+            self.close = weakref.finalize(self, _free, self._landmarker)
             # The graph's threads go on talking until the first picture has passed through.
             self.detect(np.zeros((64, 64, 3), np.uint8), 0)
 
@@ -63,6 +73,14 @@ class LandmarkGraph:
             return [(landmarks_N2, None) for landmarks_N2 in landmarks]
         scores = [np.array([c.score for c in face], np.float32) for face in result.face_blendshapes]
         return list(zip(landmarks, scores, strict=True))
+
+
+def _free(landmarker: Any) -> None:
+    if threading.main_thread().is_alive():
+        landmarker.close()
+    else:
+        # The interpreter is on its way out and MediaPipe's own thread has ended: closing would fail, noisily.
+        landmarker._handle = None
 
 
 def _import_mediapipe() -> tuple[Any, Any, Any]:

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from npvf.faces.alignment import align, face_pose, smoothed_transform
+from npvf.faces.alignment import align, face_pose, misfit, smoothed_transform
 from npvf.faces.cuts import thumbnail
 from npvf.faces.graph import LandmarkGraph
 from npvf.faces.model_file import face_model_path
@@ -22,9 +22,12 @@ from npvf.faces.model_file import face_model_path
 MIN_SHARE = 1 / 7
 # Smaller faces (pixels from hairline to chin) are not looked for: their lips say nothing.
 MIN_FACE = 64
-SEARCH_EVERY = 12  # frames
+SEARCH_EVERY = 12  # frames, while there is no face
+SEARCH_EVERY_MORE = 25  # while there is one
 _PATIENCE = 10  # frames for which a lost face is looked for where it was
 _WINDOW = 3.0  # side of that window in heights of the face
+_SURE = 0.6  # the detector's confidence in such a part of a picture
+_MISFIT = 0.4  # hands and cushions that pass for faces there are bent by 0.4 to 0.9, faces by 0.05 to 0.35
 _TWICE = 0.3  # two results nearer than this share of a face's height are one face, found twice
 
 
@@ -72,7 +75,7 @@ class Landmarker:
 
     The whole frame goes through MediaPipe's VIDEO mode, which looks for a face near where it was: quicker and steadier
     than afresh in each frame. A face that it does not find again is looked for in a window around its last place, and
-    every `SEARCH_EVERY` frames overlapping tiles are searched for faces too small for the whole frame.
+    once or twice a second overlapping tiles are searched for faces too small for the whole frame.
 
     After a scene cut call `reset`: the search near the last place can stick to what is no face. MediaPipe smooths its
     landmarks over time if and only if `max_faces` is 1, and that delays the lips: leave it above 1.
@@ -91,9 +94,9 @@ class Landmarker:
     def __init__(self, model_path: Path | str | None = None, max_faces: int = 4, blendshapes: bool = False) -> None:
         self._arguments = (Path(model_path) if model_path else face_model_path(), max_faces)
         self._blendshapes = blendshapes
-        self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes)
+        self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes, sure=_SURE)
         self._known: list[tuple[Face, int]] = []  # each with the number of frames since it was seen
-        self._last_ms = self._frames = 0
+        self._last_ms = self._until_search = 0
         self._start()
 
     def detect(self, frame_HWC: np.ndarray, time_s: float) -> list[Face]:
@@ -112,9 +115,10 @@ class Landmarker:
         lost = [(face, age + 1) for face, age in self._known if not any(face.is_also(other) for other in faces)]
         for face, _ in lost:
             _add(faces, self._look(frame_HWC, *_window(frame_HWC, face)))
-        if self._frames % SEARCH_EVERY == 0:
+        if self._until_search == 0:
             _add(faces, self._search(frame_HWC))
-        self._frames += 1
+            self._until_search = SEARCH_EVERY_MORE if faces else SEARCH_EVERY
+        self._until_search -= 1
         still_lost = [(f, age) for f, age in lost if age < _PATIENCE and not any(f.is_also(o) for o in faces)]
         self._known = [(face, 0) for face in faces] + still_lost
         return faces
@@ -139,7 +143,7 @@ class Landmarker:
 
     def _start(self) -> None:
         self._running = LandmarkGraph(*self._arguments, video=True, blendshapes=self._blendshapes)
-        self._last_ms = self._frames = 0
+        self._last_ms = self._until_search = 0
         self._known = []
 
     def _search(self, frame_HWC: np.ndarray) -> list[Face]:
@@ -154,7 +158,11 @@ class Landmarker:
         """The faces in one square of the frame, in pixels of the frame."""
         found = self._still.detect(frame_HWC[y : y + side, x : x + side])
         corner = np.array((x, y), np.float32)
-        return [Face.of(frame_HWC, landmarks_N2 + corner, blendshapes) for landmarks_N2, blendshapes in found]
+        return [
+            Face.of(frame_HWC, landmarks_N2 + corner, blendshapes)
+            for landmarks_N2, blendshapes in found
+            if misfit(landmarks_N2) < _MISFIT
+        ]
 
 
 def _add(faces: list[Face], more: list[Face]) -> None:

@@ -21,16 +21,17 @@ _REACH_PER_MISSED_FRAME = 0.15
 _MAX_ZOOM = 1.6
 # How much a face that looks quite different counts, against distance.
 _LOOKS = 0.5
-# A face looks like itself one frame earlier by 0.8 or more, except in wild motion; two people's by 0.8 at most.
-_SAME_PERSON = 0.8
+# Seldom does a face look less like itself one frame earlier, and seldom do two people look more alike.
+_SAME_PERSON = 0.77
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     id: int
     face: Face
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2, np.float32))  # pixels a frame
     missed: int = 0
+    doubtful: bool = False  # perhaps there was a cut since the face was seen
 
     def predicted(self) -> np.ndarray:
         """The stable points where they should be now."""
@@ -39,7 +40,7 @@ class _Track:
     def follow(self, face: Face) -> None:
         moved = (face.landmarks_N2[STABLE] - self.face.landmarks_N2[STABLE]).mean(axis=0) / (self.missed + 1)
         self.velocity = 0.5 * self.velocity + 0.5 * moved
-        self.face, self.missed = face, 0
+        self.face, self.missed, self.doubtful = face, 0, False
 
 
 class Tracker:
@@ -47,7 +48,8 @@ class Tracker:
 
     Tracks and faces are matched by the Hungarian method. The cost is the distance of the stable points from where the
     track was heading (constant velocity) and how different the face looks, so that faces which cross keep their
-    numbers. A track survives `max_gap` frames without a face; a cut ends it.
+    numbers. A track survives `max_gap` frames without a face; a cut ends it, and after a suspected cut only a face that
+    looks the same continues it.
     """
 
     def __init__(self, max_gap: int = MAX_GAP) -> None:
@@ -62,15 +64,15 @@ class Tracker:
             The faces of this frame by track id, and the ids of the tracks that have ended before it.
         """
         alive = [] if cut is Cut.CERTAIN else self._tracks
-        pairs = _match(alive, faces, same_scene=cut is Cut.NO)
+        for track in alive:
+            track.doubtful |= cut is Cut.SUSPECTED
+        pairs = _match(alive, faces)
         for row, track in enumerate(alive):
             if row in pairs:
                 track.follow(faces[pairs[row]])
             else:
                 track.missed += 1
-        # Across a suspected cut there is no waiting for a face to come back.
-        patience = self.max_gap if cut is Cut.NO else 0
-        kept = [track for track in alive if track.missed <= patience]
+        kept = [track for track in alive if track.missed <= self.max_gap]
         ended = [track.id for track in self._tracks if track not in kept]
         taken = set(pairs.values())
         self._tracks = kept + [self._begin(face) for column, face in enumerate(faces) if column not in taken]
@@ -81,7 +83,7 @@ class Tracker:
         return _Track(self._next_id - 1, face)
 
 
-def _match(tracks: list[_Track], faces: Sequence[Face], same_scene: bool) -> dict[int, int]:
+def _match(tracks: list[_Track], faces: Sequence[Face]) -> dict[int, int]:
     """Track row -> face column, of the pairs that can be the same face."""
     if not tracks or not faces:
         return {}
@@ -95,7 +97,11 @@ def _match(tracks: list[_Track], faces: Sequence[Face], same_scene: bool) -> dic
             distance = np.linalg.norm(face.landmarks_N2[STABLE] - expected, axis=1).mean() / size
             zoom = float(face_size(face.landmarks_N2)) / size
             looks = correlation(track.face.looks, face.looks)
-            if distance < reach and 1 / _MAX_ZOOM < zoom < _MAX_ZOOM and (same_scene or looks > _SAME_PERSON):
+            if (
+                distance < reach
+                and 1 / _MAX_ZOOM < zoom < _MAX_ZOOM
+                and looks > (_SAME_PERSON if track.doubtful else -1)
+            ):
                 cost[row, column] = distance + _LOOKS * (1 - looks)
     rows, columns = linear_sum_assignment(cost)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if cost[r, c] < impossible}
