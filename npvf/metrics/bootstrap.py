@@ -74,7 +74,8 @@ def bootstrap_intervals(
 
     Whole groups are drawn with replacement, so items of one person or video stay together. A draw for which any
     statistic is undefined (NaN: a class is missing) is repeated and counted; the interval then holds for test sets
-    that have both classes.
+    that have both classes. Simulated, an interval of 95 % held an AUC of .81 in 92 % of test sets of 10 people and 94 %
+    of 30, and an AUC of .96 in 89 %: the nearer to 1, the more it promises too much.
 
     Args:
         statistics: of weights (R, N), non-negative whole numbers as float64, gives a (R,) array for each name.
