@@ -128,9 +128,9 @@ def _in_order(phones: Iterable[Phone]) -> list[Phone]:
 def _fill(onsets: list[Phone], spans: list[tuple[float, float]], seconds: float) -> Iterator[Phone]:
     """Phones with their ends, and what lies between them: silence, or unknown speech where a voice goes on."""
     at = 0.0
-    for p, following in zip(onsets, [*onsets[1:], None], strict=True):
+    limits = [*(p.start for p in onsets), seconds][1:]
+    for p, latest in zip(onsets, limits, strict=True):
         yield from _between(at, p.start, spans)
-        latest = seconds if following is None else following.start
         voiced_until = next((end for start, end in spans if start <= p.end < end), p.start)
         at = min(latest, p.start + _LONGEST, max(voiced_until, p.start + _IN_SILENCE))
         yield Phone(p.phone, p.start, at, p.confidence)

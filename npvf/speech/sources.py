@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -43,7 +43,10 @@ def find_phones(
         Refused: BAD_SIDECAR, as `read_times` and `align_transcript` say.
         MissingDependency: the source that has to be used is not installed.
         NpvfError: `times` or `transcript` is asked for and there is none.
+        ValueError: an unknown source.
     """
+    if source not in ("auto", *get_args(PhoneSource)):
+        raise ValueError(f"source must be auto or one of {', '.join(get_args(PhoneSource))}, not {source!r}")
     if source in ("auto", "times") and (times := _beside(video, SUFFIXES)):
         return read_times(times)
     if source == "times":
