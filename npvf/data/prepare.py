@@ -111,14 +111,14 @@ def prepare(
 def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line | NpvfError:
     """Leave a video's clips and manifest line in `work`; both are there or none counts. Returns the line.
 
-    An error that is not the video's (a missing package) is returned.
+    An error that is not the video's (a missing package, a full disk) is returned.
     """
     line = _blank_line(source)
     place = work_path(work, source.video)
     try:
         if not source.path.is_file():
             raise Refused(Reason.NOT_FOUND, f"{source.path} is not there.")
-        line["sha256"] = sha256(source.path)
+        line["sha256"] = _readable_hash(source.path)
         if source.problem is not None:
             raise source.problem
         with (
@@ -148,8 +148,17 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
         line |= {"reason": refusal.reason, "sentence": refusal.sentence}
     except NpvfError as error:
         return error
+    except OSError as error:  # the video was readable; a full disk concerns all the others too
+        return NpvfError(f"{error}, at {source.path}. What is finished is kept: the same command goes on from there.")
     write_json(place.with_suffix(".json"), line)
     return line
+
+
+def _readable_hash(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise Refused(Reason.UNDECODABLE, f"{path.name} cannot be read: {error.strerror}.") from error
 
 
 def _blank_line(source: Source) -> Line:

@@ -1,0 +1,142 @@
+"""From small real videos of a photographed face to clips."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from skimage import data
+
+from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
+from npvf.data.corpus import Corpus
+from npvf.data.ingest import IngestSettings, ingest, read_clips
+from npvf.data.prepare import prepare
+from npvf.data.sidecar import Annotation
+from npvf.errors import Reason, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.media.encode import write_video
+
+VOICE = IngestSettings(phones="voice_activity")
+
+
+@pytest.fixture(scope="module")
+def landmarker():
+    with Landmarker() as landmarker:
+        yield landmarker
+
+
+@cache
+def portrait():
+    return np.ascontiguousarray(data.astronaut()[0:256, 96:352])
+
+
+def film(path: Path, seconds: float = 1.2, faces: int = 1, sound: bool = True, loud: float = 0.5) -> Path:
+    """A still portrait, or two side by side, with bursts of a tone; the first starts 0.4 s into the video."""
+    pictures = [portrait(), portrait()[:, ::-1]][:faces]
+    picture = np.concatenate(pictures, axis=1) if faces else np.full((256, 256, 3), 90, np.uint8)
+    time_N = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    audio_N = loud * np.sin(2 * np.pi * 220 * time_N) * (time_N % 0.8 >= 0.4)
+    frames = [picture] * round(seconds * FPS)
+    write_video(path, frames, audio=audio_N.astype(np.float32) if sound else None)
+    return path
+
+
+def test_a_video_becomes_a_clip_on_one_clock(landmarker, tmp_path):
+    (clip,) = read_clips(film(tmp_path / "a.mp4"), landmarker, settings=VOICE)
+    assert clip.face_THWC.shape == (30, 224, 224, 3)
+    assert clip.audio_N.shape == (30 * SAMPLES_PER_FRAME,)
+    assert clip.landmarks_TN2.shape == clip.source_landmarks_TN2.shape == (30, 478, 2)
+    level_T = np.abs(clip.audio_N).reshape(30, -1).max(1)
+    assert (level_T[:9] < 0.05).all()
+    assert (level_T[11:19] > 0.3).all()
+    assert clip.phones.source == "voice_activity"
+    assert clip.meta.span == (0.0, 1.2)
+    assert (clip.meta.key, clip.meta.video, clip.meta.faces) == ("a~mp4-t0-000", "a.mp4", 1)
+    assert (clip.meta.source_fps, clip.meta.source_size, clip.meta.source_codec) == (25.0, (256, 256), "h264")
+    assert len(clip.meta.source_sha256) == 64
+    assert {"npvf", "mediapipe", "phones", "max_seconds"} <= clip.meta.settings.keys()
+    nose = clip.source_landmarks_TN2[:, 1].mean(0)
+    assert 90 < nose[0] < 150
+    assert 80 < nose[1] < 160
+
+
+def test_a_long_track_is_cut_into_pieces_without_a_seam(landmarker, tmp_path):
+    path = film(tmp_path / "a.mp4", seconds=3.0)
+    said = Annotation(label=1, identity="p", intervals=((1.0, 1.5),))
+    (whole,) = read_clips(path, landmarker, annotation=said, settings=VOICE)
+    settings = IngestSettings(max_seconds=1.2, phones="voice_activity")
+    parts = list(read_clips(path, landmarker, video_id="v", annotation=said, settings=settings))
+    # The last 0.6 s are less than a segment.
+    assert [part.meta.key for part in parts] == ["v-t0-000", "v-t0-001"]
+    assert [part.meta.span for part in parts] == [(0.0, 1.2), (1.2, 2.4)]
+    np.testing.assert_array_equal(np.concatenate([part.audio_N for part in parts]), whole.audio_N[: 60 * 640])
+    assert parts[1].phones == whole.phones.between(1.2, 2.4, -1.2)
+    assert [part.meta.intervals for part in parts] == [((1.0, 1.2),), ((0.0, pytest.approx(0.3)),)]
+    assert [part.meta.identity for part in parts] == ["p", "p"]
+
+
+def test_all_faces_are_kept_and_one_is_marked(landmarker, tmp_path):
+    clips = list(read_clips(film(tmp_path / "a.mp4", faces=2), landmarker, settings=VOICE))
+    assert [clip.meta.track for clip in clips] == [0, 1]
+    assert [clip.meta.faces for clip in clips] == [2, 2]
+    assert [clip.meta.is_speaker for clip in clips].count(True) == 1
+    assert all(-1 <= clip.meta.speaking <= 1 for clip in clips)
+
+
+def test_sound_that_ends_early_is_followed_by_silence(landmarker, tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, [portrait()] * 30, audio=np.full(SAMPLE_RATE // 2, 0.3, np.float32))
+    (clip,) = read_clips(path, landmarker, settings=VOICE)
+    assert len(clip.audio_N) == 30 * SAMPLES_PER_FRAME
+    assert not clip.audio_N[-8000:].any()
+
+
+@pytest.mark.parametrize(
+    ("reason", "make"),
+    [
+        (Reason.NOT_FOUND, lambda path: path),
+        (Reason.UNDECODABLE, lambda path: path.write_text("no video")),
+        (Reason.NO_VIDEO, lambda path: soundfile.write(path, np.ones(32000) * 0.1, 16000, format="WAV")),
+        (Reason.NO_AUDIO, lambda path: film(path, sound=False)),
+        (Reason.SILENT_AUDIO, lambda path: film(path, loud=0.0005)),
+        (Reason.TOO_SHORT, lambda path: film(path, seconds=0.92)),
+        (Reason.NO_FACE, lambda path: film(path, faces=0)),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_reason(landmarker, tmp_path, reason, make):
+    make(tmp_path / "a.mp4")
+    with pytest.raises(Refused) as refusal:
+        list(read_clips(tmp_path / "a.mp4", landmarker, settings=VOICE))
+    assert refusal.value.reason == reason
+    assert "a.mp4" in refusal.value.sentence
+
+
+def test_nothing_stays_in_the_temporary_folder(landmarker, tmp_path):
+    path, spool = film(tmp_path / "a.mp4"), tmp_path / "spool"
+    spool.mkdir()
+    with ingest(path, landmarker, settings=VOICE, spool=spool) as video:
+        assert any(spool.iterdir())
+        assert len(list(video.samples)) == 1
+    assert not any(spool.iterdir())
+
+
+def test_prepare_stores_what_the_detector_reads(landmarker, tmp_path):
+    src = tmp_path / "src"
+    src.mkdir()
+    film(src / "a.mp4")
+    film(src / "b.mp4", faces=0)
+    (src / "a.meta.json").write_text(json.dumps({"label": 0}))
+    phones = {"source": "times", "phones": [{"phone": "aa", "start": 0.4, "end": 0.8}]}
+    (src / "a.phones.json").write_text(json.dumps(phones))
+    prepare(src, tmp_path / "out", workers=1)
+    corpus = Corpus(tmp_path / "out")
+    assert [line["reason"] for line in corpus.manifest] == [None, "no_face"]
+    (stored,) = corpus.clips
+    (read,) = read_clips(src / "a.mp4", landmarker, annotation=Annotation(label=0))
+    assert stored.meta == read.meta
+    assert stored.phones == read.phones
+    assert stored.phones.source == "times"
+    np.testing.assert_array_equal(stored.face_THWC, read.face_THWC)
+    np.testing.assert_array_equal(stored.landmarks_TN2, read.landmarks_TN2)
