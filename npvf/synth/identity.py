@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.interpolate import RBFInterpolator
 
 from npvf.synth.portrait import CLOTHES, HAIR, SKIN, Portrait, portrait
 from npvf.synth.voice import VOICES, Voice
@@ -20,6 +19,8 @@ EYES = (
     [362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382],
 )
 BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
+
+_SAMPLES = 73  # a side, of the smooth map between the photograph's shape and a person's
 
 # Target colours in CIELAB (L 0..100, a, b).
 _SKINS = ((72, 12, 17), (38, 13, 19), (62, 14, 24), (80, 9, 12), (49, 14, 23), (67, 16, 18), (30, 10, 14), (57, 12, 27))
@@ -243,13 +244,12 @@ def _moved(points: np.ndarray, base: Portrait, who: Identity) -> np.ndarray:
 def _shaped(base: Portrait, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The moved landmarks and the backward map that makes the picture follow them."""
     size = len(base.picture_HWC)
-    coarse = np.linspace(0, size - 1, 25)
-    grid = np.stack([a.ravel() for a in np.meshgrid(coarse, coarse)], 1)
-    known = np.concatenate([grid, base.landmarks_N2[::3]])
-    backward = RBFInterpolator(_moved(known, base, who), known, neighbors=24, kernel="thin_plate_spline", smoothing=0.1)
-    fine = np.linspace(0, size - 1, 49)
-    at = np.stack([a.ravel() for a in np.meshgrid(fine, fine)], 1)
-    source = backward(at).reshape(49, 49, 2).astype(np.float32)
+    samples = np.linspace(0, size - 1, _SAMPLES)
+    target = np.stack([a.ravel() for a in np.meshgrid(samples, samples)], 1)
+    source = target
+    for _ in range(12):  # a fixed point: the movement changes slowly from place to place
+        source = source + target - _moved(source, base, who)
+    source = source.reshape(_SAMPLES, _SAMPLES, 2).astype(np.float32)
     landmarks = _moved(base.landmarks_N2, base, who).astype(np.float32)
     return landmarks, refine(source[..., 0], size), refine(source[..., 1], size)
 

@@ -33,7 +33,7 @@ def tracking_correlation(folder: Path | str, clips: int | None = None) -> dict[s
             faces = [landmarker.detect(frame, (k + 1) / FPS) for k, frame in enumerate(iter_frames(video))]
             if not all(faces):
                 raise NpvfError(f"{video.name}: no face in {sum(not f for f in faces)} of {len(faces)} frames")
-            largest = [max(found, key=lambda face: face.box[3] - face.box[1]) for found in faces]
+            largest = [max(found, key=lambda face: face.height) for found in faces]
             measured = lip_aperture(np.stack([face.landmarks_N2 for face in largest]))
             driving = np.array(json.loads(recipe.read_text())["aperture"])
             correlations[str(video)] = float(np.corrcoef(measured, driving)[0, 1])
