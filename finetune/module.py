@@ -71,7 +71,6 @@ class DetectionModule(NPVModule):
             raise NpvfError("model_args would change the encoder's network: give either an encoder or model_args")
         self.save_hyperparameters()
         self.model = create_model(model, **(model_args or {})) if encoder is None else NPV.from_pretrained(encoder)
-        self.model.train()
         self.objective = DetectionObjective(**(objective or {}))
         self.head_lr, self.backbone_lr, self.frozen = head_lr, backbone_lr, freeze
         self.weight_decay, self.betas, self.warmup, self.seed = weight_decay, betas, warmup, seed
@@ -79,6 +78,7 @@ class DetectionModule(NPVModule):
         if freeze:
             for module in self.backbone:
                 module.requires_grad_(False)
+        self.train()  # Lightning trains in the modes it finds; a loaded encoder is in evaluation mode
 
     @property
     def head(self) -> list[nn.Module]:
@@ -138,6 +138,7 @@ class DetectionModule(NPVModule):
             "ap": average_precision(logits_N, labels_N),
             "ce": np.mean(np.logaddexp(0, logits_N) - labels_N * logits_N),
             "videos": len(labels_N),
+            "clips_unjudged": sum(not len(clip.logits_K) for clip in self.validated),
         }
         self.log_dict({f"val/{name}": float(value) for name, value in values.items()}, prog_bar=True)
 
@@ -164,10 +165,14 @@ def clip_features(features: Features, row: int, length: int) -> Features:
 
 
 def by_video(clips: list[ClipLogits]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean logit of each video's segments, and its label: fake where one of its clips is."""
+    """The mean logit of each video's segments, and its label: fake where one of its clips is.
+
+    A video none of whose clips has a segment to judge is not in it; a detector would abstain.
+    """
     videos: dict[str, list[ClipLogits]] = defaultdict(list)
     for clip in clips:
-        videos[clip.video].append(clip)
+        if len(clip.logits_K):
+            videos[clip.video].append(clip)
     logits = [np.concatenate([clip.logits_K for clip in found]).mean() for found in videos.values()]
     labels = [max(clip.label for clip in found) for found in videos.values()]
     return np.array(logits), np.array(labels)

@@ -56,11 +56,20 @@ class Stage:
     export: Weights
 
 
-class Checkpoints(ModelCheckpoint):
-    """The last epoch and the best one by a validation metric, in `<run>/checkpoints`."""
+class Checkpoint(ModelCheckpoint):
+    """One file in `<run>/checkpoints`: the best epoch by a validation metric, or without one the last epoch.
 
-    def __init__(self, monitor: str) -> None:
-        super().__init__(monitor=monitor, mode="max", filename="best", save_last=True, enable_version_counter=False)
+    Lightning's own `save_last` writes only when the best changes.
+    """
+
+    def __init__(self, name: str, monitor: str | None = None) -> None:
+        super().__init__(
+            filename=name,
+            monitor=monitor,
+            mode="max",
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,  # after validation, when the epoch is over: a resumed run starts the next
+        )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Checkpoints lie in the run's folder, not in a logger's."""
@@ -73,7 +82,7 @@ class TrainingCLI(LightningCLI):
 
     def __init__(self, stage: Stage, args: Sequence[str]) -> None:
         self.stage = stage
-        callbacks = [Checkpoints(stage.monitor), LearningRateMonitor()]
+        callbacks = [Checkpoint("best", stage.monitor), Checkpoint("last"), LearningRateMonitor()]
         super().__init__(
             stage.module,
             stage.data,
@@ -114,6 +123,11 @@ class TrainingCLI(LightningCLI):
 def run(stage: Stage, args: Sequence[str]) -> int:
     """Run one training command; returns its exit status."""
     logging.getLogger("npvf").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # memory needs none
+    for harmless in (
+        ".*does not have many workers.*",  # clips in memory need none
+        "LightningCLI's args parameter is intended.*",  # every command of `npvf` hands its arguments on
+        ".*isinstance.treespec, LeafSpec.*",  # between Lightning and torch
+    ):
+        warnings.filterwarnings("ignore", message=harmless)
     TrainingCLI(stage, args)
     return 0

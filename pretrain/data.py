@@ -93,7 +93,7 @@ class ClipData(LightningDataModule):
         sampler = self.training_sampler(clips)
         if len(sampler) < self.batch_size:
             raise NpvfError(
-                f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower batch_size"
+                f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower data.batch_size"
             )
         return self._loader(clips, collate_visits, sampler, drop_last=True)
 

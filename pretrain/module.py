@@ -42,8 +42,12 @@ class NPVModule(LightningModule):
         out = self.objective(self.model, clips, starts_BK)
         terms = {_log_name(name): value.detach() for name, value in out.items() if value.ndim == 0}
         self.log_dict(terms, batch_size=len(clips))
+        self.watch(out)
         self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(clips))
         return out["loss"]
+
+    def watch(self, out: dict[str, Tensor]) -> None:
+        """Look at what the objective gave; a stage may warn."""
 
     def export(self, folder: Path) -> None:
         """Write what the next stage loads, without Lightning."""
@@ -99,17 +103,15 @@ class PretrainModule(NPVModule):
         steps = int(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
 
-    def training_step(self, batch: tuple[Batch, Tensor], batch_idx: int) -> Tensor:
-        """As in every stage, with the collapse monitors watched."""
-        loss = super().training_step(batch, batch_idx)
-        for name, value in self.trainer.callback_metrics.items():
-            if name.startswith("collapse/") and value < COLLAPSED:
+    def watch(self, out: dict[str, Tensor]) -> None:
+        """Warn where features collapse."""
+        for name, value in out.items():
+            if name.startswith("collapse_") and value < COLLAPSED:
                 warnings.warn(
-                    f"{name} is {float(value):.2f}: features deviate far less than 1 / sqrt(D) and are collapsing. "
-                    "Lower the learning rate, or look at the loss terms.",
+                    f"{_log_name(name)} is {float(value):.2f}: features deviate far less than 1 / sqrt(D) and are "
+                    "collapsing. Lower the learning rate, or look at the loss terms.",
                     stacklevel=2,
                 )
-        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep each clip's unit features; `on_validation_epoch_end` compares all clips with all."""

@@ -100,8 +100,6 @@ def naming(encoded: Sample) -> Iterator[None]:
     """Whatever goes wrong with a sample says which sample it was."""
     try:
         yield
-    except NpvfError:
-        raise
     except Exception as error:
         place = f"{encoded['__url__']!s}, sample {encoded['__key__']!s}"
         raise NpvfError(f"{place} cannot be used: {error}. Prepare the corpus again.") from error

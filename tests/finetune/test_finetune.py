@@ -1,0 +1,99 @@
+"""The fine-tuning command on a tiny corpus: a detector folder, and the corpora it must not accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from finetune.cli import main
+from finetune.module import ClipLogits, DetectionModule, by_video
+from npvf.data.corpus import Corpus
+from npvf.detect.detector import Detector
+from npvf.errors import NpvfError
+from npvf.models import create_model
+from tests.tiny_corpus import blob_clip, labelled_corpus, write_corpus
+
+CONFIG = str(Path(__file__).parents[1] / "conf" / "finetune.yaml")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return labelled_corpus(tmp_path_factory.mktemp("corpus"), reals=2, fakes=5)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, tiny_overrides: dict) -> Path:
+    torch.manual_seed(7)
+    return create_model("npv_nano", **tiny_overrides).save_pretrained(tmp_path / "encoder")
+
+
+def fit(corpus: Path, run: Path, *more: str) -> None:
+    main(["fit", "--config", CONFIG, f"--data.train=[{corpus}]", f"--trainer.default_root_dir={run}", *more])
+
+
+def test_the_product_is_a_detector(corpus: Path, tmp_path: Path) -> None:
+    fit(corpus, tmp_path)
+    detector = Detector.from_pretrained(tmp_path / "detector")
+    assert detector.settings.calibration.a >= 0 and 0 < detector.settings.threshold < 1
+    scores = list(detector.score_clips(Corpus(corpus).clips))
+    assert len(scores) == 14
+    assert all(score.fake_probability is not None and 0 < score.fake_probability < 1 for score in scores)
+
+
+def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_path: Path, encoder: Path) -> None:
+    run = tmp_path / "run"
+    fit(corpus, run, f"--model.encoder={encoder}", "--model.model_args=null", "--model.freeze=true", "--export=last")
+    before = DetectionModule(str(encoder)).model.state_dict()
+    after = Detector.from_pretrained(run / "detector").model.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed <= {"head", "awareness_va", "awareness_fa"} and "head" in changed
+
+
+def test_the_head_and_the_backbone_have_their_rates(encoder: Path) -> None:
+    module = DetectionModule(str(encoder))
+    parts = [{id(p) for m in part for p in m.parameters()} for part in (module.head, module.backbone)]
+    assert not parts[0] & parts[1]
+    assert parts[0] | parts[1] == {id(p) for p in module.model.parameters()}
+
+
+def test_model_arguments_do_not_go_with_an_encoder(encoder: Path) -> None:
+    with pytest.raises(NpvfError, match="either an encoder or model_args"):
+        DetectionModule(str(encoder), model_args={"dim": 8})
+
+
+def test_someone_in_both_splits_is_refused(tmp_path: Path) -> None:
+    who = {"identity": "anna", "identities": ("anna",)}
+    clips = [
+        blob_clip(f"{split}{label}", label, label=label, split=split, **who)
+        for split in ("train", "val")
+        for label in (0, 1)
+    ]
+    with pytest.raises(NpvfError, match=r"1 identities are both in training and in validation: anna"):
+        fit(write_corpus(tmp_path / "corpus", clips), tmp_path / "run")
+
+
+def test_a_part_without_fakes_is_refused(tmp_path: Path) -> None:
+    clips = [blob_clip(f"{split}{i}", i, label=0, split=split) for split in ("train", "val") for i in range(2)]
+    with pytest.raises(NpvfError, match="2 real and 0 fake"):
+        fit(write_corpus(tmp_path / "corpus", clips), tmp_path / "run")
+
+
+def test_people_can_be_held_out_by_name(corpus: Path, tmp_path: Path) -> None:
+    held = "--data.val_identities=[p100,p101]"
+    fit(corpus, tmp_path, held, "--trainer.max_epochs=1")
+    rows = (tmp_path / "logs" / "version_0" / "metrics.csv").read_text()
+    assert "val/auc" in rows and (tmp_path / "detector" / "config.json").is_file()
+
+
+def test_a_video_is_fake_where_one_of_its_clips_is() -> None:
+    clips = [
+        ClipLogits("a-0", "a", 0, np.array([1.0, 2.0])),
+        ClipLogits("a-1", "a", 1, np.array([6.0])),
+        ClipLogits("b-0", "b", 0, np.array([-1.0])),
+        ClipLogits("c-0", "c", 1, np.array([])),
+    ]
+    logits, labels = by_video(clips)
+    assert logits.tolist() == [3.0, -1.0] and labels.tolist() == [1, 0]

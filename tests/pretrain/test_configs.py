@@ -1,0 +1,24 @@
+"""Every configuration that is shipped parses against today's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from npvf.models import list_models
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_it_parses(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if path.parent.name == "pretrain":
+        from pretrain.cli import main
+    else:
+        from finetune.cli import main
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", "--config", str(path), "--print_config"])
+    printed = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert any(f"model: {name}" in printed for name in list_models())

@@ -1,0 +1,118 @@
+"""The pre-training command on a tiny corpus: the folder it leaves, and that a run can be repeated and resumed."""
+
+from __future__ import annotations
+
+import csv
+import math
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from npvf.errors import NpvfError
+from npvf.models import NPV
+from pretrain.cli import main
+from pretrain.module import PretrainModule
+from pretrain.optim import cosine_schedule, parameter_groups
+from tests.tiny_corpus import real_corpus
+
+CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return real_corpus(tmp_path_factory.mktemp("corpus"), count=10, frames=48, shards=2)
+
+
+def fit(corpus: Path, run: Path, *more: str) -> NPV:
+    data, root = f"--data.train=[{corpus}]", f"--trainer.default_root_dir={run}"
+    assert main(["fit", "--config", CONFIG, data, root, *more]) == 0
+    return NPV.from_pretrained(run / "encoder")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NPV]:
+    run = tmp_path_factory.mktemp("run")
+    return run, fit(corpus, run)
+
+
+def same_weights(one: NPV, other: NPV) -> bool:
+    states = one.state_dict(), other.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def steps(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, weights_only=True)["global_step"])
+
+
+def test_a_run_leaves_its_folder(undisturbed: tuple[Path, NPV]) -> None:
+    run, model = undisturbed
+    assert model.config.name == "npv_nano" and model.config.inputs.mouth_size == 32
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    logs = run / "logs" / "version_0"
+    assert "mouth_size: 32" in (logs / "config.yaml").read_text()
+    with (logs / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for name in ("train/loss", "train/ec", "train/cor", "train/info", "collapse/viseme", "collapse/audio"):
+        assert all(math.isfinite(float(row[name])) for row in rows if row[name]), name
+        assert any(row[name] for row in rows), name
+    for name in ("val/retrieval_r1", "val/sync_within_1", "val/swap_auc", "val/shift_auc"):
+        values = [float(row[name]) for row in rows if row[name]]
+        assert len(values) >= 2 and all(0 <= value <= 1 for value in values), name
+    assert list((run / "tensorboard").rglob("events*"))
+
+
+def test_a_run_that_was_broken_off_goes_on_as_if_it_were_not(
+    corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]
+) -> None:
+    callback = '[{"class_path": "tests.pretrain_stop.StopAfterFirstEpoch"}]'
+    fit(corpus, tmp_path, f"--trainer.callbacks={callback}")
+    last = Path("checkpoints") / "last.ckpt"
+    assert steps(tmp_path / last) * 2 == steps(undisturbed[0] / last)
+    resumed = fit(corpus, tmp_path, f"--ckpt_path={tmp_path / last}")
+    assert same_weights(resumed, undisturbed[1])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]
+) -> None:
+    assert same_weights(fit(corpus, tmp_path / "same"), undisturbed[1])
+    assert not same_weights(fit(corpus, tmp_path / "other", "--seed_everything=1"), undisturbed[1])
+
+
+def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
+    fit(corpus, tmp_path, "--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
+
+
+def test_too_few_clips_for_a_batch_say_so(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(NpvfError, match=r"lower data\.batch_size"):
+        fit(corpus, tmp_path, "--data.batch_size=50")
+
+
+def test_collapsing_features_warn() -> None:
+    module = PretrainModule(model_args={"dim": 32, "common_dim": 16})
+    with pytest.warns(UserWarning, match="collapse/viseme is 0.05"):
+        module.watch({"collapse_viseme": torch.tensor(0.05), "loss": torch.tensor(0.0)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        module.watch({"collapse_viseme": torch.tensor(0.9), "loss": torch.tensor(0.0)})
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    decayed, plain = parameter_groups([nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))], lr=0.1, weight_decay=0.2)
+    assert [p.shape for p in decayed["params"]] == [(4, 3)] and decayed["weight_decay"] == 0.2
+    assert len(plain["params"]) == 3 and plain["weight_decay"] == 0
+
+
+def test_the_rate_rises_and_falls_to_nothing() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = cosine_schedule(optimizer, steps=100, warmup_share=0.1)["scheduler"]
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
+    assert rates[9:] == sorted(rates[9:], reverse=True) and optimizer.param_groups[0]["lr"] == pytest.approx(0)
