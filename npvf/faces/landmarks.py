@@ -21,7 +21,7 @@ from npvf.faces.model_file import face_model_path
 # MediaPipe's face detector sees its picture at 128 x 128 and misses faces below a seventh of the longer side.
 MIN_SHARE = 1 / 7
 # Smaller faces (pixels from hairline to chin) are not looked for: their lips say nothing.
-MIN_FACE = 64
+MIN_FACE = 75
 SEARCH_EVERY = 12  # frames, while there is no face
 SEARCH_EVERY_MORE = 25  # while there is one
 _PATIENCE = 10  # frames for which a lost face is looked for where it was
