@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
             nonlocal refused
             if line["status"] == "refused":
                 refused += 1
-                progress.console.print(f"refused: {line['video']} ({line['reason']}): {line['sentence']}", markup=False)
+                said = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
+                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, refused=refused)
 
         summary = prepare(

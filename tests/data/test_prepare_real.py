@@ -1,0 +1,23 @@
+"""Real talking faces, where they are at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from npvf.data.corpus import Corpus
+from npvf.data.prepare import prepare
+
+CLIPS = os.environ.get("NPVF_CLIPS")
+pytestmark = pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
+
+
+def test_each_speaker_is_followed_from_the_first_frame_to_the_last(tmp_path):
+    prepare(Path(CLIPS) / "grid/speakers", tmp_path, workers=2, transcript_from="grid")
+    corpus = Corpus(tmp_path)
+    assert len(corpus.manifest) == 11
+    assert all(line["coverage"] >= 0.95 and line["faces"] == 1 for line in corpus.manifest)
+    for clip in corpus.clips:
+        assert clip.seconds == pytest.approx(3.0, abs=0.04)
+        assert clip.phones.source == "transcript"
+        assert clip.meta.speaking > 0.1
