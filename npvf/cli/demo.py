@@ -1,0 +1,211 @@
+"""`npvf demo`: the whole way on the embedded corpus, by the same commands that a user would type.
+
+Two corpora are made: real talking heads of some people to pre-train on, and clips of all people to forge. People are
+disjoint between train, validation and test; nothing is seen of the test people before the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from npvf.cli.main import main as npvf
+from npvf.data.corpus import Corpus
+from npvf.data.files import write_json
+from npvf.errors import NpvfError
+
+# People by number: nine to learn from, two to validate and calibrate on, five to test on.
+TRAIN, VAL, TEST = "0-8", "9-10", "11-15"
+KINDS = ("sound_swap", "sound_shift", "calibrated")
+DEMO_CONFIGS = {"pretrain": "pretrain/nano_synth.yaml", "finetune": "finetune/nano_synth.yaml"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="a new folder (default: runs/demo)")
+    parser.add_argument("--seed", type=int, default=0, help="of every step (default: 0)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--clips", type=int, default=90, help="real clips to pre-train on (default: 90)")
+    parser.add_argument("--forged-clips", type=int, default=64, help="real clips to forge (default: 64)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Go the whole way, print a small table, and leave `metrics.json` and `report.html` in `--out`."""
+    if args.out.exists() and any(args.out.iterdir()):
+        raise NpvfError(f"{args.out} is not empty: remove it, or name another folder with --out")
+    demo = Demo(args.out, args.seed, args.workers)
+    with demo.step("synth"):
+        demo.synth(args.clips, args.forged_clips)
+    with demo.step("prepare"):
+        demo.npvf("prepare", demo.out / "speech", demo.out / "prepared-speech", "--workers", demo.workers)
+    with demo.step("pretrain"):
+        demo.pretrain()
+    with demo.step("forge"):
+        demo.forge()
+    with demo.step("finetune"):
+        demo.finetune("detector", "--model.encoder", demo.out / "pretrain" / "encoder")
+    with demo.step("finetune_from_scratch"):
+        demo.finetune("scratch")
+    with demo.step("evaluate"):
+        demo.evaluate()
+    with demo.step("detect"):
+        demo.detect()
+    metrics = demo.metrics()
+    write_json(args.out / "metrics.json", metrics)
+    _print(metrics, args.out)
+    return 0
+
+
+@dataclass
+class Demo:
+    """The run's folder, settings and times."""
+
+    out: Path
+    seed: int
+    workers: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    console: Console = field(default_factory=Console)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        start = time.perf_counter()
+        self.console.rule(name)
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 1)
+
+    def npvf(self, *words: object, accept: Sequence[int] = (0,)) -> None:
+        """Show a command and run it.
+
+        Raises:
+            NpvfError: it ends with another status than those accepted.
+        """
+        argv = [str(word) for word in words]
+        self.console.print(f"$ npvf {shlex.join(argv)}", style="bold", highlight=False, markup=False)
+        status = npvf(argv)
+        if status not in accept:
+            raise NpvfError(f"npvf {argv[0]} ended with status {status}: the demo stops here")
+
+    def synth(self, clips: int, forged_clips: int) -> None:
+        """Speech of the train people, without labels; and clips of everybody, in three parts, to forge."""
+        options = ("--workers", self.workers, "--seed")
+        self.npvf("synth", self.out / "speech", "--clips", clips, "--people", TRAIN, *options, 2 * self.seed)
+        parts = ("--split", f"train={TRAIN}", "--split", f"val={VAL}", "--split", f"test={TEST}")
+        self.npvf("synth", self.out / "real", "--clips", forged_clips, *parts, *options, 2 * self.seed + 1)
+
+    def pretrain(self) -> None:
+        """Stage 1, and how well the encoder follows test people."""
+        self._fit("pretrain", "pretrain", "--data.train", json.dumps([str(self.out / "prepared-speech")]))
+
+    def forge(self) -> None:
+        """Three kinds of forgeries and a copy of each clip, all through one encoder, and prepare them."""
+        self.npvf(
+            "forge", self.out / "real", self.out / "forged", "--kinds", ",".join(KINDS), "--copies",
+            "--workers", self.workers, "--seed", self.seed,
+        )  # fmt: skip
+        self.npvf("prepare", self.out / "forged", self.out / "prepared-forged", "--workers", self.workers)
+
+    def finetune(self, name: str, *options: object) -> None:
+        """Stage 2, from the encoder or from scratch."""
+        self._fit("finetune", name, "--data.train", json.dumps([str(self.out / "prepared-forged")]), *options)
+
+    def evaluate(self) -> None:
+        """Both detectors and the encoder on people that neither has seen."""
+        corpus, split = self.out / "prepared-forged", ("--split", "test")
+        for name in ("detector", "scratch"):
+            folder = self.out / name / "detector"
+            self.npvf("evaluate", corpus, "--detector", folder, *split, "--out", self.out / "evaluate" / name)
+        encoder = self.out / "pretrain" / "encoder"
+        self.npvf("evaluate", corpus, "--pretrained", encoder, *split, "--out", self.out / "evaluate" / "encoder")
+
+    def detect(self) -> None:
+        """A verdict on one copy and one forgery of each kind, with a report."""
+        self.npvf(
+            "detect", *self._to_look_at(), "--detector", self.out / "detector" / "detector",
+            "--report", self.out / "report.html", accept=(0, 3),
+        )  # fmt: skip
+
+    def metrics(self) -> dict[str, Any]:
+        """What the steps have written, in one place."""
+        detector, scratch, encoder = (
+            self._read(f"evaluate/{n}/metrics.json") for n in ("detector", "scratch", "encoder")
+        )
+        synchrony = encoder["model_gated"]
+        lines = [line for name in ("prepared-speech", "prepared-forged") for line in Corpus(self.out / name).manifest]
+        return {
+            "seed": self.seed,
+            "prepare": {
+                "clips": sum(len(line["clips"]) for line in lines),
+                "refused": sum(line["status"] == "refused" for line in lines),
+            },
+            "pretrain": {
+                "retrieval_r1": synchrony["retrieval_r1"],
+                "retrieval_chance": 1 / synchrony["segments"],
+                "sync_within_1": synchrony["sync_within_1"],
+                "swap_auc": synchrony["swap_auc"],
+                "baseline_swap_auc": encoder["baseline"]["swap_auc"],
+            },
+            "detect": {
+                "auc": detector["auc"],
+                "auc_ci": detector["auc_ci"],
+                "auc_by_manipulation": {k: v["auc"] for k, v in detector["by_manipulation"].items()},
+                "coverage": detector["coverage"],
+                "auc_from_scratch": scratch["auc"],
+                "auc_from_scratch_ci": scratch["auc_ci"],
+                "auc_from_scratch_by_manipulation": {k: v["auc"] for k, v in scratch["by_manipulation"].items()},
+            },
+            "seconds": self.seconds | {"total": round(sum(self.seconds.values()), 1)},
+        }
+
+    def _fit(self, stage: str, name: str, *options: object) -> None:
+        config = config_path(DEMO_CONFIGS[stage])
+        run = ("--trainer.default_root_dir", self.out / name, "--seed_everything", self.seed)
+        self.npvf(stage, "fit", "--config", config, *run, *options)
+
+    def _read(self, name: str) -> Any:
+        return json.loads((self.out / name).read_text())
+
+    def _to_look_at(self) -> list[Path]:
+        """The first test clip of each kind, copies first."""
+        found: dict[str, Path] = {}
+        with (self.out / "evaluate" / "detector" / "scores.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                found.setdefault(row["manipulation"] or "none", self.out / "forged" / row["video"])
+        return [found[kind] for kind in ("none", *KINDS) if kind in found]
+
+
+def config_path(name: str) -> Path:
+    """A configuration file of the package: beside it in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package / "configs", package.parent / "configs"):
+        if (root / name).is_file():
+            return root / name
+    raise NpvfError(f"the configuration {name} is not installed: reinstall npvf, or run from a checkout")
+
+
+def _print(metrics: dict[str, Any], out: Path) -> None:
+    table = Table("", "result", title="npvf demo: people that no step has seen before")
+    pretrain, detect = metrics["pretrain"], metrics["detect"]
+    table.add_row("retrieval R@1 (chance)", f"{pretrain['retrieval_r1']:.2f} ({pretrain['retrieval_chance']:.2f})")
+    table.add_row("offset found within +-1 frame", f"{pretrain['sync_within_1']:.2f}")
+    table.add_row("detection AUC", f"{detect['auc']:.3f} [{detect['auc_ci'][0]:.3f}, {detect['auc_ci'][1]:.3f}]")
+    for kind, auc in detect["auc_by_manipulation"].items():
+        table.add_row(f"  {kind}", f"{auc:.3f}")
+    ends = detect["auc_from_scratch_ci"]
+    table.add_row("the same from scratch", f"{detect['auc_from_scratch']:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]")
+    table.add_row("minutes", f"{metrics['seconds']['total'] / 60:.1f}")
+    console = Console()
+    console.print(table)
+    for name in ("metrics.json", "report.html"):
+        console.print(str(out / name), highlight=False)
