@@ -19,8 +19,11 @@ from av.video.stream import VideoStream
 from npvf.clip import FPS
 from npvf.errors import Reason, Refused
 
-# A stamp this far behind what was already played means that the file's clock started again (joined recordings).
+# A stamp this far behind what was already played, or (in a transport stream, as FFmpeg has it) this far ahead, means
+# that the file's clock was set anew: recordings that were joined.
 RESTART = Fraction(1)
+HOLE = Fraction(10)
+LONGEST_HOLE = Fraction(600)  # seconds of one still picture, or of silence, that are believed in other files
 # Indices hold decoding times: a key frame decoded before a moment may be shown this much after it.
 REORDERING = Fraction(1)
 PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -90,7 +93,7 @@ class Clock:
         stream: the stream whose frames will be placed.
         zero: the container's time of the clip's time zero; None: the first frame placed is at zero.
 
-    Stamps that are missing are continued from the frame before; a clock that starts again goes on where it was.
+    Stamps that are missing are continued from the frame before; where the file's clock is set anew, time goes on.
 
     Attributes:
         end: when the frame that was placed last is over.
@@ -98,6 +101,8 @@ class Clock:
 
     def __init__(self, container: InputContainer, stream: VideoStream | AudioStream, zero: Fraction | None = None):
         self.end = Fraction(0)
+        self._name = Path(container.name).name
+        self._is_transport = container.format.name in ("mpegts", "mpeg")
         self._zero = zero
         self._pts_known = has_presentation_times(container)
         self._tick = stream.time_base or Fraction(1)
@@ -107,17 +112,21 @@ class Clock:
         self._last = Fraction(0)
 
     def place(self, frame: VideoFrame | AudioFrame) -> Fraction:
-        """Time of the frame, in seconds."""
+        """Time of the frame, in seconds. Refused (UNDECODABLE) where the stamps cannot be true."""
         stamp = frame.pts if self._pts_known else frame.dts
         seconds = None if stamp is None else stamp * self._tick
+        first = self._shift is None
         if self._shift is None:
-            first = seconds if seconds is not None and self._pts_known else self._start
-            self.end = Fraction(0) if self._zero is None else first - self._zero
-            self._shift = self.end - (first if seconds is None else seconds)
+            start = seconds if seconds is not None and self._pts_known else self._start
+            zero = start if self._zero is None else self._zero
+            self._shift = start - zero - (start if seconds is None else seconds)
         time = self.end if seconds is None else seconds + self._shift
-        if time < self.end - RESTART:
-            self._shift += self.end - time
+        jump = time - self.end
+        if not first and (jump < -RESTART or (jump > HOLE and self._is_transport)):
+            self._shift -= jump
             time = self.end
+        elif jump > LONGEST_HOLE:
+            raise Refused(Reason.UNDECODABLE, f"{self._name}: the time stamps jump by {float(jump):.0f} s.")
         self.end = time + self._duration(frame, time - self._last)
         self._last = time
         return time
