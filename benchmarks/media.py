@@ -23,7 +23,7 @@ from rich.table import Table
 from npvf.clip import CROP_SIZE, FPS, SEGMENT_FRAMES
 from npvf.media import decode_crops, encode_crops, iter_frames, probe
 
-COLUMNS = ("video", "what", "frames", "frames_per_s", "ms_per_piece", "bytes_per_frame")
+COLUMNS = ("video", "what", "frames", "fps", "ms_per_piece", "bytes_per_frame")
 
 
 def measure(path: Path, name: str, pieces: int) -> Iterator[tuple]:

@@ -107,7 +107,7 @@ class Clock:
         self._pts_known = has_presentation_times(container)
         self._tick = stream.time_base or Fraction(1)
         self._start = (stream.start_time or 0) * self._tick
-        self._rate = Fraction((isinstance(stream, VideoStream) and (stream.average_rate or stream.guessed_rate)) or FPS)
+        self._rate = _mean_rate(stream)
         self._shift: Fraction | None = None
         self._last = Fraction(0)
 
