@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the clips")
     parser.add_argument("--clips", type=int, default=48, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other clips (default: %(default)s)")
-    parser.add_argument("--identities", type=int, default=16, help="how many people (default: %(default)s)")
+    parser.add_argument("--people", type=numbers, default="0-15", help="who, by number (default: %(default)s)")
+    parser.add_argument(
+        "--split", type=part, action="append", default=[], metavar="NAME=NUMBERS", help="mark the clips of some people"
+    )
     parser.add_argument("--size", type=int, default=288, help="picture side in pixels (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument(
@@ -35,14 +38,32 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             clips=args.clips,
             seed=args.seed,
-            identities=args.identities,
+            people=args.people,
             size=args.size,
             workers=args.workers,
+            splits={number: name for name, people in args.split for number in people},
             progress=lambda done, _: bar.update(task, completed=done),
         )
-    print(f"{args.clips} clips of {min(args.identities, args.clips)} people in {args.out}")
+    print(f"{args.clips} clips of {min(len(args.people), args.clips)} people in {args.out}")
     if args.check:
         found = sorted(tracking_correlation(args.out, args.check).values())
         mean = sum(found) / len(found)
         print(f"lip aperture, measured against driving: r = {mean:.3f} (lowest {found[0]:.3f}) over {len(found)} clips")
     return 0
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers and ranges: "0-2,7" is 0, 1, 2, 7."""
+    found: list[int] = []
+    for item in text.split(","):
+        first, _, last = item.partition("-")
+        found.extend(range(int(first), int(last or first) + 1))
+    return found
+
+
+def part(text: str) -> tuple[str, list[int]]:
+    """A split and its people: "test=11-15"."""
+    name, equals, people = text.partition("=")
+    if not (name and equals):
+        raise ValueError(text)
+    return name, numbers(people)

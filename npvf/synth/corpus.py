@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -16,7 +14,8 @@ import cv2
 import numpy as np
 
 from npvf import __version__
-from npvf.clip import REAL, Phones
+from npvf.clip import REAL
+from npvf.data.files import write_json
 from npvf.media.encode import write_video
 from npvf.synth.identity import identity
 from npvf.synth.puppet import DEFAULT_SIZE, Puppet
@@ -60,11 +59,13 @@ def _puppet(number: int, size: int) -> Puppet:
     return Puppet(identity(number), size)
 
 
-def plan(clips: int, seed: int = 0, identities: int = DEFAULT_IDENTITIES, size: int = DEFAULT_SIZE) -> list[Recipe]:
-    """The recipes of a corpus: the identities take turns, and a sentence comes twice only in a very large corpus."""
+def plan(
+    clips: int, seed: int = 0, people: Sequence[int] = range(DEFAULT_IDENTITIES), size: int = DEFAULT_SIZE
+) -> list[Recipe]:
+    """The recipes of a corpus: the people take turns, and a sentence comes twice only in a very large corpus."""
     recipes = []
     for k, sentence in enumerate(sentences(clips, seed)):
-        number = k % identities
+        number = people[k % len(people)]
         rng = np.random.default_rng([seed, k])
         recipes.append(
             Recipe(
@@ -84,29 +85,34 @@ def synthesise(
     out: Path | str,
     clips: int = 48,
     seed: int = 0,
-    identities: int = DEFAULT_IDENTITIES,
+    people: Sequence[int] = range(DEFAULT_IDENTITIES),
     size: int = DEFAULT_SIZE,
     workers: int = 1,
+    splits: Mapping[int, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Makes `clips` real talking-head clips in `out`, `<identity>/<stem>.mp4`, in the order of the plan.
 
-    Beside each: `.phones.json` (exact times), `.meta.json` (label 0, identity), `.synth.json` (the recipe and the
-    driving lip aperture of every frame); `synth.json` holds the settings of the corpus. A clip depends on `seed` and
-    its number alone, not on `clips` or `workers`. A file has its final name only when it is whole, the video last.
+    `people` are the numbers of the identities that take turns; `splits` says for some of them what `split` their clips'
+    meta data gets.
+
+    Beside each: `.phones.json` (exact times), `.meta.json` (label 0, identity, words), `.synth.json` (recipe and
+    driving lip aperture of each frame); `synth.json` holds the settings of the corpus. A clip depends on `seed` and
+    its number, not on `clips` or `workers`. A file has its final name only when it is whole, the video last.
 
     Raises MissingDependency without espeakng-loader and scikit-image (`pip install 'npvf[demo]'`).
     """
-    if min(clips, identities, workers) < 1:
-        raise ValueError("clips, identities and workers must be at least 1")
+    if min(clips, len(people), workers) < 1:
+        raise ValueError("clips, people and workers must be at least 1")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    recipes = plan(clips, seed, identities, size)
+    recipes = plan(clips, seed, people, size)
     paths = [folder / identity(r.identity).name / f"{r.stem}.mp4" for r in recipes]
-    for done, _ in enumerate(in_processes(make_clip, list(zip(recipes, paths, strict=True)), workers), 1):
+    parts = [(splits or {}).get(recipe.identity) for recipe in recipes]
+    for done, _ in enumerate(in_processes(make_clip, list(zip(recipes, paths, parts, strict=True)), workers), 1):
         if progress:
             progress(done, clips)
-    settings = {"clips": clips, "seed": seed, "identities": identities, "size": size, "npvf": __version__}
+    settings = {"clips": clips, "seed": seed, "people": list(people), "size": size, "npvf": __version__}
     write_json(folder / "synth.json", settings)
     return paths
 
@@ -127,15 +133,16 @@ def in_processes(function: Callable[..., Any], jobs: list[tuple[Any, ...]], work
             raise
 
 
-def make_clip(recipe: Recipe, path: Path) -> None:
+def make_clip(recipe: Recipe, path: Path, split: str | None = None) -> None:
     """One real clip and its sidecars."""
     speech = recipe.speech()
     puppet = recipe.puppet()
     mouth = puppet.articulate(speech.phones, speech.seconds)
     name = puppet.who.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_phones(path, speech.phones)
-    write_json(path.with_suffix(".meta.json"), {"label": REAL, "identity": name, "identities": [name]})
+    write_json(path.with_suffix(".phones.json"), speech.phones.to_json())
+    said = {"label": REAL, "identity": name, "identities": [name], "transcript": recipe.sentence}
+    write_json(path.with_suffix(".meta.json"), said | ({"split": split} if split else {}))
     write_json(path.with_suffix(".synth.json"), {**asdict(recipe), "aperture": _rounded(mouth)})
     film(recipe, mouth, speech.audio_N, path)
 
@@ -144,24 +151,6 @@ def film(recipe: Recipe, mouth: MouthTrack, audio_N: np.ndarray, path: Path) -> 
     """Renders and encodes: this recipe's person, head and camera with a given mouth and sound."""
     frames = recipe.puppet().render_mouth(mouth, recipe.seed)
     write_video(path, frames, audio=audio_N, crf=recipe.crf)
-
-
-def write_phones(video: Path, phones: Phones) -> None:
-    """`<stem>.phones.json` beside a video."""
-    write_json(video.with_suffix(".phones.json"), phones.to_json())
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Whole or not at all."""
-    with _whole(path) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    part = path.with_name(f".{path.name}.part")
-    yield part
-    part.replace(path)
 
 
 def _rounded(mouth: MouthTrack) -> list[float]:
