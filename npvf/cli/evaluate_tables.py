@@ -27,6 +27,12 @@ SYNCHRONY = {
     "swap_auc_other_identity": "  of another person",
     "shift_auc": "AUC, sound shifted 8 to 15",
 }
+COLUMNS = {
+    "model": "model",
+    "model_gated": "model, gated frames",
+    "baseline": "baseline, level",
+    "baseline_change": "baseline, change",
+}
 FEW_GROUPS = 10
 
 
@@ -46,10 +52,9 @@ def detection_table(report: dict[str, Any]) -> Table:
 
 def synchrony_table(report: dict[str, Any]) -> Table:
     """A row for each figure, a column for the model and the baseline."""
-    columns = [name for name in ("model", "model_gated", "baseline") if name in report]
-    titles = {"model": "model", "model_gated": "model, gated frames", "baseline": "baseline, not learned"}
+    columns = _columns(report)
     table = Table(
-        "figure", *(titles[name] for name in columns), title="Synchrony, with 95 % intervals", box=SIMPLE_HEAD
+        "figure", *(COLUMNS[name] for name in columns), title="Synchrony, with 95 % intervals", box=SIMPLE_HEAD
     )
     table.add_row("clips measured", *(str(report[name]["clips"]) for name in columns))
     table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
@@ -64,11 +69,10 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
     """What a reader must know to read the table right."""
     if report["protocol"] == "synchrony":
         yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
-        unusable = {
-            name: report[name]["clips_unusable"] for name in ("model", "model_gated", "baseline") if name in report
-        }
-        if any(unusable.values()):
-            yield f"clips too short for the offset search, or with too little inside the gate: {unusable}"
+        unusable = (f"{report[name]['clips_unusable']} ({COLUMNS[name]})" for name in _columns(report))
+        yield f"clips too short, or with too little inside the gate: {', '.join(unusable)}"
+        if "baseline" in report:
+            yield "the baselines, which learn nothing, correlate lip aperture and sound energy: level or change"
     else:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
         yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
@@ -77,7 +81,11 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
         if report["groups"] < FEW_GROUPS:
             yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
         if _without_width(report):
-            yield "an interval without width says that this sample holds no error; of n, the rule of three allows 3 / n"
+            yield "an interval without width: all items here are alike; of n, the rule of three leaves room for 3 / n others"
+
+
+def _columns(report: dict[str, Any]) -> list[str]:
+    return [name for name in COLUMNS if name in report]
 
 
 def _without_width(report: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The synchrony protocol on a prepared corpus: a pre-trained model, and beside it the baseline that learns nothing."""
+"""The synchrony protocol on a prepared corpus: a pre-trained model, and beside it baselines that learn nothing."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ class _Heard:
             streams["model_gated"] = FramewiseFeatures(v, a, gate)
         if baseline:
             streams["baseline"] = CorrelatedCurves(self.aperture, self.energy)
+            # The stronger one: by level all sentences are alike, which begin and end with closed lips and silence.
+            changes = ([np.gradient(curve_T) for curve_T in curves] for curves in (self.aperture, self.energy))
+            streams["baseline_change"] = CorrelatedCurves(*changes)
         return streams
 
 
@@ -73,14 +76,14 @@ def evaluate_synchrony(
         corpus: prepared.
         embed: the model; None measures the baseline alone.
         selection: which clips; forged ones never take part.
-        baseline: also measure lip aperture against sound energy on the same clips.
+        baseline: also measure lip aperture against sound energy on the same clips, by level and by change.
         group: what the bootstrap draws as a whole, see `npvf.detect.evaluation.detection_report`.
         settings: of the protocol.
         on_clip: called after each clip.
 
     Returns:
-        The report: counts of videos, and for "model" (all frames), "model_gated" (frames inside the phone gate) and
-        "baseline" the protocol's figures. And a row for each clip with the best offset that each of them found.
+        The report: counts of videos, and the protocol's figures for "model" (all frames), "model_gated" (frames inside
+        the phone gate), "baseline" and "baseline_change". And a row for each clip, with its best offset by each.
 
     Raises:
         NpvfError: no clip is left, or none is long enough.

@@ -209,7 +209,7 @@ def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
     assert report["coverage"] == pytest.approx(8 / 9)
     assert [row["video"] for row in rows] == [f"v{i}" for i in range(8)]  # neither the forged nor the twin
     assert {row["offset_model"] for row in rows} == {0}
-    for column in ("model", "model_gated", "baseline"):
+    for column in ("model", "model_gated", "baseline", "baseline_change"):
         assert report[column]["clips"] == 8
         assert report[column]["sync_within_1"] == 1
         assert report[column]["swap_auc_other_identity"] > 0.9
