@@ -1,4 +1,4 @@
-"""Audio-visual forensics of talking faces: pre-training on real speech, deepfake detection, evidence an analyst can read."""
+"""Audio-visual forensics of talking faces: pre-training on real speech, detection, evidence that people can read."""
 
 from __future__ import annotations
 

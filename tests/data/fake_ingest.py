@@ -1,4 +1,4 @@
-"""Stands in for decoding and face tracking: a video is a text file that says how many clips it gives, or its refusal."""
+"""Stands in for decoding and face tracking: a video is a text file that says how many clips it gives, or why none."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Kills `npvf prepare` at random moments, finishes it, and compares with a run that nobody disturbed.
 
-    python tests/data/kill_prepare.py VIDEOS SCRATCH [--kills 10] [--workers 2] [--seed 0]
+python tests/data/kill_prepare.py VIDEOS SCRATCH [--kills 10] [--workers 2] [--seed 0]
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def kill_often(command: list[str], kills: int, within: tuple[float, float], rng:
     that ends before its moment ends the series.
     """
     for kill in range(kills):
-        process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, start_new_session=True, **quiet)
         try:
             process.wait(rng.uniform(*within))
         except subprocess.TimeoutExpired:
