@@ -21,7 +21,7 @@ pytest.importorskip("skimage")
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synth")
-    assert main(["synth", str(folder), "--clips", "2", "--identities", "2", "--seed", "3"]) == 0
+    assert main(["synth", str(folder), "--clips", "2", "--people", "0-1", "--split", "test=1", "--seed", "3"]) == 0
     return folder
 
 
@@ -35,6 +35,7 @@ def test_each_clip_is_a_video_with_all_that_is_known_of_it(corpus: Path) -> None
         assert (info.video.width, info.video.height, info.video.codec) == (288, 288, "h264")
         said = read_sidecar(video)
         assert said.label == 0 and said.identity == video.parent.name and said.identities == (said.identity,)
+        assert said.split == ("test" if said.identity == "person01" else None)
         phones = Phones.from_json(json.loads(video.with_suffix(".phones.json").read_text()))
         recipe = json.loads(video.with_suffix(".synth.json").read_text())
         frames = len(list(iter_frames(video)))
