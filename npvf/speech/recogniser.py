@@ -8,9 +8,11 @@ of sound. Where a phone ends the network does not say: it lasts until the next o
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,9 @@ _LONGEST = 0.40  # seconds: beyond this, sound without a new phone is speech of 
 _IN_SILENCE = 0.08  # seconds a phone lasts where the voice is too quiet to be heard by energy
 
 
+_Spans = list[tuple[float, float]]
+
+
 def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY) -> Phones:
     """Phones of a clip of any length, with the silences between them.
 
@@ -53,7 +58,8 @@ def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY) -> Phones
     spikes = list(_spikes(*_frames(audio_N)))
     # Until its end is known, a phone ends at its spike.
     onsets = _in_order(Phone(p, t - delay[p], t, c) for p, t, c in spikes)
-    return Phones(tuple(_fill(onsets, speech_spans(audio_N), len(audio_N) / SAMPLE_RATE)), "recogniser")
+    certain, possible = speech_spans(audio_N), speech_spans(audio_N, steady=True)
+    return Phones(tuple(_fill(onsets, certain, possible, len(audio_N) / SAMPLE_RATE)), "recogniser")
 
 
 def _frames(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,20 +131,25 @@ def _in_order(phones: Iterable[Phone]) -> list[Phone]:
     return ordered
 
 
-def _fill(onsets: list[Phone], spans: list[tuple[float, float]], seconds: float) -> Iterator[Phone]:
-    """Phones with their ends, and what lies between them: silence, or unknown speech where a voice goes on."""
+def _fill(onsets: list[Phone], certain: _Spans, possible: _Spans, seconds: float) -> Iterator[Phone]:
+    """Phones with their ends, and what lies between them: silence, or unknown speech where a voice surely goes on.
+
+    A phone may last wherever there may be a voice: under steady sound it does not end for want of a pause.
+    """
     at = 0.0
     limits = [*(p.start for p in onsets), seconds][1:]
     for p, latest in zip(onsets, limits, strict=True):
-        yield from _between(at, p.start, spans)
-        voiced_until = next((end for start, end in spans if start <= p.end < end), p.start)
+        yield from _between(at, p.start, certain)
+        k = bisect_right(possible, p.end, key=itemgetter(0)) - 1
+        voiced_until = possible[k][1] if k >= 0 else 0.0
         at = min(latest, p.start + _LONGEST, max(voiced_until, p.start + _IN_SILENCE))
         yield Phone(p.phone, p.start, at, p.confidence)
-    yield from _between(at, seconds, spans)
+    yield from _between(at, seconds, certain)
 
 
-def _between(start: float, end: float, spans: list[tuple[float, float]]) -> Iterator[Phone]:
-    for span_start, span_end in spans:
+def _between(start: float, end: float, spans: _Spans) -> Iterator[Phone]:
+    first, last = bisect_right(spans, start, key=itemgetter(1)), bisect_left(spans, end, key=itemgetter(0))
+    for span_start, span_end in spans[first:last]:
         voice, hush = max(span_start, start), min(span_end, end)
         if hush - voice < _LONGEST / 2:  # a breath or the rim of a phone
             continue

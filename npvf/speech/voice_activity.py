@@ -34,9 +34,12 @@ def voice_activity(audio_N: np.ndarray) -> Phones:
     return spans_to_phones(speech_spans(audio_N), len(audio_N) / SAMPLE_RATE)
 
 
-def speech_spans(audio_N: np.ndarray) -> list[tuple[float, float]]:
-    """(start, end) in seconds of each stretch of speech, in order."""
-    blocks = [_above_threshold(level) for level in _levels(audio_N)]
+def speech_spans(audio_N: np.ndarray, steady: bool = False) -> list[tuple[float, float]]:
+    """(start, end) in seconds of each stretch of speech, in order.
+
+    `steady` says what sound of even loudness counts as: of a fan, or of a song, loudness tells nothing.
+    """
+    blocks = [_above_threshold(level, steady) for level in _levels(audio_N)]
     if not blocks:
         return []
     active = np.concatenate(blocks)
@@ -95,11 +98,11 @@ def _levels(audio_N: np.ndarray) -> Iterator[np.ndarray]:
         yield 10 * np.log10(smooth + 1e-12)
 
 
-def _above_threshold(level: np.ndarray) -> np.ndarray:
+def _above_threshold(level: np.ndarray, steady: bool) -> np.ndarray:
     background = max(np.percentile(level, 10), SILENT_DBFS - 10)
     spread = np.percentile(level, 95) - background
     if spread < _LEAST_RANGE:
-        return np.zeros(len(level), dtype=bool)
+        return (level > SILENT_DBFS) & steady
     stretches, count = label(level > background + _STAY * spread)
     entered = np.zeros(count + 1, dtype=bool)
     entered[stretches[level > background + _ENTER * spread]] = True

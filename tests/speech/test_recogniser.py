@@ -109,6 +109,13 @@ def test_a_phone_too_quiet_for_energy_still_lasts(network):
     assert (quiet.phone, quiet.end - quiet.start) == ("m", pytest.approx(0.08, abs=0.02))
 
 
+def test_under_steady_sound_phones_last_and_nothing_is_made_up(network):
+    phones = recognise(spoken(6, [(1.0, 1), (1.2, 0), (4.0, 2)], hum=[(0, 6)]))
+    assert names(phones) == ["sil", "ay", "m", "sil", "s", "sil"]
+    assert [p.end - p.start for p in phones.items if p.phone in "ms"] == pytest.approx([0.4, 0.4])
+    assert_covers(phones, 6)
+
+
 def test_a_phone_at_the_very_beginning_stays_in_the_clip(network):
     phones = recognise(spoken(1, [(0.0, 0), (0.02, 2)]))
     assert names(phones)[:2] == ["m", "s"]

@@ -55,6 +55,8 @@ def test_the_threshold_follows_a_change_of_level():
 def test_steady_sound_is_not_speech():
     assert speech_spans(sound((3, 0), noise=0.1)) == []
     assert speech_spans(sound((3, 0.3))) == []
+    assert speech_spans(sound((3, 0.3)), steady=True) == [(0.0, 3.0)]
+    assert speech_spans(np.zeros(48_000, np.float32), steady=True) == []
 
 
 def test_int16_and_float_say_the_same():
