@@ -14,7 +14,7 @@ from torch.optim import AdamW
 
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments
+from npvf.detect.scoring import ScoringSettings, score_features
 from npvf.errors import NpvfError
 from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
@@ -117,17 +117,9 @@ class DetectionModule(NPVModule):
         features = self.model.encode(batch)
         with torch.autocast(self.device.type, enabled=False):
             for row, length in enumerate(batch.valid_BT.sum(1).tolist()):
-                logits_K = self._judge(clip_features(features, row, length))
+                scored = score_features(self.model, clip_features(features, row, length), SCORING)
                 label = int(batch.label_B[row])
-                self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, logits_K.cpu().numpy()))
-
-    def _judge(self, features: Features) -> Tensor:
-        """The logits (K,) of one clip's segments, its natural offset undone; see `npvf.detect.scoring.score_clip`."""
-        offset = find_offset(self.model, features, SCORING.max_offset)
-        if offset is not None and abs(offset) <= SCORING.natural_offset:
-            features = features.shift_audio(torch.tensor([offset], device=self.device))
-        starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], SCORING)
-        return self.model.logits(features, starts_K[None])[0]
+                self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, scored.logits_K))
 
     def on_validation_epoch_end(self) -> None:
         """Log AUC, average precision and cross-entropy by video."""

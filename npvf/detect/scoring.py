@@ -41,7 +41,7 @@ class ScoredClip:
 
     Shapes:
         starts_K: first frames of the judged segments; logits_K: their fake logits, not calibrated.
-        agreement_T: cosine of lips and sound, after the offset was undone.
+        agreement_T: cosine of lips and sound, after the offset was undone; NaN where it moved the sound out of the clip.
         gate_T: frames on which the two are compared.
     """
 
@@ -73,20 +73,25 @@ def embed_clip(model: NPV, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
     return projections.viseme[0], projections.audio[0], features.gate_BT[0]
 
 
-@torch.no_grad()
 def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
     """Judge a clip of at least one segment."""
-    features = encode_clip(model, clip)
+    return score_features(model, encode_clip(model, clip), settings)
+
+
+@torch.no_grad()
+def score_features(model: NPV, features: Features, settings: ScoringSettings) -> ScoredClip:
+    """Judge one clip, (1, T, D), whose features are there already."""
     offset = find_offset(model, features, settings.max_offset)
     undone = offset is not None and abs(offset) <= settings.natural_offset
     if undone:
         features = features.shift_audio(torch.tensor([offset], device=features.gate_BT.device))
     starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], settings)
     logits_K = model.logits(features, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
+    agreement_BT = model.agreement(features).masked_fill(~features.valid_BT, torch.nan)
     return ScoredClip(
         starts_K=starts_K.cpu().numpy(),
         logits_K=logits_K.float().cpu().numpy(),
-        agreement_T=model.agreement(features)[0].float().cpu().numpy(),
+        agreement_T=agreement_BT[0].float().cpu().numpy(),
         gate_T=features.gate_BT[0].cpu().numpy(),
         offset=offset,
         undone=undone,
