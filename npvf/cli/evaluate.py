@@ -7,6 +7,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
-from npvf.detect.evaluation import evaluate_detection, write_scores
+from npvf.detect.evaluation import evaluate_detection
 from npvf.detect.scoring import embed_clip
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.errors import NpvfError
@@ -89,48 +90,42 @@ def run(args: argparse.Namespace) -> int:
     if protocol == "detection" and not args.detector:
         raise NpvfError("detection needs --detector DIR, which fine-tuning makes")
     corpus = Corpus(args.corpus)
+    report, rows = (_detection if protocol == "detection" else _synchrony)(args, corpus)
+    report = {**_setup(args), **report}
     out = args.out or Path("runs/evaluate") / args.corpus.resolve().name
     out.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    report = _detection(args, corpus, out) if protocol == "detection" else _synchrony(args, corpus, out)
-    report = {**_setup(args), **report}
     (out / "metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     if args.json:
         print(json.dumps(report, indent=2))
         return 0
+    console = Console()
     console.print(detection_table(report) if protocol == "detection" else synchrony_table(report))
-    for line in notes(report):
+    for line in (*notes(report), f"{out / 'metrics.json'}  {out / 'scores.csv'}"):
         console.print(line, highlight=False, markup=False)
-    console.print(f"{out / 'metrics.json'}  {out / 'scores.csv'}", highlight=False, markup=False)
     return 0
 
 
-def _detection(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str, Any]:
+def _detection(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     detector = Detector.from_pretrained(args.detector, _device(args))
     with _progress(corpus) as on_clip:
         report, rows = evaluate_detection(
             corpus, detector, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
         )
-    write_scores(out / "scores.csv", rows)
-    return report
+    return report, [asdict(row) for row in rows]
 
 
-def _synchrony(args: argparse.Namespace, corpus: Corpus, out: Path) -> dict[str, Any]:
+def _synchrony(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = args.pretrained or args.detector
-    embed = None
-    if folder:
-        model = NPV.from_pretrained(folder).to(_device(args))
-        embed = partial(embed_clip, model)
+    embed = partial(embed_clip, NPV.from_pretrained(folder).to(_device(args))) if folder else None
     settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args))
     with _progress(corpus) as on_clip:
-        report, rows = evaluate_synchrony(
+        return evaluate_synchrony(
             corpus, embed, _selection(args, "unforged"), args.baseline, args.group, settings, on_clip
         )
-    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return report
 
 
 def _selection(args: argparse.Namespace, label: Any) -> Selection:

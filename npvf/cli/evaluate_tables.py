@@ -81,7 +81,7 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
         if report["groups"] < FEW_GROUPS:
             yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
         if _without_width(report):
-            yield "an interval without width: all items here are alike; of n, the rule of three leaves room for 3 / n others"
+            yield "an interval without width: all items are alike; of n, the rule of three leaves room for 3 / n others"
 
 
 def _columns(report: dict[str, Any]) -> list[str]:

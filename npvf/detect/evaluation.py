@@ -6,11 +6,9 @@ reason: each metric has its coverage beside it, and `auc_all` counts those video
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from npvf.clip import FAKE, REAL, Clip, ClipMeta
@@ -148,14 +146,6 @@ def detection_report(
         chosen = [i for i, r in enumerate(counted) if r.label == REAL or (r.manipulation or "unknown") == kind]
         by_kind[kind] = _metrics([counted[i] for i in chosen], [names[i] for i in chosen], refused, bootstrap)
     return report | whole | {"by_manipulation": by_kind}
-
-
-def write_scores(path: Path, rows: Iterable[Row]) -> None:
-    """One line a video, an empty score where it has none."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def selected_lines(corpus: Corpus, selection: Selection) -> list[dict[str, Any]]:

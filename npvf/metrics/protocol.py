@@ -24,7 +24,7 @@ from npvf.metrics.synchrony import MIN_FRAMES, best_offset, retrieval_hits
 
 SHIFTS = range(8, 16)
 SWAP_REACH = 2
-SEGMENT_STRIDE = 8  # the least distance of two segments of one clip: a shift of 8 counts as wrong
+SEGMENT_STRIDE = 8  # least distance of two segments of one clip: as sound shifted by 8 counts as wrong
 SIMILAR_LENGTH = 0.2
 
 
@@ -107,23 +107,22 @@ def measure_synchrony(
     return run.report
 
 
-def choose_segments(lengths: Sequence[int], count: int, seed: int = 0) -> list[tuple[int, int]]:
-    """`count` segments of 24 frames as (clip, first frame), as many of each clip, spread evenly over it.
+def choose_segments(firsts_K: Sequence[Sequence[int]], count: int, seed: int = 0) -> list[tuple[int, int]]:
+    """`count` segments as (clip, first frame) out of those that each clip offers: as many of each, spread over it.
 
-    Segments of one clip are at least 8 frames apart; there are fewer than `count` where the clips have no more room.
+    There are fewer than `count` where the clips offer no more.
     """
-    room = [1 + (length - SEGMENT_FRAMES) // SEGMENT_STRIDE if length >= SEGMENT_FRAMES else 0 for length in lengths]
-    taken = [0] * len(lengths)
-    order = np.random.default_rng(seed).permutation(len(lengths))
-    while sum(taken) < min(count, sum(room)):
+    taken = [0] * len(firsts_K)
+    order = np.random.default_rng(seed).permutation(len(firsts_K))
+    while sum(taken) < min(count, sum(map(len, firsts_K))):
         for clip in order:
-            if taken[clip] < room[clip] and sum(taken) < count:
+            if taken[clip] < len(firsts_K[clip]) and sum(taken) < count:
                 taken[clip] += 1
     chosen = []
     for clip, number in enumerate(taken):
-        last = lengths[clip] - SEGMENT_FRAMES
-        firsts = [last / 2] if number == 1 else np.linspace(0, last, number)
-        chosen += [(clip, int(first)) for first in firsts]
+        last = len(firsts_K[clip]) - 1
+        places = [last / 2] if number == 1 else np.linspace(0, last, number)
+        chosen += [(clip, firsts_K[clip][int(place)]) for place in places]
     return chosen
 
 
@@ -158,14 +157,9 @@ class _Run:
     report: SynchronyReport
 
     def retrieval(self) -> None:
-        lengths = [self.streams.lengths[clip] for clip in self.clips]
-        found = choose_segments(lengths, self.settings.segments, self.settings.seed)
-        segments = [(self.clips[index], first) for index, first in found]
-        segments = [
-            (clip, first)
-            for clip, first in segments
-            if self.streams.frames(clip, slice(first, first + SEGMENT_FRAMES)) >= MIN_FRAMES
-        ]
+        offered = [self._segments(clip) for clip in self.clips]
+        chosen = choose_segments(offered, self.settings.segments, self.settings.seed)
+        segments = [(self.clips[index], first) for index, first in chosen]
         self.report.segments = len(segments)
         if len(segments) < 2:
             self.report.missing["retrieval_r1"] = "fewer than two segments"
@@ -175,6 +169,11 @@ class _Run:
         self._add_share("retrieval_r1", hits_2N.mean(0), of_segment)
         self._add_share("retrieval_sound_for_picture", hits_2N[0], of_segment)
         self._add_share("retrieval_picture_for_sound", hits_2N[1], of_segment)
+
+    def _segments(self, clip: int) -> list[int]:
+        """First frames of the clip's segments that have enough frames inside the gate."""
+        firsts = range(0, self.streams.lengths[clip] - SEGMENT_FRAMES + 1, SEGMENT_STRIDE)
+        return [f for f in firsts if self.streams.frames(clip, slice(f, f + SEGMENT_FRAMES)) >= MIN_FRAMES]
 
     def sync(self, curves: dict[int, np.ndarray]) -> None:
         self.report.offsets = {clip: _best(curve) for clip, curve in curves.items()}

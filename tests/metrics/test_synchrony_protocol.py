@@ -1,4 +1,3 @@
-import itertools
 
 import numpy as np
 import pytest
@@ -118,16 +117,21 @@ def test_groups_are_resampled_whole() -> None:
 
 
 def test_segments_are_spread_over_the_clips() -> None:
-    segments = choose_segments([75] * 20, 60)
+    offered = [range(0, 52, 8)] * 20
+    segments = choose_segments(offered, 60)
     assert len(segments) == len(set(segments)) == 60
-    assert [sum(clip == c for clip, _ in segments) for c in range(20)] == [3] * 20
-    assert [first for clip, first in segments if clip == 0] == [0, 25, 51]
-    few = choose_segments([75, 30, 10], 60)
-    assert [sum(clip == c for clip, _ in few) for c in range(3)] == [7, 1, 0]
-    for clip in range(2):
-        firsts = [first for c, first in few if c == clip]
-        assert all(b - a >= 8 for a, b in itertools.pairwise(firsts))
-        assert max(firsts) + SEGMENT_FRAMES <= [75, 30][clip]
+    assert [first for clip, first in segments if clip == 0] == [0, 24, 48]
+    assert choose_segments([[0, 8, 16]], 1) == [(0, 8)]
+    few = choose_segments([range(0, 52, 8), [3], []], 60)
+    assert few == [(0, first) for first in range(0, 52, 8)] + [(1, 3)]
+
+
+def test_segments_are_taken_where_the_gate_is_open() -> None:
+    streams = talk(10, 75, 0.3)
+    gate = torch.arange(75) >= 30
+    report = measure_synchrony(FramewiseFeatures(streams.v, streams.a, [gate] * 10), settings=QUICK)
+    assert report.segments == 50  # those from 16, 24, 32, 40 and 48 have at least 8 open frames
+    assert value(report, "retrieval_r1") > 0.95
 
 
 def test_swaps_have_a_similar_length_and_an_allowed_partner() -> None:
