@@ -167,7 +167,11 @@ class TrackVerdict:
 
 @dataclass(slots=True)
 class Verdict:
-    """What npvf says of one video. `fake_probability` is None where it abstains."""
+    """What npvf says of one video.
+
+    `fake_probability` is None where there was nothing to judge; where it abstains because that is too close to the
+    threshold, it is there. The reason to abstain begins with a code: `no_face: ...`.
+    """
 
     video: str
     fake_probability: float | None

@@ -125,11 +125,13 @@ class Detector:
 
     def judge_clips(self, clips: Iterable[Clip], video: str, seconds: float) -> Judgement:
         """The verdict on a video of `seconds` whose clips are read already."""
-        evidence = [
-            ClipEvidence.of(clip, score_clip(self.model, clip, self.settings.scoring) if clip.meta.is_speaker else None)
-            for clip in clips
-        ]
-        return Judgement(build_verdict(evidence, video, seconds, self), evidence)
+        evidence, sha256 = [], ""
+        critical = frozenset(self.model.config.inputs.critical)
+        for clip in clips:
+            scored = score_clip(self.model, clip, self.settings.scoring) if clip.meta.is_speaker else None
+            evidence.append(ClipEvidence.of(clip, scored, critical))
+            sha256 = clip.meta.source_sha256
+        return Judgement(build_verdict(evidence, video, seconds, self), evidence, seconds, sha256)
 
     def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
         """One score a clip, for evaluation."""

@@ -3,48 +3,111 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import cv2
 import numpy as np
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Clip, PhoneEvidence, Phones, SegmentVerdict, TrackVerdict, Verdict
+from npvf.data.transforms import OUTER_LIPS
 from npvf.detect.scoring import ScoredClip
+from npvf.errors import NpvfError, Reason, Refused
 
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
 
-THUMBNAILS = 4
 SILENCE = "sil"
+THUMBNAILS = 8  # faces kept of a clip
+MOUTHS = 8  # sounds of a clip whose mouths are kept
+SHORTEST = 1 / FPS  # seconds; a sound below that hardly shows in a picture
+_THUMBNAIL_SIZE = (112, 112)
+_MOUTH_SIDE = 104  # pixels of the crop around the lips
+_EPSILON = 1e-6  # times are sums of 10 ms steps: no rounding error may reach into the next frame
+# These say that the file is broken, not that it shows nothing to judge.
+BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR})
 
 
 @dataclass(slots=True)
 class ClipEvidence:
-    """What is kept of a clip once it is judged: its scores, phones and a few pictures, not its frames.
+    """What is kept of a clip once it is judged: its scores, phones and a few small pictures, not its frames.
 
     `scored` is None for a face that does not speak. `phones` are on the clip's own clock, `span` on its video's.
+    `sounds` are those that met a picture, on the video's clock, each with the agreement of its frames.
+    `faces` and `mouths` are JPEGs by frame: faces evenly over the clip, mouths at the sounds that fit them least.
     """
 
     track: int
     span: tuple[float, float]
     phones: Phones
     scored: ScoredClip | None
-    thumbnails_NHWC: np.ndarray
+    sounds: list[PhoneEvidence] = field(default_factory=list)
+    faces: dict[int, bytes] = field(default_factory=dict)
+    mouths: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, clip: Clip, scored: ScoredClip | None) -> ClipEvidence:
+    def of(cls, clip: Clip, scored: ScoredClip | None, critical: Set[str] = frozenset()) -> ClipEvidence:
         """Keep what a verdict and its report need."""
-        frames = np.linspace(0, clip.frames - 1, THUMBNAILS).round().astype(int)
-        return cls(clip.meta.track, clip.meta.span, clip.phones, scored, clip.face_THWC[frames].copy())
+        item = cls(clip.meta.track, clip.meta.span, clip.phones, scored)
+        for frame in np.linspace(0, clip.frames - 1, THUMBNAILS).round().astype(int).tolist():
+            item.faces[frame] = _jpeg(cv2.resize(clip.face_THWC[frame], _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA))
+        if scored is not None:
+            item.sounds = phone_evidence(item, scored, critical)
+            for sound in most_suspicious(item.sounds, MOUTHS):
+                frame = item.frame_of(sound)
+                item.mouths[frame] = _jpeg(_mouth(clip, frame))
+        return item
+
+    @property
+    def offset_s(self) -> float:
+        """By how much the sound was moved before it was judged."""
+        return self.scored.offset_s or 0.0 if self.scored and self.scored.undone else 0.0
+
+    def frame_of(self, sound: PhoneEvidence) -> int:
+        """The clip's frame in the middle of a sound of this clip."""
+        middle = (sound.start + sound.end) / 2 - self.span[0] - self.offset_s
+        return int(np.clip(middle * FPS, 0, round((self.span[1] - self.span[0]) * FPS) - 1))
 
 
 @dataclass(slots=True)
 class Judgement:
-    """A verdict and the evidence it rests on."""
+    """A verdict and the evidence it rests on.
+
+    `broken` says that the file could not be read at all; `seconds` is the video's length, 0 where nobody knows.
+    """
 
     verdict: Verdict
-    evidence: list[ClipEvidence]
+    evidence: list[ClipEvidence] = field(default_factory=list)
+    seconds: float = 0.0
+    sha256: str = ""
+    broken: bool = False
+
+    @classmethod
+    def abstain(cls, video: str, error: NpvfError, detector: str) -> Judgement:
+        """What is said of a video that cannot be judged: its reason is the refusal's code and sentence.
+
+        An error that is no refusal has the code "error"; like the refusals in `BROKEN` it makes the file a broken one.
+        """
+        return cls(
+            Verdict(
+                video=video,
+                fake_probability=None,
+                verdict="abstain",
+                reason=str(error) if isinstance(error, Refused) else f"error: {error}",
+                audio_offset_s=None,
+                tracks=[],
+                phone_source=None,
+                coverage=0.0,
+                detector=detector,
+            ),
+            broken=not isinstance(error, Refused) or error.reason in BROKEN,
+        )
+
+    def suspects(self, count: int) -> list[tuple[PhoneEvidence, ClipEvidence]]:
+        """The sounds of the whole video that go least with the lips, the worst first, and where they come from."""
+        found = [(s, item) for item in self.evidence for s in most_suspicious(item.sounds, count)]
+        return sorted(found, key=lambda pair: pair[0].agreement)[:count]
 
 
 def build_verdict(evidence: Sequence[ClipEvidence], video: str, seconds: float, detector: Detector) -> Verdict:
@@ -76,9 +139,9 @@ def _decide(
 ) -> tuple[Literal["real", "fake", "abstain"], str]:
     threshold = detector.settings.threshold
     if probability is None:
-        return "abstain", f"too little speech: {speech:.1f} s of sound that lips could be compared with"
+        return "abstain", f"{Reason.TOO_LITTLE_SPEECH}: lips and sound could be compared for {speech:.1f} s only"
     if abs(probability - threshold) < detector.settings.undecided:
-        return "abstain", f"too close to call: {probability:.2f} against a threshold of {threshold:.2f}"
+        return "abstain", f"too_close_to_call: a probability of {probability:.2f} at a threshold of {threshold:.2f}"
     if probability >= threshold:
         return "fake", "lips and sound do not evolve together as they do in genuine speech"
     return "real", "lips and sound evolve together"
@@ -94,42 +157,48 @@ def _track(number: int, items: Sequence[ClipEvidence], detector: Detector) -> Tr
 
 def _segments(item: ClipEvidence, scored: ScoredClip, detector: Detector) -> list[SegmentVerdict]:
     shift = item.span[0]
-    critical = frozenset(detector.model.config.inputs.critical)
     segments = []
     for start, logit in zip(scored.starts_K.tolist(), scored.logits_K.tolist(), strict=True):
         frames = slice(start, start + SEGMENT_FRAMES)
         gate = scored.gate_T[frames]
-        begin, end = start / FPS, (start + SEGMENT_FRAMES) / FPS
+        begin, end = shift + start / FPS, shift + (start + SEGMENT_FRAMES) / FPS
         segments.append(
             SegmentVerdict(
-                start=shift + begin,
-                end=shift + end,
+                start=begin,
+                end=end,
                 fake_probability=detector.settings.calibration.probability(logit),
                 agreement=float(scored.agreement_T[frames][gate].mean()),
-                phones=phone_evidence(item, scored, critical, begin, end),
+                phones=[s for s in item.sounds if s.end - item.offset_s > begin and s.start - item.offset_s < end],
             )
         )
     return segments
 
 
-def phone_evidence(
-    item: ClipEvidence, scored: ScoredClip, critical: frozenset[str], begin: float = 0.0, end: float = np.inf
-) -> list[PhoneEvidence]:
-    """The sounds that start in [begin, end) of the clip, with the mean agreement of their frames, on the video's clock.
+def phone_evidence(item: ClipEvidence, scored: ScoredClip, critical: Set[str]) -> list[PhoneEvidence]:
+    """The sounds of a clip, each with the mean agreement of its frames.
 
-    Sounds are placed where they are heard in the file; the agreement is that of the frames the offset moves them to.
+    Their times are those at which they are heard in the video; the frames are those that the offset moves them to. A
+    sound that it moves out of the clip met no picture, and is not among them.
     """
-    offset = scored.offset_s or 0.0 if scored.undone else 0.0
+    frames = len(scored.agreement_T)
     found = []
     for p in item.phones.items:
-        if p.phone == SILENCE or not begin <= p.start < end:
+        if p.phone == SILENCE:
             continue
-        first = int(np.clip((p.start - offset) * FPS, 0, len(scored.agreement_T) - 1))
-        last = int(np.clip(np.ceil((p.end - offset) * FPS), first + 1, len(scored.agreement_T)))
-        agreement = float(scored.agreement_T[first:last].mean())
-        times = item.span[0] + p.start, item.span[0] + p.end
-        found.append(PhoneEvidence(p.phone, *times, p.phone in critical, agreement))
+        start, stop = p.start - item.offset_s, p.end - item.offset_s
+        first = int(np.floor(start * FPS + _EPSILON))
+        last = max(int(np.ceil(stop * FPS - _EPSILON)), first + 1)
+        met_T = scored.agreement_T[max(first, 0) : min(max(last, 0), frames)]
+        met_T = met_T[np.isfinite(met_T)]
+        if len(met_T):
+            times = item.span[0] + p.start, item.span[0] + p.end
+            found.append(PhoneEvidence(p.phone, *times, p.phone in critical, float(met_T.mean())))
     return found
+
+
+def most_suspicious(sounds: Sequence[PhoneEvidence], count: int) -> list[PhoneEvidence]:
+    """Those that go least with the lips, the worst first; very short ones are left out."""
+    return sorted((s for s in sounds if s.end - s.start > SHORTEST - _EPSILON), key=lambda s: s.agreement)[:count]
 
 
 def _offset(judged: Sequence[ClipEvidence]) -> float | None:
@@ -149,3 +218,16 @@ def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
             begin = round(item.span[0] * FPS) + first
             seen[begin : begin + SEGMENT_FRAMES] = True
     return float(seen.mean())
+
+
+def _mouth(clip: Clip, frame: int) -> np.ndarray:
+    """The square around the lips, (104, 104, 3)."""
+    corner = clip.landmarks_TN2[frame, OUTER_LIPS].mean(axis=0) - _MOUTH_SIDE / 2
+    height, width = clip.face_THWC.shape[1:3]
+    x, y = np.clip(corner, 0, (width - _MOUTH_SIDE, height - _MOUTH_SIDE)).round().astype(int)
+    return clip.face_THWC[frame, y : y + _MOUTH_SIDE, x : x + _MOUTH_SIDE]
+
+
+def _jpeg(picture_HWC: np.ndarray) -> bytes:
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, 85))
+    return data.tobytes()

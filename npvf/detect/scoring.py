@@ -41,7 +41,7 @@ class ScoredClip:
 
     Shapes:
         starts_K: first frames of the judged segments; logits_K: their fake logits, not calibrated.
-        agreement_T: cosine of lips and sound, after the offset was undone; NaN where it moved the sound out of the clip.
+        agreement_T: cosine of lips and sound, after the offset was undone; NaN where that left a picture without sound.
         gate_T: frames on which the two are compared.
     """
 

@@ -1,0 +1,242 @@
+"""The geometry of a report's charts: agreement, segments and sounds of one clip over one time axis, in rows.
+
+Everything is drawn on the clock of the pictures: a sound stands where the lips should say it, which is `offset_s` away
+from where it is heard when an offset was undone. Units are pixels of the drawing; the template draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import ceil
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from npvf.clip import FPS, SEGMENT_FRAMES, Phone, PhoneEvidence, SegmentVerdict
+from npvf.detect.evidence import SILENCE, ClipEvidence
+
+WIDTH = 1000
+LEFT = 52  # where the time axis begins
+ROW_SECONDS = 5.0  # most time in a row: a sound of 60 ms keeps 11 pixels
+CURVE_HEIGHT = 110
+LETTER = 6.2  # width of a letter of a label
+SMOOTHING_FRAMES = 1.5
+FULL = 0.5  # the agreement, in either direction, from which on its colour is full
+_DARK = 0.6  # a colour this far from grey wants a light label
+AGAINST, NEUTRAL, FOR = (201, 82, 20), (232, 230, 225), (38, 103, 178)  # orange, grey, blue: safe for colour-blind eyes
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A coloured span of time."""
+
+    x: float
+    width: float
+    colour: str
+    title: str
+    label: str = ""
+    line: int = 0  # of a sound's label: 0 inside its box, 1 and 2 below, -1 only in the title
+    critical: bool = False
+    dark: bool = False  # whether a light label is the readable one
+
+    @property
+    def middle(self) -> float:
+        return round(self.x + self.width / 2, 1)
+
+
+@dataclass(slots=True)
+class Row:
+    """A stretch of a clip, at most `ROW_SECONDS` long. Curves are SVG points in a field of `CURVE_HEIGHT` pixels."""
+
+    end: float  # x at which the row ends
+    ticks: list[tuple[float, str]] = field(default_factory=list)
+    greyed: list[tuple[float, float]] = field(default_factory=list)  # x and width of what was not compared
+    faint: list[str] = field(default_factory=list)  # agreement frame by frame
+    bold: list[str] = field(default_factory=list)  # smoothed, where compared
+    segments: list[Box] = field(default_factory=list)
+    sounds: list[Box] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Frames [first, last) of a clip on a row; `scale` is pixels a frame."""
+
+    first: int
+    last: int
+    scale: float
+
+    def x(self, frame: float) -> float:
+        return round(LEFT + (frame - self.first) * self.scale, 1)
+
+    def span(self, first: float, last: float) -> tuple[float, float] | None:
+        """x and width of what of [first, last) lies in the row."""
+        first, last = max(first, self.first), min(last, self.last)
+        return (self.x(first), round((last - first) * self.scale, 1)) if last > first else None
+
+
+def chart_rows(
+    item: ClipEvidence, segments: Sequence[SegmentVerdict], critical: frozenset[str], threshold: float
+) -> list[Row]:
+    """The chart of one judged clip.
+
+    Args:
+        item: with its scores.
+        segments: of the clip's track.
+        critical: phones marked as critical.
+        threshold: probability of fake at which a segment's colour turns.
+    """
+    scored = item.scored
+    if scored is None:
+        raise ValueError("a face that was not judged has no chart")
+    frames = len(scored.agreement_T)
+    count = ceil(frames / (ROW_SECONDS * FPS))
+    smooth_T = smoothed(scored.agreement_T, scored.gate_T)
+    per_frame_T = _probability(segments, item.span[0], frames)
+    met = {s.start: s for s in item.sounds}
+    edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
+    rows = []
+    for first, last in pairwise(edges):
+        # Rows of one clip share a scale; a clip of less than two seconds does not fill its row.
+        axis = _Axis(first, last, (WIDTH - LEFT - 12) / max(edges[1], 2 * FPS))
+        row = Row(end=axis.x(last), ticks=_ticks(axis, item.span[0]))
+        row.greyed = [box for a, b in _runs(~scored.gate_T) if (box := axis.span(a, b))]
+        inside_T = (np.arange(frames) >= first) & (np.arange(frames) < last)
+        row.faint = _lines(axis, scored.agreement_T, inside_T & np.isfinite(scored.agreement_T))
+        row.bold = _lines(axis, smooth_T, inside_T & np.isfinite(smooth_T))
+        row.segments = _segment_boxes(axis, per_frame_T, item.span[0], threshold)
+        row.sounds = _sound_boxes(axis, item, met, critical)
+        rows.append(row)
+    return rows
+
+
+def smoothed(agreement_T: np.ndarray, gate_T: np.ndarray) -> np.ndarray:
+    """A Gaussian mean over the compared frames alone; NaN elsewhere."""
+    used_T = (gate_T & np.isfinite(agreement_T)).astype(float)
+    weight_T = gaussian_filter1d(used_T, SMOOTHING_FRAMES, mode="constant")
+    total_T = gaussian_filter1d(np.where(used_T > 0, agreement_T, 0.0), SMOOTHING_FRAMES, mode="constant")
+    return np.divide(total_T, weight_T, out=np.full(len(used_T), np.nan), where=used_T > 0)
+
+
+def y_of(agreement: float) -> float:
+    """From 1 at the top to -1 at the bottom of the curve's field."""
+    return round((1 - agreement) / 2 * CURVE_HEIGHT, 1)
+
+
+def colour_of(x: float) -> str:
+    """From -1, orange, over 0, grey, to 1, blue."""
+    x = float(np.clip(x, -1, 1))
+    end = FOR if x > 0 else AGAINST
+    red, green, blue = (round(n + abs(x) * (e - n)) for n, e in zip(NEUTRAL, end, strict=True))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def leaning(probability: float, threshold: float) -> float:
+    """A probability of fake as `colour_of` takes it: 1 for 0, 0 at the threshold, -1 for 1."""
+    reach = 1 - threshold if probability >= threshold else threshold
+    return (threshold - probability) / max(reach, 1e-9)
+
+
+def _ticks(axis: _Axis, start: float) -> list[tuple[float, str]]:
+    """Where the video's clock passes multiples of a quarter, half or whole second."""
+    step = next(s for s in (0.25, 0.5, 1.0) if s * FPS * axis.scale >= 70 or s == 1.0)
+    first, last = start + axis.first / FPS, start + axis.last / FPS
+    times = np.arange(ceil(first / step - 1e-6), int(last / step + 1e-6) + 1) * step
+    return [(axis.x((t - start) * FPS), _clock(t)) for t in times.tolist()]
+
+
+def _clock(time: float) -> str:
+    """`0.25 s`, or `1:04.5` from a minute on."""
+    minutes, rest = divmod(round(time, 2), 60)
+    return f"{minutes:.0f}:{rest:05.2f}".removesuffix("0").removesuffix(".0") if minutes else f"{rest:g} s"
+
+
+def _runs(mask_T: np.ndarray) -> list[tuple[int, int]]:
+    """[first, last) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask_T.astype(int), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _lines(axis: _Axis, values_T: np.ndarray, shown_T: np.ndarray) -> list[str]:
+    """SVG points through the middles of frames, a line for each run; a run of one frame is a dash as wide as it."""
+    lines = []
+    for a, b in _runs(shown_T):
+        points = [(t + 0.5, values_T[t]) for t in range(a, b)]
+        if b - a == 1:
+            points = [(a + 0.2, values_T[a]), (a + 0.8, values_T[a])]
+        lines.append(" ".join(f"{axis.x(t)},{y_of(float(value))}" for t, value in points))
+    return lines
+
+
+def _probability(segments: Sequence[SegmentVerdict], start: float, frames: int) -> np.ndarray:
+    """Of each frame the mean over the segments that hold it; NaN where there is none."""
+    total_T, count_T = np.zeros(frames), np.zeros(frames)
+    for segment in segments:
+        first = round((segment.start - start) * FPS)
+        if 0 <= first < frames:
+            total_T[first : first + SEGMENT_FRAMES] += segment.fake_probability
+            count_T[first : first + SEGMENT_FRAMES] += 1
+    return np.divide(total_T, count_T, out=np.full(frames, np.nan), where=count_T > 0)
+
+
+def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold: float) -> list[Box]:
+    """Runs of frames of one probability."""
+    boxes = []
+    changes = np.flatnonzero(np.diff(np.nan_to_num(per_frame_T, nan=-1.0))) + 1
+    edges = [0, *changes.tolist(), len(per_frame_T)]
+    for a, b in pairwise(edges):
+        place = axis.span(a, b)
+        if place is None or np.isnan(per_frame_T[a]):
+            continue
+        p = float(per_frame_T[a])
+        title = f"{start + a / FPS:.2f}\u2013{start + b / FPS:.2f} s: probability of fake {p:.2f}"
+        label = f"{p:.2f}" if place[1] >= 30 else ""
+        lean = leaning(p, threshold)
+        boxes.append(Box(*place, colour_of(lean), title, label, dark=abs(lean) > _DARK))
+    return boxes
+
+
+def _sound_boxes(
+    axis: _Axis, item: ClipEvidence, met: dict[float, PhoneEvidence], critical: frozenset[str]
+) -> list[Box]:
+    boxes: list[Box] = []
+    taken = [0.0, 0.0, 0.0]  # x up to which each line of labels is full
+    for p in item.phones.items:
+        place = axis.span((p.start - item.offset_s) * FPS, (p.end - item.offset_s) * FPS)
+        if place is None or p.phone == SILENCE:
+            continue
+        evidence = met.get(item.span[0] + p.start)
+        lean = evidence.agreement / FULL if evidence else 0.0
+        line = _label_line(place, p.phone, taken)
+        boxes.append(
+            Box(
+                *place,
+                colour_of(lean),
+                _sound_title(p, item, evidence, p.phone in critical),
+                p.phone,
+                line,
+                p.phone in critical,
+                abs(lean) > _DARK,
+            )
+        )
+    return boxes
+
+
+def _label_line(place: tuple[float, float], label: str, taken: list[float]) -> int:
+    """The first line that has room: inside the box, below it, further below."""
+    half = LETTER * len(label) / 2
+    middle = place[0] + place[1] / 2
+    if place[1] >= 2 * half + 2:
+        return 0
+    for line in (1, 2):
+        if middle - half >= taken[line] + 2:
+            taken[line] = middle + half
+            return line
+    return -1
+
+
+def _sound_title(phone: Phone, item: ClipEvidence, evidence: PhoneEvidence | None, critical: bool) -> str:
+    start, end = item.span[0] + phone.start, item.span[0] + phone.end
+    met = f"agreement {evidence.agreement:+.2f}" if evidence else "no picture to compare with"
+    return f"{phone.phone}, heard at {start:.2f}\u2013{end:.2f} s: {met}" + (", critical" if critical else "")

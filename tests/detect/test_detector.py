@@ -1,0 +1,82 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny_corpus import blob_clip
+
+from npvf.clip import Clip, Phone, Phones
+from npvf.detect.calibration import Calibration
+from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.scoring import ScoringSettings
+from npvf.errors import NpvfError, Reason, Refused
+from npvf.models import create_model
+
+SETTINGS = DetectorSettings("small", ScoringSettings(hop=8), Calibration(2.0, -0.25), 0.4, 0.0, 0.3)
+
+
+@pytest.fixture
+def detector(tiny_overrides: dict) -> Detector:
+    torch.manual_seed(0)
+    return Detector(create_model("npv_nano", **tiny_overrides), SETTINGS)
+
+
+def silent(clip: Clip) -> Clip:
+    return replace(clip, phones=Phones((Phone("sil", 0.0, clip.seconds),), "recogniser"))
+
+
+def test_saved_and_loaded_it_gives_the_same_scores(detector: Detector, tmp_path: Path) -> None:
+    detector.save(tmp_path / "d", training={"seed": 3})
+    loaded = Detector.from_pretrained(tmp_path / "d")
+    clips = [blob_clip("a", 1), blob_clip("b", 2, frames=30)]
+    assert loaded.settings == SETTINGS
+    assert not loaded.model.training
+    assert list(loaded.score_clips(clips)) == list(detector.score_clips(clips))
+    assert loaded.judge_clips(clips, "v", 3.2).verdict == detector.judge_clips(clips, "v", 3.2).verdict
+    assert json.loads((tmp_path / "d" / "config.json").read_text())["training"] == {"seed": 3}
+
+
+def test_an_encoder_is_no_detector(detector: Detector, tmp_path: Path) -> None:
+    detector.model.save_pretrained(tmp_path)
+    with pytest.raises(NpvfError, match="holds an encoder"):
+        Detector.from_pretrained(tmp_path)
+
+
+def test_a_setting_of_another_version_is_refused(detector: Detector, tmp_path: Path) -> None:
+    path = detector.save(tmp_path) / "config.json"
+    content = json.loads(path.read_text())
+    content["detector"]["mood"] = "good"
+    path.write_text(json.dumps(content))
+    with pytest.raises(NpvfError, match="mood"):
+        Detector.from_pretrained(tmp_path)
+
+
+def test_scores_of_clips_carry_their_names_and_a_reason_where_there_is_none(detector: Detector) -> None:
+    spoken, quiet = detector.score_clips([blob_clip("a", 1), silent(blob_clip("b", 2))])
+    assert (spoken.key, spoken.video, spoken.track, spoken.reason) == ("a-t0-000", "a", 0, "")
+    assert 0 < spoken.fake_probability < 1
+    assert (quiet.fake_probability, quiet.reason) == (None, "too little speech: 0.0 s")
+
+
+def test_the_score_of_a_clip_is_the_probability_of_its_video(detector: Detector) -> None:
+    (score,) = detector.score_clips([blob_clip("a", 1)])
+    judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
+    assert judgement.verdict.fake_probability == pytest.approx(score.fake_probability)
+    assert (judgement.seconds, judgement.sha256, judgement.broken) == (2.0, "0" * 64, False)
+
+
+def test_a_silent_video_and_a_face_that_does_not_speak_are_not_judged(detector: Detector) -> None:
+    other = blob_clip("a", 2)
+    other.meta = replace(other.meta, track=1, is_speaker=False)
+    verdict = detector.judge_clips([silent(blob_clip("a", 1)), other], "a.mp4", 2.0).verdict
+    assert verdict.verdict == "abstain" and verdict.reason.startswith("too_little_speech: ")
+    assert (verdict.phone_source, verdict.coverage, verdict.audio_offset_s) == ("recogniser", 0.0, None)
+    assert [(t.id, t.fake_probability, t.segments) for t in verdict.tracks] == [(0, None, []), (1, None, [])]
+
+
+def test_a_file_that_is_not_there_is_refused(detector: Detector, tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        detector.judge(tmp_path / "gone.mp4", landmarker=SimpleNamespace())
+    assert refused.value.reason == Reason.NOT_FOUND

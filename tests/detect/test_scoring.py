@@ -1,0 +1,108 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny_corpus import blob_clip
+from torch.nn.functional import normalize
+
+from npvf.detect import scoring
+from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments, score_clip
+from npvf.models.batch import Features
+from npvf.models.npv import Projections
+
+FRAMES = 60
+
+
+class InStep:
+    """A model whose features already are the common space."""
+
+    def project(self, features: Features) -> Projections:
+        v, a = normalize(features.viseme_BTD, dim=-1), normalize(features.audio_BTD, dim=-1)
+        return Projections(v, a, v, a)
+
+    def agreement(self, features: Features) -> torch.Tensor:
+        p = self.project(features)
+        return (p.viseme * p.audio).sum(-1)
+
+    def logits(self, features: Features, starts_BK: torch.Tensor) -> torch.Tensor:
+        return -self.agreement(features.segments(starts_BK)).mean(-1).view(starts_BK.shape)
+
+
+def late_by(frames: int, gated: slice = slice(None)) -> Features:
+    """Sound that says at t what the lips say at t - frames."""
+    source_TD = torch.randn(FRAMES + 2 * 20, 16, generator=torch.Generator().manual_seed(0))
+    lips = source_TD[None, 20 : 20 + FRAMES]
+    sound = source_TD[None, 20 - frames : 20 - frames + FRAMES]
+    gate = torch.zeros(1, FRAMES, dtype=torch.bool)
+    gate[:, gated] = True
+    return Features(lips, sound, lips, sound, gate, torch.ones_like(gate))
+
+
+@pytest.mark.parametrize("offset", [-12, -3, 0, 4, 15])
+def test_a_late_sound_has_a_positive_offset(offset: int) -> None:
+    assert find_offset(InStep(), late_by(offset), 15) == offset
+
+
+def test_shifting_the_sound_moves_the_offset() -> None:
+    features = late_by(2).shift_audio(torch.tensor([-4]))  # sound at t - 4 now stands at t: four frames later
+    assert find_offset(InStep(), features, 15) == 6
+
+
+def test_no_offset_where_too_little_speech_overlaps() -> None:
+    assert find_offset(InStep(), late_by(0, slice(0, 10)), 15) is None
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch):
+    def score(features: Features) -> scoring.ScoredClip:
+        monkeypatch.setattr(scoring, "encode_clip", lambda model, clip: features)
+        return score_clip(InStep(), SimpleNamespace(), ScoringSettings())
+
+    return score
+
+
+@pytest.mark.parametrize(("offset", "without_sound"), [(5, slice(55, 60)), (-7, slice(0, 7)), (0, slice(0, 0))])
+def test_a_natural_offset_is_undone(scored, offset: int, without_sound: slice) -> None:
+    result = scored(late_by(offset))
+    assert (result.offset, result.undone, result.offset_s) == (offset, True, offset / 25)
+    expected = np.ones(FRAMES)
+    expected[without_sound] = np.nan
+    np.testing.assert_allclose(result.agreement_T, expected, atol=1e-5)
+    assert not result.gate_T[without_sound].any()
+    np.testing.assert_allclose(result.logits_K, -1, atol=0.35)
+
+
+def test_the_gate_moves_with_the_sound(scored) -> None:
+    result = scored(late_by(5, slice(5, 50)))
+    np.testing.assert_array_equal(np.flatnonzero(result.gate_T), np.arange(0, 45))
+
+
+def test_a_larger_offset_is_reported_but_judged_as_it_stands(scored) -> None:
+    result = scored(late_by(10))
+    assert (result.offset, result.undone) == (10, False)
+    assert abs(result.agreement_T.mean()) < 0.3
+
+
+def test_segments_step_by_the_hop_and_end_with_the_clip() -> None:
+    gate = torch.ones(61, dtype=torch.bool)
+    assert judged_segments(gate, ScoringSettings()).tolist() == [0, 12, 24, 36, 37]
+    assert judged_segments(gate[:24], ScoringSettings()).tolist() == [0]
+
+
+def test_segments_with_too_few_gated_frames_are_not_judged() -> None:
+    gate = torch.zeros(72, dtype=torch.bool)
+    gate[20:26] = True
+    assert judged_segments(gate, ScoringSettings()).tolist() == [12]
+    assert judged_segments(gate, ScoringSettings(min_gate=7)).tolist() == []
+
+
+def test_a_real_network_scores_a_clip_to_the_same_numbers_twice(tiny_overrides: dict) -> None:
+    from npvf.models import create_model
+
+    torch.manual_seed(0)
+    model = create_model("npv_nano", **tiny_overrides).eval()
+    first, second = (score_clip(model, blob_clip("a", 1), ScoringSettings()) for _ in range(2))
+    assert first.starts_K.tolist() == [0, 12, 24, 26]
+    np.testing.assert_array_equal(first.logits_K, second.logits_K)
+    assert np.nanmax(np.abs(first.agreement_T)) <= 1 + 1e-6
