@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import platform
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def run(stage: Stage, args: Sequence[str]) -> int:
 
 def keep_freed_memory() -> None:
     """Tell glibc to keep large blocks for the next step: giving them back costs a fifth of a step on a CPU."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
         for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**28)):
-            mallopt(option, value)
+            libc.mallopt(option, value)
