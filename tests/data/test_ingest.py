@@ -1,6 +1,7 @@
 """From small real videos of a photographed face to clips."""
 
 import json
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from npvf.data.prepare import prepare
 from npvf.data.sidecar import Annotation
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
+from npvf.faces.tracks import TrackPiece
 from npvf.media.encode import write_video
 
 VOICE = IngestSettings(phones="voice_activity")
@@ -120,6 +122,26 @@ def test_nothing_stays_in_the_temporary_folder(landmarker, tmp_path):
         assert any(spool.iterdir())
         assert len(list(video.samples)) == 1
     assert not any(spool.iterdir())
+
+
+def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
+    alive: list[int] = []
+
+    def many_pieces(frames, landmarker, max_seconds):
+        rng, seen = np.random.default_rng(0), []
+        for start in range(0, len(list(frames)), 24):
+            face_THWC = np.zeros((24, 224, 224, 3), np.uint8)
+            points_TN2 = rng.uniform(0, 200, (24, 478, 2)).astype(np.float32)
+            transform_T23 = np.tile(np.eye(2, 3, dtype=np.float32), (24, 1, 1))
+            seen.append(weakref.ref(face_THWC))
+            yield TrackPiece(0, start, face_THWC, points_TN2, points_TN2, transform_T23, np.ones(24))
+            del face_THWC
+            alive.append(sum(face() is not None for face in seen))
+
+    monkeypatch.setattr("npvf.data.ingest.face_tracks", many_pieces)
+    with ingest(film(tmp_path / "a.mp4", seconds=9.6), None, settings=VOICE) as video:
+        assert len(list(video.samples)) == 10
+    assert max(alive) <= 1
 
 
 def test_prepare_stores_what_the_detector_reads(landmarker, tmp_path):
