@@ -96,9 +96,9 @@ def main() -> None:
 
 
 def shifted(phones: Phones, delay: float) -> Phones:
-    """The recogniser's phones as they were with one delay in place of the shipped ones."""
-    moves = ((p, DELAY.get(p.phone, 0.0) - delay) for p in phones.items)
-    return Phones(tuple(replace(p, start=p.start + move, end=p.end + move) for p, move in moves), phones.source)
+    """The recogniser's onsets as they were with one delay in place of the shipped ones."""
+    moved = (replace(p, start=p.start + DELAY[p.phone] - delay) if p.phone in DELAY else p for p in phones.items)
+    return Phones(tuple(moved), phones.source)
 
 
 def measure(found: list[Phones], clips: list[Spoken]) -> dict[str, float | int]:
