@@ -141,7 +141,7 @@ def _decide(
     if probability is None:
         return "abstain", f"{Reason.TOO_LITTLE_SPEECH}: lips and sound could be compared for {speech:.1f} s only"
     if abs(probability - threshold) < detector.settings.undecided:
-        return "abstain", f"too_close_to_call: a probability of {probability:.2f} at a threshold of {threshold:.2f}"
+        return "abstain", f"too_close_to_call: {probability:.2f} is too close to the threshold of {threshold:.2f}"
     if probability >= threshold:
         return "fake", "lips and sound do not evolve together as they do in genuine speech"
     return "real", "lips and sound evolve together"

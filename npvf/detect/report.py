@@ -93,7 +93,7 @@ def render_report(judgements: Sequence[Judgement], detector: Detector) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(seconds=_seconds, sentence=lambda text: text.rstrip(".") + ".", colour=colour_of, y=y_of)
+    environment.filters.update(seconds=_seconds, sentence=_sentence, colour=colour_of, y=y_of)
     settings, inputs = detector.settings, detector.model.config.inputs
     return environment.get_template("report.html.j2").render(
         videos=[_video(judgement, detector) for judgement in judgements],
@@ -143,6 +143,12 @@ def _faces(judgement: Judgement, detector: Detector) -> list[Face]:
         faces = [(item.span[0] + frame / FPS, _data_address(jpeg)) for frame, jpeg in item.faces.items()]
         pieces[item.track].append(Piece(item.span[0], faces, rows, item.offset_s, item.scored is not None))
     return [Face(t, sorted(pieces[t.id], key=lambda piece: piece.start)) for t in judgement.verdict.tracks]
+
+
+def _sentence(text: str) -> str:
+    """With a full stop, and a capital letter unless it begins with a file's name."""
+    name = text.split(" ", 1)[0].endswith(":")
+    return (text if name else text[:1].upper() + text[1:]).rstrip(".") + "."
 
 
 def _data_address(jpeg: bytes) -> str:
