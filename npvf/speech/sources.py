@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from npvf.clip import Phones, PhoneSource
-from npvf.errors import MissingDependency, NpvfError, Reason, Refused
+from npvf.errors import MissingDependency, Reason, Refused
 from npvf.speech.inventory import PHONES
 from npvf.speech.recogniser import recognise
 from npvf.speech.times import SUFFIXES, read_times
@@ -40,9 +40,9 @@ def find_phones(
         source: one source instead of `auto`.
 
     Raises:
-        Refused: BAD_SIDECAR, as `read_times` and `align_transcript` say.
+        Refused: BAD_SIDECAR, as `read_times` and `align_transcript` say, or where `times` or `transcript` is asked for
+            and this video has none.
         MissingDependency: the source that has to be used is not installed.
-        NpvfError: `times` or `transcript` is asked for and there is none.
         ValueError: an unknown source.
     """
     if source not in ("auto", *get_args(PhoneSource)):
@@ -50,13 +50,14 @@ def find_phones(
     if source in ("auto", "times") and (times := _beside(video, SUFFIXES)):
         return read_times(times)
     if source == "times":
-        raise NpvfError(f"no phone times beside {video}: expected a file ending in {', '.join(SUFFIXES)}")
+        expected = f"expected a file ending in {', '.join(SUFFIXES)}"
+        raise Refused(Reason.BAD_SIDECAR, f"no phone times beside {video}: {expected}")
     if source in ("auto", "transcript"):
         words = transcript if transcript is not None else read_transcript(video)
         if words is not None:
             return align_transcript(audio_N, words)
     if source == "transcript":
-        raise NpvfError(f"no transcript: none was given and none stands beside {video}")
+        raise Refused(Reason.BAD_SIDECAR, f"no transcript: none was given and none stands beside {video}")
     if source == "recogniser":
         return recognise(audio_N)
     if source == "auto":
