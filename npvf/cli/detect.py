@@ -103,7 +103,9 @@ def _judge(args: argparse.Namespace, detector: Detector) -> Iterator[Judgement]:
 
 
 def _table(judgements: Sequence[Judgement]) -> Table:
-    table = Table("video", "verdict", "fake", "offset", "reason", "most suspicious sound")
+    table = Table()
+    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious sound"):
+        table.add_column(title, overflow="fold")  # a name cut short names nothing
     for judgement in judgements:
         verdict = judgement.verdict
         probability, offset = verdict.fake_probability, verdict.audio_offset_s
