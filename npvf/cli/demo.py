@@ -46,19 +46,19 @@ def run(args: argparse.Namespace) -> int:
     """Go the whole way, print a small table, and leave `metrics.json` and `report.html` in `--out`."""
     if args.out.exists() and any(args.out.iterdir()):
         raise NpvfError(f"{args.out} is not empty: remove it, or name another folder with --out")
-    demo = Demo(args.out, args.seed, args.workers)
+    demo = Demo(args.out, args.out, args.seed, args.workers)
     with demo.step("synth"):
         demo.synth(args.clips, args.forged_clips)
     with demo.step("prepare"):
-        demo.npvf("prepare", demo.out / "speech", demo.out / "prepared-speech", "--workers", demo.workers)
+        demo.npvf("prepare", demo.corpora / "speech", demo.corpora / "prepared-speech", "--workers", demo.workers)
     with demo.step("pretrain"):
         demo.pretrain()
     with demo.step("forge"):
         demo.forge()
     with demo.step("finetune"):
-        demo.finetune("detector", "--model.encoder", demo.out / "pretrain" / "encoder")
+        demo.finetune()
     with demo.step("finetune_from_scratch"):
-        demo.finetune("scratch", *FROM_SCRATCH)
+        demo.finetune_from_scratch()
     with demo.step("evaluate"):
         demo.evaluate()
     with demo.step("detect"):
@@ -71,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass
 class Demo:
-    """The run's folder, settings and times."""
+    """Where the corpora lie and where results go, settings and times."""
 
+    corpora: Path
     out: Path
     seed: int
     workers: int
@@ -102,29 +103,31 @@ class Demo:
     def synth(self, clips: int, forged_clips: int) -> None:
         """Speech of the train people, without labels; and clips of everybody, in three parts, to forge."""
         options = ("--workers", self.workers, "--seed")
-        self.npvf("synth", self.out / "speech", "--clips", clips, "--people", TRAIN, *options, 2 * self.seed)
+        self.npvf("synth", self.corpora / "speech", "--clips", clips, "--people", TRAIN, *options, 2 * self.seed)
         parts = ("--split", f"train={TRAIN}", "--split", f"val={VAL}", "--split", f"test={TEST}")
-        self.npvf("synth", self.out / "real", "--clips", forged_clips, *parts, *options, 2 * self.seed + 1)
+        self.npvf("synth", self.corpora / "real", "--clips", forged_clips, *parts, *options, 2 * self.seed + 1)
 
     def pretrain(self) -> None:
         """Stage 1, and how well the encoder follows test people."""
-        self._fit("pretrain", "pretrain", "--data.train", json.dumps([str(self.out / "prepared-speech")]))
+        self._fit("pretrain", "pretrain", "--data.train", json.dumps([str(self.corpora / "prepared-speech")]))
 
     def forge(self) -> None:
         """Three kinds of forgeries and a copy of each clip, all through one encoder, and prepare them."""
-        self.npvf(
-            "forge", self.out / "real", self.out / "forged", "--kinds", ",".join(KINDS), "--copies",
-            "--workers", self.workers, "--seed", self.seed,
-        )  # fmt: skip
-        self.npvf("prepare", self.out / "forged", self.out / "prepared-forged", "--workers", self.workers)
+        real, forged, workers = self.corpora / "real", self.corpora / "forged", ("--workers", self.workers)
+        self.npvf("forge", real, forged, "--kinds", ",".join(KINDS), "--copies", *workers, "--seed", self.seed)
+        self.npvf("prepare", forged, self.corpora / "prepared-forged", *workers)
 
-    def finetune(self, name: str, *options: object) -> None:
-        """Stage 2, from the encoder or from scratch."""
-        self._fit("finetune", name, "--data.train", json.dumps([str(self.out / "prepared-forged")]), *options)
+    def finetune(self) -> None:
+        """Stage 2 from the encoder."""
+        self._finetune("detector", "--model.encoder", self.out / "pretrain" / "encoder")
+
+    def finetune_from_scratch(self) -> None:
+        """The same network, data and steps without stage 1."""
+        self._finetune("scratch", *FROM_SCRATCH)
 
     def evaluate(self) -> None:
         """Both detectors and the encoder on people that neither has seen."""
-        corpus, split = self.out / "prepared-forged", ("--split", "test")
+        corpus, split = self.corpora / "prepared-forged", ("--split", "test")
         for name in ("detector", "scratch"):
             folder = self.out / name / "detector"
             self.npvf("evaluate", corpus, "--detector", folder, *split, "--out", self.out / "evaluate" / name)
@@ -144,7 +147,9 @@ class Demo:
             self._read(f"evaluate/{n}/metrics.json") for n in ("detector", "scratch", "encoder")
         )
         synchrony = encoder["model_gated"]
-        lines = [line for name in ("prepared-speech", "prepared-forged") for line in Corpus(self.out / name).manifest]
+        lines = [
+            line for name in ("prepared-speech", "prepared-forged") for line in Corpus(self.corpora / name).manifest
+        ]
         return {
             "seed": self.seed,
             "prepare": {
@@ -156,7 +161,7 @@ class Demo:
                 "retrieval_chance": 1 / synchrony["segments"],
                 "sync_within_1": synchrony["sync_within_1"],
                 "swap_auc": synchrony["swap_auc"],
-                "baseline_swap_auc": encoder["baseline"]["swap_auc"],
+                "baseline_swap_auc": max(encoder[name]["swap_auc"] for name in ("baseline", "baseline_change")),
             },
             "detect": {
                 "auc": detector["auc"],
@@ -169,6 +174,10 @@ class Demo:
             },
             "seconds": self.seconds | {"total": round(sum(self.seconds.values()), 1)},
         }
+
+    def _finetune(self, name: str, *options: object) -> None:
+        corpus = json.dumps([str(self.corpora / "prepared-forged")])
+        self._fit("finetune", name, "--data.train", corpus, *options)
 
     def _fit(self, stage: str, name: str, *options: object) -> None:
         config = config_path(DEMO_CONFIGS[stage])
@@ -183,7 +192,7 @@ class Demo:
         found: dict[str, Path] = {}
         with (self.out / "evaluate" / "detector" / "scores.csv").open(newline="") as file:
             for row in csv.DictReader(file):
-                found.setdefault(row["manipulation"] or "none", self.out / "forged" / row["video"])
+                found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
         return [found[kind] for kind in ("none", *KINDS) if kind in found]
 
 

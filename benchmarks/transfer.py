@@ -1,0 +1,76 @@
+"""Does pre-training help a detector on people it has never seen? The demo's two detectors, over seeds.
+
+    python benchmarks/transfer.py runs/demo --seeds 0 1 2 --out runs/transfer
+
+Takes the corpora of a finished `npvf demo` and repeats pre-training, fine-tuning and fine-tuning from scratch with each
+seed. Prints one table and writes one CSV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import statistics
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from npvf.cli.demo import Demo
+
+
+def main() -> None:
+    """Run the seeds that have no result yet, print the table, write the CSV."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("demo", type=Path, help="the folder of a finished `npvf demo`")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/transfer"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    rows = [row for seed in args.seeds for row in _rows(run(args.demo, args.out / f"seed{seed}", seed))]
+    with (args.out / f"transfer-{platform.machine()}-cpu.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    Console().print(_table(rows))
+
+
+def run(corpora: Path, out: Path, seed: int) -> dict[str, Any]:
+    """The demo's steps from pre-training to evaluation with one seed."""
+    demo = Demo(corpora, out, seed, workers=2)
+    if not (out / "evaluate" / "encoder" / "metrics.json").exists():
+        demo.pretrain()
+        demo.finetune()
+        demo.finetune_from_scratch()
+        demo.evaluate()
+    return demo.metrics()
+
+
+def _rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    detect = metrics["detect"]
+    rows = []
+    for name, suffix in (("pre-trained", ""), ("from scratch", "_from_scratch")):
+        low, high = detect[f"auc{suffix}_ci"]
+        kinds = {f"auc_{kind}": value for kind, value in detect[f"auc{suffix}_by_manipulation"].items()}
+        auc = detect[f"auc{suffix}"]
+        rows.append({"seed": metrics["seed"], "detector": name, "auc": auc, "low": low, "high": high, **kinds})
+    return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    kinds = [name for name in rows[0] if name.startswith("auc_")]
+    table = Table("detector", "seed", "AUC [95 %]", *(name.removeprefix("auc_") for name in kinds))
+    for row in sorted(rows, key=lambda row: row["detector"]):
+        interval = f"{row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        table.add_row(row["detector"], str(row["seed"]), interval, *(f"{row[name]:.3f}" for name in kinds))
+    for detector in sorted({row["detector"] for row in rows}):
+        values = [row["auc"] for row in rows if row["detector"] == detector]
+        spread = f" (sd {statistics.stdev(values):.3f})" if len(values) > 1 else ""
+        table.add_row(detector, "mean", f"{statistics.mean(values):.3f}{spread}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
