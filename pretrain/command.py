@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import platform
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,8 +34,6 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "num_sanity_val_steps": 0,  # two batches are too few clips to measure retrieval among
     "reload_dataloaders_every_n_epochs": 1,  # a stream is made anew for each epoch
 }
-# From malloc.h.
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,6 @@ class TrainingCLI(LightningCLI):
 
 def run(stage: Stage, args: Sequence[str]) -> int:
     """Run one training command; returns its exit status."""
-    keep_freed_memory()
     logging.getLogger("npvf").setLevel(logging.INFO)
     for harmless in (
         ".*does not have many workers.*",  # clips in memory need none
@@ -136,11 +131,3 @@ def run(stage: Stage, args: Sequence[str]) -> int:
         warnings.filterwarnings("ignore", message=harmless)
     TrainingCLI(stage, args)
     return 0
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep large blocks for the next step: giving them back costs a fifth of a step on a CPU."""
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**28)):
-            libc.mallopt(option, value)
