@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -23,6 +24,17 @@ _NOISE = (
     b"face_landmarker_graph.cc",
     b"inference_feedback_manager.cc",
 )
+
+
+def _let_python_ignore_sigprof() -> None:
+    """Keep MediaPipe's profiling timers from killing the process.
+
+    They send SIGPROF, which its native code ignores without Python knowing. Whoever restores the handlers that Python
+    knows of, as Lightning does after training, would restore the default: the end of the process.
+    """
+    known = hasattr(signal, "SIGPROF") and signal.getsignal(signal.SIGPROF) is signal.SIG_DFL
+    if known and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
 
 
 class LandmarkGraph:
@@ -56,6 +68,7 @@ class LandmarkGraph:
             self.close = weakref.finalize(self, _free, self._landmarker)
             # The graph's threads go on talking until the first picture has passed through.
             self.detect(np.zeros((64, 64, 3), np.uint8), 0)
+        _let_python_ignore_sigprof()
 
     def detect(self, image_HWC: np.ndarray, milliseconds: int = 0) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Landmarks (478, 2) float32 in pixels, and blendshapes (52,) or None, of each face.

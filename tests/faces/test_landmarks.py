@@ -74,3 +74,24 @@ def test_stderr_stays_clean_but_for_what_others_write() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "mine\n"
+
+
+def test_restoring_the_signal_handlers_that_python_knows_of_does_not_kill(tmp_path):
+    """MediaPipe's timers send SIGPROF; Lightning restores all handlers after training."""
+    script = tmp_path / "restore.py"
+    script.write_text(
+        "import signal, time\n"
+        "import numpy as np\n"
+        "from npvf.faces.landmarks import Landmarker\n"
+        "with Landmarker() as landmarker:\n"
+        "    known = {s: signal.getsignal(s) for s in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}}\n"
+        "    for number, handler in known.items():\n"
+        "        if handler is not None:\n"
+        "            signal.signal(number, handler)\n"
+        "    end = time.process_time() + 2\n"
+        "    while time.process_time() < end:\n"
+        "        landmarker.detect(np.zeros((256, 256, 3), np.uint8), time.process_time())\n"
+        "print('alive')\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "alive", (done.returncode, done.stderr[-500:])
