@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from npvf.clip import FAKE, REAL, SEGMENT_FRAMES
+from npvf.clip import FAKE, REAL
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
-from npvf.models.batch import Batch, Features
+from npvf.models.batch import Batch, Features, slice_segments
 from npvf.models.npv import NPV, Fused, Projections
 
 AlignOn = Literal["real", "all"]
@@ -73,10 +73,9 @@ class NPVObjective(nn.Module):
 
     def evolution_term(self, features: Features, projections: Projections, starts_BK: Tensor) -> Tensor:
         """L_EC of all segments of the batch against each other."""
-        index_BKS = starts_BK[..., None] + torch.arange(SEGMENT_FRAMES, device=starts_BK.device)
-        clip_BKS = torch.arange(len(starts_BK), device=starts_BK.device)[:, None, None].expand_as(index_BKS)
         z_v, z_a, gate = (
-            x[clip_BKS, index_BKS].flatten(0, 1) for x in (projections.viseme, projections.audio, features.gate_BT)
+            slice_segments(x, starts_BK).flatten(0, 1)
+            for x in (projections.viseme, projections.audio, features.gate_BT)
         )
         return self.evolution(z_v, z_a, gate, near_duplicates(starts_BK, self.duplicate_frames))
 
@@ -135,9 +134,7 @@ class DetectionObjective(nn.Module):
 
     def segment_targets(self, batch: Batch, starts_BK: Tensor) -> Tensor:
         """(B, K) float, 1 where the segment is forged."""
-        index_BKS = starts_BK[..., None] + torch.arange(SEGMENT_FRAMES, device=starts_BK.device)
-        clip_B11 = torch.arange(len(starts_BK), device=starts_BK.device)[:, None, None]
-        share_BK = batch.forged_BT[clip_B11, index_BKS].float().mean(-1)
+        share_BK = slice_segments(batch.forged_BT, starts_BK).float().mean(-1)
         return ((share_BK >= self.forged_share) & (batch.label_B[:, None] == FAKE)).float()
 
     def _auxiliary(

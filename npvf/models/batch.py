@@ -111,12 +111,9 @@ class Features:
         Raises:
             ValueError: where a segment would leave the clip.
         """
-        frames = self.valid_BT.shape[1]
-        if starts_BK.numel() and (int(starts_BK.min()) < 0 or int(starts_BK.max()) + SEGMENT_FRAMES > frames):
-            raise ValueError(f"segments of {SEGMENT_FRAMES} frames must lie inside the {frames} frames of the clip")
-        index_BKS = starts_BK[..., None] + torch.arange(SEGMENT_FRAMES, device=starts_BK.device)
-        clip_BKS = torch.arange(len(starts_BK), device=starts_BK.device)[:, None, None].expand_as(index_BKS)
-        return Features(**{f.name: getattr(self, f.name)[clip_BKS, index_BKS].flatten(0, 1) for f in fields(self)})
+        return Features(
+            **{f.name: slice_segments(getattr(self, f.name), starts_BK).flatten(0, 1) for f in fields(self)}
+        )
 
     def shift_audio(self, offset_B: Tensor) -> Features:
         """Move each clip's sound by `offset_B` frames, so that sound at t + offset meets the picture at t.
@@ -136,3 +133,17 @@ class Features:
             gate_BT=self.gate_BT[clip_B1, time_BT] & valid_BT,
             valid_BT=valid_BT,
         )
+
+
+def slice_segments(x_BT: Tensor, starts_BK: Tensor) -> Tensor:
+    """K segments of 24 frames out of each of B clips: (B, T, ...) and (B, K) -> (B, K, 24, ...).
+
+    Raises:
+        ValueError: where a segment would leave the clip.
+    """
+    frames = x_BT.shape[1]
+    if starts_BK.numel() and (int(starts_BK.min()) < 0 or int(starts_BK.max()) + SEGMENT_FRAMES > frames):
+        raise ValueError(f"segments of {SEGMENT_FRAMES} frames must lie inside the {frames} frames of the clip")
+    index_BKS = starts_BK[..., None] + torch.arange(SEGMENT_FRAMES, device=starts_BK.device)
+    clip_B11 = torch.arange(len(starts_BK), device=starts_BK.device)[:, None, None]
+    return x_BT[clip_B11, index_BKS]

@@ -56,7 +56,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     worker = int(wait_for(lambda: note.exists() and note.read_text()))
     parent.kill()
     parent.wait()
-    wait_for(lambda: not is_running(worker))
+    assert wait_for(lambda: not is_running(worker))
 
 
 def with_repository():
