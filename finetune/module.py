@@ -24,6 +24,7 @@ from pretrain.module import NPVModule
 from pretrain.optim import cosine_schedule, parameter_groups
 
 SCORING = ScoringSettings()
+HEAD = ("head", "awareness_va", "awareness_fa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class DetectionModule(NPVModule):
     @property
     def head(self) -> list[nn.Module]:
         """What pre-training leaves to learn: the awareness module is tuned with the head it feeds."""
-        return [self.model.head, self.model.awareness_va, self.model.awareness_fa]
+        return [module for name, module in self.model.named_children() if name in HEAD]
 
     @property
     def backbone(self) -> list[nn.Module]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from npvf.clip import SEGMENT_FRAMES
 
-Orientation = Literal["tokens", "features"]
+Orientation = Literal["tokens", "features", "none"]
+
 
 
 class Awareness(nn.Module):
@@ -53,6 +54,18 @@ class Awareness(nn.Module):
         visual_BDS, audio_BDS, joint_BJS = (x.transpose(1, 2) for x in (visual_BSD, audio_BSD, joint_BSJ))
         attended = self.visual(visual_BDS, joint_BJS), self.audio(audio_BDS, joint_BJS)
         return attended[0].transpose(1, 2), attended[1].transpose(1, 2)
+
+
+def create_awareness(dim: int, hidden: int, orientation: Orientation) -> nn.Module:
+    """An `Awareness`, or with "none" a module that hands both streams on as they are."""
+    return Unfused() if orientation == "none" else Awareness(dim, hidden, orientation)
+
+
+class Unfused(nn.Module):
+    """No fusion: what the awareness module is compared with."""
+
+    def forward(self, visual_BSD: Tensor, audio_BSD: Tensor) -> tuple[Tensor, Tensor]:
+        return visual_BSD, audio_BSD
 
 
 class _Branch(nn.Module):

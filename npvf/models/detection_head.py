@@ -17,10 +17,14 @@ class DetectionHead(nn.Module):
 
     Shape:
         fused streams (N, S, 2 D) each, projections (N, S, P) each, gate (N, S) -> (N,) logits.
+
+    Args:
+        width: of the fused streams together: 4 D, or 2 D without a face stream.
+        fused, agreement: what the head sees.
     """
 
     def __init__(
-        self, dim: int, hidden: int = 256, dropout: float = 0.3, fused: bool = True, agreement: bool = True
+        self, width: int, hidden: int = 256, dropout: float = 0.3, fused: bool = True, agreement: bool = True
     ) -> None:
         super().__init__()
         if not (fused or agreement):
@@ -30,12 +34,12 @@ class DetectionHead(nn.Module):
         self.quantiles = (0.1, 0.25, 0.5)
         parts = []
         if fused:
-            self.norm = nn.LayerNorm(4 * dim)
-            parts.append(4 * dim)
-        if agreement:
-            width = 2 * self.max_lag + 1 + len(self.quantiles)
-            self.agreement_norm = nn.BatchNorm1d(width)
+            self.norm = nn.LayerNorm(width)
             parts.append(width)
+        if agreement:
+            values = 2 * self.max_lag + 1 + len(self.quantiles)
+            self.agreement_norm = nn.BatchNorm1d(values)
+            parts.append(values)
         self.mlp = nn.Sequential(nn.Linear(sum(parts), hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
 
     def forward(self, va_NSD: Tensor, fa_NSD: Tensor, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:

@@ -12,14 +12,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from npvf.errors import NpvfError
-from npvf.models.awareness import Awareness, Orientation
+from npvf.models.awareness import Orientation, create_awareness
 from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.conv_towers import ConvAudioTower, ConvVisualTower
 from npvf.models.detection_head import DetectionHead
 from npvf.models.heads import ProjectionHead
 from npvf.models.towers import AudioTower, TowerSpec, VisualTower
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+
+Backbone = Literal["swin", "conv"]
+TOWERS: dict[Backbone, tuple[Any, Any]] = {
+    "swin": (VisualTower, AudioTower),
+    "conv": (ConvVisualTower, ConvAudioTower),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class NPVConfig:
         name: the registry's name.
         inputs: how a clip becomes tensors.
         viseme, face, audio: the towers.
+        backbone: "swin", the paper's towers, or "conv", plain ones to compare with (`npvf.models.conv_towers`).
+        face_stream: whether there is F (with A'); without, its features are of width 0 and L_Info has nothing to do.
         audio_towers: "shared", one for A and A', or "separate".
         dim: width D of the framewise features.
         common_dim: width of the common spaces (512 in [VATT], whose heads these are).
@@ -42,6 +51,8 @@ class NPVConfig:
     viseme: TowerSpec = field(default_factory=TowerSpec)
     face: TowerSpec = field(default_factory=TowerSpec)
     audio: TowerSpec = field(default_factory=TowerSpec)
+    backbone: Backbone = "swin"
+    face_stream: bool = True
     audio_towers: Literal["shared", "separate"] = "shared"
     dim: int = 768
     common_dim: int = 512
@@ -95,49 +106,59 @@ class NPV(nn.Module):
         super().__init__()
         self.config = config
         spec, dim = config.inputs, config.dim
-        self.viseme_tower = VisualTower(config.viseme, spec.mouth_size, spec.mouth_channels, dim, pretrained)
-        self.face_tower = VisualTower(config.face, spec.face_size, spec.face_channels, dim, pretrained)
-        self.audio_tower = AudioTower(config.audio, spec.n_mels, dim, pretrained)
-        separate = config.audio_towers == "separate"
-        self.context_tower = AudioTower(config.audio, spec.n_mels, dim, pretrained) if separate else None
+        visual, sound = TOWERS[config.backbone]
+        self.viseme_tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, dim, pretrained)
+        self.audio_tower = sound(config.audio, spec.n_mels, dim, pretrained)
         self.viseme_head = ProjectionHead(dim, config.common_dim, deep=True)
         self.audio_head = ProjectionHead(dim, config.common_dim, deep=False)
-        self.face_head = ProjectionHead(dim, config.common_dim, deep=True)
-        self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
         hidden, orientation = config.awareness_hidden, config.awareness_orientation
-        self.awareness_va = Awareness(dim, hidden, orientation)
-        self.awareness_fa = Awareness(dim, hidden, orientation)
-        self.head = DetectionHead(dim, fused=config.head_fused, agreement=config.head_agreement)
+        self.awareness_va = create_awareness(dim, hidden, orientation)
+        if config.face_stream:
+            self.face_tower = visual(config.face, spec.face_size, spec.face_channels, dim, pretrained)
+            separate = config.audio_towers == "separate"
+            self.context_tower = sound(config.audio, spec.n_mels, dim, pretrained) if separate else None
+            self.face_head = ProjectionHead(dim, config.common_dim, deep=True)
+            self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
+            self.awareness_fa = create_awareness(dim, hidden, orientation)
+        width = (4 if config.face_stream else 2) * dim
+        self.head = DetectionHead(width, fused=config.head_fused, agreement=config.head_agreement)
 
     def encode(self, batch: Batch) -> Features:
         """Framewise features of whole clips, (B, T, D) in every stream."""
-        frames = batch.valid_BT.shape[1]
         audio_BTD = self.audio_tower(batch.mel_BTM)
-        context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
-        face_BTD = self.face_tower(batch.face_BTCHW).repeat_interleave(self.config.inputs.face_stride, dim=1)
+        face_BTD, context_BTD = self._encode_face(batch, audio_BTD)
         return Features(
             viseme_BTD=self.viseme_tower(batch.mouth_BTCHW),
             audio_BTD=audio_BTD,
-            face_BTD=face_BTD[:, :frames],
+            face_BTD=face_BTD,
             context_BTD=context_BTD,
             gate_BT=batch.gate_BT & batch.valid_BT,
             valid_BT=batch.valid_BT,
         )
 
+    def _encode_face(self, batch: Batch, audio_BTD: Tensor) -> tuple[Tensor, Tensor]:
+        """F and A', of width 0 where there is no face stream."""
+        if not self.config.face_stream:
+            return audio_BTD[..., :0], audio_BTD[..., :0]
+        context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
+        face_BTD = self.face_tower(batch.face_BTCHW).repeat_interleave(self.config.inputs.face_stride, dim=1)
+        return face_BTD[:, : audio_BTD.shape[1]], context_BTD
+
     def project(self, features: Features) -> Projections:
         """Into the common spaces (section 3.2)."""
         valid = features.valid_BT
-        return Projections(
-            self.viseme_head(features.viseme_BTD, valid),
-            self.audio_head(features.audio_BTD, valid),
-            self.face_head(features.face_BTD, valid),
-            self.context_head(features.context_BTD, valid),
-        )
+        face, context = features.face_BTD, features.context_BTD
+        if self.config.face_stream:
+            face, context = self.face_head(face, valid), self.context_head(context, valid)
+        viseme, audio = self.viseme_head(features.viseme_BTD, valid), self.audio_head(features.audio_BTD, valid)
+        return Projections(viseme, audio, face, context)
 
     def fuse(self, segments: Features) -> Fused:
         """Awareness over the pairs (V, A) and (F, A') of segments (equations 9 to 14)."""
         viseme, audio = self.awareness_va(segments.viseme_BTD, segments.audio_BTD)
-        face, context = self.awareness_fa(segments.face_BTD, segments.context_BTD)
+        face, context = segments.face_BTD, segments.context_BTD
+        if self.config.face_stream:
+            face, context = self.awareness_fa(face, context)
         return Fused(viseme, audio, face, context)
 
     def logits(self, features: Features, starts_BK: Tensor) -> Tensor:

@@ -44,6 +44,23 @@ def test_from_batch_to_logits(model, make_batch):
     assert all(n.startswith(("face_head", "context_head")) for n in unused)
 
 
+def test_without_a_face_stream(tiny_overrides, make_batch):
+    model = create_model("npv_nano", face_stream=False, **tiny_overrides)
+    batch = make_batch(model.config.inputs)
+    features = model.encode(batch)
+    assert features.face_BTD.shape == (3, 48, 0)
+    assert not any(name.startswith(("face", "context", "awareness_fa")) for name, _ in model.named_parameters())
+    assert model.logits(features, STARTS).shape == (3, 3)
+    assert model.fuse(features.segments(STARTS)).context.shape == (9, 24, 0)
+
+
+def test_without_awareness_the_streams_pass_unchanged(tiny_overrides, make_batch):
+    model = create_model("npv_nano", awareness_orientation="none", **tiny_overrides).eval()
+    segments = model.encode(make_batch(model.config.inputs)).segments(STARTS)
+    fused = model.fuse(segments)
+    assert fused.viseme is segments.viseme_BTD and fused.face is segments.face_BTD
+
+
 def test_segments_are_slices(model, make_batch):
     features = model.eval().encode(make_batch(model.config.inputs))
     segments = features.segments(STARTS)

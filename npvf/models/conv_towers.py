@@ -1,0 +1,74 @@
+"""Plain convolutional towers: the comparison that says what Swin and local feature aggregation are worth.
+
+No attention, no LFA, nothing pre-trained. Everything around them (streams, losses, protocol) stays the same.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from npvf.clip import MEL_PER_FRAME
+from npvf.models.towers import TemporalMixer, TowerSpec, stack_neighbours, standardise
+
+
+class ConvVisualTower(nn.Module):
+    """Four 3 x 3 convolutions of stride 2 over each picture and its stacked neighbours, then temporal convolutions.
+
+    Of the spec, `embed_dim` (width of the first convolution), `frame_stack` and `temporal_layers` count.
+
+    Shape:
+        (B, T, C, H, W) uint8 -> (B, T, out_dim), H = W a multiple of 16.
+    """
+
+    def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
+        super().__init__()
+        _refuse_weights(pretrained)
+        if size % 16:
+            raise ValueError(f"a convolutional tower halves its picture four times: {size} is no multiple of 16")
+        self.frame_stack = spec.frame_stack
+        widths = [channels * spec.frame_stack, spec.embed_dim, *(spec.embed_dim * k for k in (2, 4, 4))]
+        self.layers = nn.Sequential(*(_convolution(a, b, (2, 2)) for a, b in pairwise(widths)))
+        self.readout = nn.Linear(widths[-1] * (size // 16) ** 2, out_dim)
+        self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
+
+    def forward(self, x_BTCHW: Tensor) -> Tensor:
+        B, T = x_BTCHW.shape[:2]
+        pictures_NCHW = stack_neighbours(standardise(x_BTCHW), self.frame_stack).flatten(0, 1)
+        tokens_ND = self.readout(self.layers(pictures_NCHW).flatten(1))
+        return self.temporal(tokens_ND.unflatten(0, (B, T)))
+
+
+class ConvAudioTower(nn.Module):
+    """Three 3 x 3 convolutions over the log-mel, which end at one token a video frame, then temporal convolutions.
+
+    Shape:
+        (B, 4 T, n_mels) -> (B, T, out_dim), n_mels a multiple of 8.
+    """
+
+    def __init__(self, spec: TowerSpec, n_mels: int, out_dim: int, pretrained: bool = False) -> None:
+        super().__init__()
+        _refuse_weights(pretrained)
+        self.norm = nn.BatchNorm1d(n_mels)
+        strides = [(2, 2), (MEL_PER_FRAME // 2, 2), (1, 2)]
+        widths = [1, *(spec.embed_dim * k for k in (1, 2, 4))]
+        self.layers = nn.Sequential(
+            *(_convolution(a, b, s) for (a, b), s in zip(pairwise(widths), strides, strict=True))
+        )
+        self.readout = nn.Linear(widths[-1] * (n_mels // 8), out_dim)
+        self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
+
+    def forward(self, mel_BTM: Tensor) -> Tensor:
+        mel_BMT = self.norm(mel_BTM.transpose(1, 2))
+        grid_BDTF = self.layers(mel_BMT.transpose(1, 2).unsqueeze(1))
+        return self.temporal(self.readout(grid_BDTF.transpose(1, 2).flatten(2)))
+
+
+def _convolution(before: int, after: int, stride: tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+
+
+def _refuse_weights(pretrained: bool) -> None:
+    if pretrained:
+        raise ValueError("a convolutional tower has no ImageNet weights: create it with pretrained=False")
