@@ -146,6 +146,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         valid_BT=torch.stack([torch.arange(frames) < s.frames for s in samples]),
         forged_BT=stack("forged_T", frames),
         label_B=torch.tensor([s.label for s in samples]),
+        start_B=torch.tensor([s.start for s in samples]),
         keys=[s.key for s in samples],
         videos=[s.video for s in samples],
         identities=[s.identity for s in samples],

@@ -36,6 +36,7 @@ class Sample:
         face_TCHW: uint8, every `face_stride`-th frame: (ceil(T / face_stride), C, H, W).
         mel_TM: float32, (4 T, n_mels).
         gate_T, speech_T, forged_T: bool.
+        start: where in its video the sample begins, in frames.
     """
 
     mouth_TCHW: Tensor
@@ -48,6 +49,7 @@ class Sample:
     key: str
     video: str
     identity: str | None
+    start: int
     face_stride: int
 
     @property
@@ -68,6 +70,7 @@ class Sample:
             gate_T=self.gate_T[start:end],
             speech_T=self.speech_T[start:end],
             forged_T=self.forged_T[start:end],
+            start=self.start + start,
         )
 
 
@@ -111,6 +114,7 @@ class ClipTransform:
             key=clip.meta.key,
             video=clip.meta.video,
             identity=clip.meta.identity,
+            start=round(clip.meta.span[0] * FPS),
             face_stride=spec.face_stride,
         )
 

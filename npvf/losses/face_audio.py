@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor, nn
 
 from npvf.losses.info_nce import symmetric_info_nce
@@ -13,8 +10,9 @@ from npvf.losses.info_nce import symmetric_info_nce
 class FaceAudioLoss(nn.Module):
     """InfoNCE between clip-pooled face and voice embeddings, B clips.
 
-    The term is about identity, so two clips of one person are no negatives of each other where the person is known
-    (our reading). A batch in which one person is all there is has nothing to contrast and costs 0.
+    The term is about identity, so two clips of one person are no negatives of each other where the person is known,
+    nor are two windows of one video (our reading). A batch in which one person is all there is has nothing to contrast
+    and costs 0.
 
     Args:
         temperature: tau.
@@ -24,23 +22,10 @@ class FaceAudioLoss(nn.Module):
         super().__init__()
         self.temperature = temperature
 
-    def forward(
-        self, z_f_BTD: Tensor, z_a_BTD: Tensor, valid_BT: Tensor, identities: Sequence[str | None] | None = None
-    ) -> Tensor:
+    def forward(self, face_BD: Tensor, voice_BD: Tensor, identity_B: Tensor) -> Tensor:
         """
         Shape:
-            z_f, z_a: (B, T, D) unit vectors in S_fa; valid: (B, T) bool -> scalar.
+            face, voice: (B, D) unit vectors in S_fa; identity: (B,) long, equal for one person -> scalar.
         """
-        face_BD, voice_BD = _pool(z_f_BTD, valid_BT), _pool(z_a_BTD, valid_BT)
-        same_BB = same_identity(identities or [None] * len(valid_BT)).to(valid_BT.device)
+        same_BB = identity_B[:, None] == identity_B
         return symmetric_info_nce(face_BD @ voice_BD.T, same_BB, self.temperature)
-
-
-def same_identity(identities: Sequence[str | None]) -> Tensor:
-    """(B, B) bool: pairs known to show one person. An unknown person is like nobody else."""
-    pairs = [[a is not None and a == b for b in identities] for a in identities]
-    return torch.tensor(pairs, dtype=torch.bool)
-
-
-def _pool(z_BTD: Tensor, valid_BT: Tensor) -> Tensor:
-    return nn.functional.normalize((z_BTD * valid_BT[..., None]).sum(1), dim=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,9 @@ from npvf.clip import FAKE, REAL
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
+from npvf.losses.representations import Representations, represent
 from npvf.models.batch import Batch, Features, slice_segments
-from npvf.models.npv import NPV, Fused, Projections
+from npvf.models.npv import NPV, Fused
 
 AlignOn = Literal["real", "all"]
 
@@ -21,12 +22,20 @@ AlignOn = Literal["real", "all"]
 class NPVObjective(nn.Module):
     """Stage 1: L = L_EC + cor_weight L_cor + info_weight L_Info, on real clips (weights are our choice).
 
+    In two steps, so that clips may come from other ranks or from a cache in between: `represent` runs the network,
+    `compare` takes what is left of the clips and knows no network.
+
     Args:
         ec_weight, cor_weight, info_weight: 0 switches a term off.
         temperature: tau of both contrastive terms.
         features_weight, difference_weight: see `EvolutionConsistencyLoss`.
         mu, correlation: see `CorrelationAlignmentLoss`.
-        duplicate_frames: segments of one clip that start closer than this are near-duplicates and no negatives.
+        duplicate_frames: segments of one video that start closer than this are near-duplicates and no negatives, also
+            where they lie in different windows of it.
+        same_clip: farther segments of one video are negatives, the hardest there are, as all but the moment agrees;
+            they teach the offset. Without, segments are compared with other videos only.
+        gather: compare with the clips of all ranks, in all three terms (see `gather_rows`); without it each rank
+            compares its own, and L_cor knows the correlation of so few tokens only.
     """
 
     def __init__(
@@ -40,10 +49,12 @@ class NPVObjective(nn.Module):
         mu: float = 5e-3,
         correlation: Literal["cross", "auto"] = "cross",
         duplicate_frames: int = 4,
+        same_clip: bool = True,
+        gather: bool = True,
     ) -> None:
         super().__init__()
         self.ec_weight, self.cor_weight, self.info_weight = ec_weight, cor_weight, info_weight
-        self.duplicate_frames = duplicate_frames
+        self.duplicate_frames, self.same_clip, self.gather = duplicate_frames, same_clip, gather
         self.evolution = EvolutionConsistencyLoss(temperature, features_weight, difference_weight)
         self.face_audio = FaceAudioLoss(temperature)
         self.correlation = CorrelationAlignmentLoss(mu, correlation)
@@ -54,34 +65,47 @@ class NPVObjective(nn.Module):
         Shape:
             starts: (B, K) long, first frames of the segments.
         """
+        return self.compare(self.represent(model, batch, starts_BK))
+
+    def represent(self, model: NPV, batch: Batch, starts_BK: Tensor) -> Representations:
+        """Run the network on some clips. Clips do not see each other here, except in batch statistics."""
         features = model.encode(batch)
-        projections = model.project(features)
+        fused = model.fuse(features.segments(starts_BK)) if self.cor_weight else None
+        return represent(model.project(features), features, fused, batch, starts_BK)
+
+    def compare(self, own: Representations) -> dict[str, Tensor]:
+        """What `forward` returns, from this rank's clips; in single precision, also under autocast."""
+        with torch.autocast(own.viseme_BKSP.device.type, enabled=False):
+            clips = own.gathered() if self.gather else own
+            terms = self.terms(clips)
+            monitors = {
+                "collapse_viseme": feature_deviation(clips.viseme_BKSP.flatten(0, 2)),
+                "collapse_audio": feature_deviation(clips.audio_BKSP.flatten(0, 2)),
+            }
+            return {"loss": self.weighted(terms), **terms, **monitors}
+
+    def terms(self, clips: Representations) -> dict[str, Tensor]:
+        """Each term that has a weight and something to compare."""
         terms: dict[str, Tensor] = {}
         if self.ec_weight:
-            terms["ec"] = self.evolution_term(features, projections, starts_BK)
+            excluded_NN = no_negatives(clips.start_BK, clips.video_B, self.duplicate_frames, self.same_clip)
+            z_v, z_a, gate = (x.flatten(0, 1) for x in (clips.viseme_BKSP, clips.audio_BKSP, clips.gate_BKS))
+            terms["ec"] = self.evolution(z_v, z_a, gate, excluded_NN)
         if self.cor_weight:
-            terms["cor"] = self.alignment_term(model.fuse(features.segments(starts_BK)))
-        if self.info_weight:
-            terms["info"] = self.face_audio(projections.face, projections.context, features.valid_BT, batch.identities)
-        weights = {"ec": self.ec_weight, "cor": self.cor_weight, "info": self.info_weight}
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        monitors = {
-            f"collapse_{name}": feature_deviation(getattr(projections, name)[features.valid_BT])
-            for name in ("viseme", "audio")
-        }
-        return {"loss": loss, **terms, **monitors}
+            terms["cor"] = self.alignment_term(clips.fused())
+        if self.info_weight and clips.face_BP.shape[-1]:
+            terms["info"] = self.face_audio(clips.face_BP, clips.voice_BP, clips.identity_B)
+        return terms
 
-    def evolution_term(self, features: Features, projections: Projections, starts_BK: Tensor) -> Tensor:
-        """L_EC of all segments of the batch against each other."""
-        z_v, z_a, gate = (
-            slice_segments(x, starts_BK).flatten(0, 1)
-            for x in (projections.viseme, projections.audio, features.gate_BT)
-        )
-        return self.evolution(z_v, z_a, gate, near_duplicates(starts_BK, self.duplicate_frames))
+    def weighted(self, terms: dict[str, Tensor]) -> Tensor:
+        """The terms' sum."""
+        weights = {"ec": self.ec_weight, "cor": self.cor_weight, "info": self.info_weight}
+        return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
     def alignment_term(self, fused: Fused) -> Tensor:
-        """L_cor = Loss_va + Loss_fa' (16)."""
-        return self.correlation(fused.viseme, fused.audio) + self.correlation(fused.face, fused.context)
+        """L_cor = Loss_va + Loss_fa' (16), its first half where there is no face stream."""
+        loss_va = self.correlation(fused.viseme, fused.audio)
+        return loss_va + self.correlation(fused.face, fused.context) if fused.face.shape[-1] else loss_va
 
 
 class DetectionObjective(nn.Module):
@@ -90,7 +114,8 @@ class DetectionObjective(nn.Module):
     A segment is fake where a forged interval covers at least `forged_share` of it.
 
     Args:
-        auxiliary_weight: weight of each auxiliary term; 0 is plain cross-entropy.
+        auxiliary_weight: weight of the auxiliary terms; 0 is plain cross-entropy.
+        auxiliary: arguments of the `NPVObjective` that they come from, as in stage 1.
         align_on: "real" is the paper's, "all" also aligns forgeries.
         forged_share: share of forged frames from which a segment is called fake.
     """
@@ -100,7 +125,7 @@ class DetectionObjective(nn.Module):
         auxiliary_weight: float = 0.1,
         align_on: AlignOn = "real",
         forged_share: float = 0.25,
-        temperature: float = 0.07,
+        auxiliary: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if align_on not in ("real", "all"):
@@ -108,7 +133,7 @@ class DetectionObjective(nn.Module):
         self.auxiliary_weight = auxiliary_weight
         self.align_on = align_on
         self.forged_share = forged_share
-        self.auxiliary = NPVObjective(temperature=temperature)
+        self.auxiliary = NPVObjective(**(auxiliary or {}))
 
     def forward(self, model: NPV, batch: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
         """The weighted "loss", its terms, and the "logits" (B, K) with their "targets" (B, K).
@@ -128,7 +153,8 @@ class DetectionObjective(nn.Module):
         loss = terms["ce"]
         if self.auxiliary_weight:
             auxiliary = self._auxiliary(model, batch, features, fused, starts_BK)
-            loss = loss + self.auxiliary_weight * sum(auxiliary.values())
+            if auxiliary:
+                loss = loss + self.auxiliary_weight * self.auxiliary.weighted(auxiliary)
             terms.update(auxiliary)
         return {"loss": loss, **terms, "logits": logits_BK.detach(), "targets": targets_BK}
 
@@ -141,27 +167,29 @@ class DetectionObjective(nn.Module):
         self, model: NPV, batch: Batch, features: Features, fused: Fused, starts_BK: Tensor
     ) -> dict[str, Tensor]:
         keep_B = batch.label_B == REAL if self.align_on == "real" else torch.ones_like(batch.label_B, dtype=torch.bool)
-        if int(keep_B.sum()) < 2:
-            return {}
-        keep_N = keep_B[:, None].expand_as(starts_BK).flatten()
-        real = Features(**{name: getattr(features, name)[keep_B] for name in Features.__slots__})
-        identities = [i for i, kept in zip(batch.identities, keep_B.tolist(), strict=True) if kept]
-        projections = model.project(real)
-        kept = Fused(*(getattr(fused, name)[keep_N] for name in Fused.__slots__))
-        return {
-            "ec": self.auxiliary.evolution_term(real, projections, starts_BK[keep_B]),
-            "cor": self.auxiliary.alignment_term(kept),
-            "info": self.auxiliary.face_audio(projections.face, projections.context, real.valid_BT, identities),
-        }
+        # A rank without a real clip still takes part in the gathering, with no row.
+        seen_B = keep_B if bool(keep_B.any()) else torch.ones_like(keep_B)
+        seen = Features(**{name: getattr(features, name)[seen_B] for name in Features.__slots__})
+        seen_N = seen_B[:, None].expand_as(starts_BK).flatten()
+        aligned = Fused(*(getattr(fused, name)[seen_N] for name in Fused.__slots__))
+        own = represent(model.project(seen), seen, aligned, batch.rows(seen_B), starts_BK[seen_B])
+        own = own.rows(keep_B[seen_B])
+        with torch.autocast(starts_BK.device.type, enabled=False):
+            clips = own.gathered() if self.auxiliary.gather else own
+            return self.auxiliary.terms(clips) if len(clips) >= 2 else {}
 
 
-def near_duplicates(starts_BK: Tensor, frames: int) -> Tensor:
-    """(B K, B K) bool: pairs of segments of one clip whose starts are closer than `frames`."""
-    B, K = starts_BK.shape
-    start_N = starts_BK.flatten()
-    clip_N = torch.arange(B, device=starts_BK.device).repeat_interleave(K)
-    close_NN = (start_N[:, None] - start_N).abs() < frames
-    return (clip_N[:, None] == clip_N) & close_NN
+def no_negatives(start_BK: Tensor, video_B: Tensor, duplicate_frames: int, same_clip: bool = True) -> Tensor:
+    """(B K, B K) bool: pairs of segments of one video that start closer than `duplicate_frames`.
+
+    Without `same_clip`, all pairs of one video.
+    """
+    start_N = start_BK.flatten()
+    video_N = video_B.repeat_interleave(start_BK.shape[1])
+    same_NN = video_N[:, None] == video_N
+    if not same_clip:
+        return same_NN
+    return same_NN & ((start_N[:, None] - start_N).abs() < duplicate_frames)
 
 
 @torch.no_grad()

@@ -61,6 +61,7 @@ class Batch:
         mel_BTM: float32, (B, 4 T, n_mels), log-mel.
         gate_BT, speech_BT, valid_BT, forged_BT: bool. Forged frames are those inside a forged interval.
         label_B: long, 0 real, 1 fake, -1 unknown.
+        start_B: long, where in its video each clip begins, in frames.
     """
 
     mouth_BTCHW: Tensor
@@ -71,6 +72,7 @@ class Batch:
     valid_BT: Tensor
     forged_BT: Tensor
     label_B: Tensor
+    start_B: Tensor
     keys: list[str]
     videos: list[str]
     identities: list[str | None]
@@ -85,6 +87,15 @@ class Batch:
             if isinstance(value := getattr(self, f.name), Tensor)
         }
         return replace(self, **moved)
+
+    def rows(self, index: slice | Tensor) -> Batch:
+        """Some of the clips: those of a slice or under a mask (B,)."""
+        kept = torch.arange(len(self))[index if isinstance(index, slice) else index.cpu()].tolist()
+        parts: dict[str, Any] = {
+            f.name: value[index] if isinstance(value := getattr(self, f.name), Tensor) else [value[i] for i in kept]
+            for f in fields(self)
+        }
+        return Batch(**parts)
 
 
 @dataclass(slots=True)

@@ -1,9 +1,11 @@
+from itertools import combinations
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from npvf.losses import DetectionObjective, NPVObjective
-from npvf.losses.objective import feature_deviation, near_duplicates
+from npvf.losses.objective import feature_deviation, no_negatives
 from npvf.models import create_model
 
 STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12]])
@@ -42,10 +44,38 @@ def test_terms_can_be_switched_off(off, model, make_batch):
     assert out["loss"].isfinite()
 
 
-def test_near_duplicates_are_of_one_clip():
-    mask = near_duplicates(torch.tensor([[0, 3, 20], [0, 30, 60]]), 4)
-    pairs = {tuple(p) for p in mask.nonzero().tolist() if p[0] < p[1]}
-    assert pairs == {(0, 1)}
+def pairs(mask):
+    return {tuple(pair) for pair in mask.nonzero().tolist() if pair[0] < pair[1]}
+
+
+def test_near_duplicates_are_of_one_video():
+    starts, videos = torch.tensor([[0, 3, 20], [0, 30, 60]]), torch.tensor([7, 8])
+    assert pairs(no_negatives(starts, videos, 4)) == {(0, 1)}
+
+
+def test_near_duplicates_may_lie_in_different_windows_of_a_video():
+    starts, videos = torch.tensor([[0, 10], [9, 40], [10, 0]]), torch.tensor([7, 7, 8])
+    assert pairs(no_negatives(starts, videos, 4)) == {(1, 2)}
+
+
+def test_other_moments_of_a_video_are_negatives_unless_switched_off(model, make_batch):
+    starts, videos = torch.tensor([[0, 20], [50, 90], [0, 20]]), torch.tensor([7, 7, 8])
+    assert pairs(no_negatives(starts, videos, 4)) == set()
+    assert pairs(no_negatives(starts, videos, 4, same_clip=False)) == {*combinations(range(4), 2), (4, 5)}
+    batch = make_batch(model.config.inputs)
+    easy, hard = (NPVObjective(same_clip=same_clip)(model, batch, STARTS) for same_clip in (False, True))
+    assert easy["ec"] < hard["ec"] and torch.equal(easy["info"], hard["info"])
+
+
+def test_where_a_window_begins_counts(model, make_batch):
+    """Two windows of one video that show the same moment are no negatives of each other."""
+    batch, objective = make_batch(model.config.inputs), NPVObjective()
+    batch.videos = ["a", "a", "b"]
+    batch.start_B = torch.tensor([0, 48, 0])
+    seen = objective.represent(model, batch, STARTS)
+    assert seen.start_BK.tolist() == [[0, 8, 24], [51, 58, 68], [1, 2, 12]]
+    assert seen.video_B[0] == seen.video_B[1] != seen.video_B[2]
+    assert seen.identity_B[0] == seen.identity_B[1], "who is not known is whoever speaks in the video"
 
 
 def test_forged_share_decides_a_segments_label(model, make_batch):
@@ -91,3 +121,22 @@ def test_collapse_monitor():
     z = torch.nn.functional.normalize(torch.randn(500, 64), dim=-1)
     assert feature_deviation(z).item() == pytest.approx(1, abs=0.05)
     assert feature_deviation(z[:1].expand(500, 64)).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_without_a_face_stream_only_lips_and_sound_are_left(tiny_overrides, make_batch):
+    model = create_model("npv_nano", face_stream=False, **tiny_overrides)
+    batch = make_batch(model.config.inputs)
+    out = NPVObjective()(model, batch, STARTS)
+    assert "info" not in out
+    assert_close(out["loss"], out["ec"] + out["cor"])
+    fused = model.fuse(model.encode(batch).segments(STARTS))
+    objective = NPVObjective()
+    assert_close(objective.alignment_term(fused), objective.correlation(fused.viseme, fused.audio))
+
+
+def test_stage_two_takes_the_switches_of_stage_one(model, make_batch):
+    batch = make_batch(model.config.inputs)
+    batch.label_B = torch.tensor([0, 0, 1])
+    out = DetectionObjective(auxiliary={"cor_weight": 0.0, "info_weight": 2.0})(model, batch, STARTS)
+    assert "cor" not in out
+    assert_close(out["loss"], out["ce"] + 0.1 * (out["ec"] + 2 * out["info"]))

@@ -1,0 +1,106 @@
+"""What the losses compare of a batch: all that has to reach other ranks, and all that has to outlive the encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from npvf.losses.gathering import gather_rows
+from npvf.models.batch import Batch, Features, slice_segments
+from npvf.models.npv import Fused, Projections
+
+
+@dataclass(slots=True)
+class Representations:
+    """B clips with K segments each. Every tensor has one row a clip, so clips are joined, chosen and gathered by rows.
+
+    Shapes:
+        viseme_BKSP, audio_BKSP: unit vectors in S_va, frame by frame.
+        gate_BKS: bool, frames on which the two are compared.
+        start_BK: long, the segments' first frames, counted in their video.
+        video_B, identity_B: long, a number for each video and person, the same on every rank. A person who is not
+            known is whoever speaks in this video.
+        face_BP, voice_BP: unit vectors in S_fa, pooled over the clip.
+        fused_*_BKSD: the awareness module's streams, None where nothing aligns them.
+    """
+
+    viseme_BKSP: Tensor
+    audio_BKSP: Tensor
+    gate_BKS: Tensor
+    start_BK: Tensor
+    video_B: Tensor
+    identity_B: Tensor
+    face_BP: Tensor
+    voice_BP: Tensor
+    fused_viseme_BKSD: Tensor | None = None
+    fused_audio_BKSD: Tensor | None = None
+    fused_face_BKSD: Tensor | None = None
+    fused_context_BKSD: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.video_B)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that are there, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    def fused(self) -> Fused:
+        """The awareness module's streams of all segments, (B K, S, D) each."""
+        own = self.tensors()
+        return Fused(*(own[f"fused_{name}_BKSD"].flatten(0, 1) for name in Fused.__slots__))
+
+    def rows(self, index_B: Tensor) -> Representations:
+        """The clips at an index or under a mask."""
+        return Representations(**{name: value[index_B] for name, value in self.tensors().items()})
+
+    def gathered(self) -> Representations:
+        """The clips of all ranks, see `gather_rows`."""
+        own = self.tensors()
+        return Representations(**dict(zip(own, gather_rows(*own.values()), strict=True)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Representations]) -> Representations:
+        """The clips of all parts."""
+        return cls(**{name: torch.cat([part.tensors()[name] for part in parts]) for name in parts[0].tensors()})
+
+
+def represent(
+    projections: Projections, features: Features, fused: Fused | None, batch: Batch, starts_BK: Tensor
+) -> Representations:
+    """Put together what the losses compare.
+
+    Shape:
+        starts: (B, K) long, first frames of the segments in their window; fused streams: (B K, S, D).
+    """
+    aligned = {} if fused is None else {name: getattr(fused, name) for name in Fused.__slots__}
+    device = starts_BK.device
+    people = [
+        number("video", video) if person is None else number("person", person)
+        for video, person in zip(batch.videos, batch.identities, strict=True)
+    ]
+    return Representations(
+        viseme_BKSP=slice_segments(projections.viseme, starts_BK),
+        audio_BKSP=slice_segments(projections.audio, starts_BK),
+        gate_BKS=slice_segments(features.gate_BT, starts_BK),
+        start_BK=starts_BK + batch.start_B[:, None],
+        video_B=torch.tensor([number("video", video) for video in batch.videos], device=device),
+        identity_B=torch.tensor(people, device=device),
+        face_BP=pool(projections.face, features.valid_BT),
+        voice_BP=pool(projections.context, features.valid_BT),
+        **{f"fused_{name}_BKSD": x_NSD.unflatten(0, starts_BK.shape) for name, x_NSD in aligned.items()},
+    )
+
+
+def pool(z_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+    """Mean direction of unit vectors over a clip's frames: (B, T, D) -> (B, D)."""
+    return torch.nn.functional.normalize((z_BTD * valid_BT[..., None]).sum(1), dim=-1)
+
+
+def number(*words: str) -> int:
+    """A number of 63 bits for some words, the same in every process."""
+    digest = blake2b("\0".join(words).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,111 @@
+"""Two gloo processes with half the clips each against one process with all of them: loss and gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.testing import assert_close
+
+from npvf.losses import DetectionObjective, NPVObjective
+from npvf.losses.gathering import gather_rows
+from npvf.models import NPV, Batch, create_model
+from tests.conftest import TINY_MODEL, synthetic_batch
+
+STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12], [0, 5, 16]])
+OBJECTIVES = {
+    "together": NPVObjective(),
+    "apart": NPVObjective(gather=False),
+    "fine-tuning": DetectionObjective(),
+}
+
+
+class Step(nn.Module):
+    """What Lightning's training step is to DistributedDataParallel."""
+
+    def __init__(self, model: NPV, objective: nn.Module) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Batch, starts_BK: Tensor) -> Tensor:
+        return self.objective(self.model, batch, starts_BK)["loss"]
+
+
+def new_model() -> NPV:
+    """In evaluation mode: batch statistics are a rank's own, unless the trainer synchronises them."""
+    torch.manual_seed(0)
+    return create_model("npv_nano", **TINY_MODEL).eval()
+
+
+def loss_and_gradients(step: nn.Module, *inputs: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    loss = step(*inputs)
+    loss.backward()
+    found = {n.removeprefix("module."): p.grad for n, p in step.named_parameters() if p.grad is not None}
+    return loss.detach(), found
+
+
+def rank_main(rank: int, folder: Path, batch: Batch) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    mine = slice(2 * rank, 2 * rank + 2)
+    found: dict[str, Any] = {}
+    for name, objective in OBJECTIVES.items():
+        step = DistributedDataParallel(Step(new_model(), objective), find_unused_parameters=True)
+        found[name] = loss_and_gradients(step, batch.rows(mine), STARTS[mine])
+    rows = torch.arange(3 * rank).view(-1, 1)
+    found["rows"] = gather_rows(rows + 10, rows > 1, rows[:, :0].float())
+    torch.save(found, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory, batch: Batch) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("ranks")
+    torch.multiprocessing.spawn(rank_main, (folder, batch), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    """Near-duplicates on different ranks, one person on both, and no real clip on the second."""
+    model = new_model()
+    batch = synthetic_batch(model.config.inputs, clips=4)
+    batch.videos = ["a", "b", "a", "c"]
+    batch.identities = ["ann", None, None, "ann"]
+    batch.label_B = torch.tensor([0, 0, 1, 1])
+    return batch
+
+
+@pytest.mark.parametrize("name", ["together", "fine-tuning"])
+def test_two_processes_learn_what_one_would(name: str, ranks: list[dict[str, Any]], batch: Batch) -> None:
+    loss, gradients = loss_and_gradients(Step(new_model(), OBJECTIVES[name]), batch, STARTS)
+    losses = torch.stack([rank[name][0] for rank in ranks])
+    assert_close(losses.mean(), loss)
+    if name == "together":
+        assert_close(losses, loss.expand(2))
+    scale = torch.stack([gradient.norm() for gradient in gradients.values()]).max()
+    for rank in ranks:
+        for parameter, gradient in gradients.items():
+            assert (rank[name][1][parameter] - gradient).norm() < 1e-4 * gradient.norm() + 1e-6 * scale, parameter
+
+
+def test_ranks_that_keep_to_themselves_learn_something_else(ranks: list[dict[str, Any]], batch: Batch) -> None:
+    loss, _ = loss_and_gradients(Step(new_model(), OBJECTIVES["apart"]), batch, STARTS)
+    assert ranks[0]["apart"][0] != ranks[1]["apart"][0] != loss
+
+
+def test_rows_come_in_the_order_of_ranks_however_many(ranks: list[dict[str, Any]]) -> None:
+    for rank in ranks:
+        numbers, flags, empty = rank["rows"]
+        assert numbers.flatten().tolist() == [10, 11, 12]
+        assert flags.flatten().tolist() == [False, False, True]
+        assert empty.shape == (3, 0)
+
+
+def test_alone_nothing_is_gathered() -> None:
+    rows = torch.randn(3, 2)
+    assert gather_rows(rows)[0] is rows
