@@ -86,7 +86,47 @@ def npv_nano() -> NPVConfig:
 
 
 @register_model
+def npv_small() -> NPVConfig:
+    """One GPU, or eight CPU cores and some hours: gray 96 px mouths, three stages from 12 x 12 tokens, width 384."""
+    swin = TowerSpec(
+        embed_dim=96,
+        depths=(2, 4, 2),
+        num_heads=(3, 6, 12),
+        window=6,
+        patch=8,
+        conv_stem=True,
+        flatten=True,
+        lfa_zero_init=False,  # nothing pre-trained to preserve
+    )
+    return NPVConfig(
+        name="npv_small",
+        inputs=InputSpec(mouth_size=96, mouth_channels=1, face_size=96, face_stride=4),
+        viseme=replace(swin, frame_stack=5),
+        face=replace(swin, embed_dim=64, depths=(2, 2, 2), num_heads=(2, 4, 8)),
+        audio=replace(swin, embed_dim=64, depths=(2, 2, 2), num_heads=(2, 4, 8), patch=4),
+        dim=384,
+        common_dim=256,
+    )
+
+
+@register_model
 def npv_tiny() -> NPVConfig:
     """The paper's scale: Swin-T towers at 224 px, width 768."""
     swin = TowerSpec(timm_name="swin_tiny_patch4_window7_224")
     return NPVConfig(name="npv_tiny", viseme=swin, face=swin, audio=swin)
+
+
+@register_model
+def conv_two_tower() -> NPVConfig:
+    """No method of the paper but a plain baseline: small convolutions over mouth and sound, no face, no fusion."""
+    return NPVConfig(
+        name="conv_two_tower",
+        inputs=InputSpec(mouth_size=48, mouth_channels=1, face_size=16, face_channels=1, face_stride=4),
+        viseme=TowerSpec(embed_dim=32, frame_stack=5),
+        audio=TowerSpec(embed_dim=32),
+        backbone="conv",
+        face_stream=False,
+        awareness_orientation="none",
+        dim=192,
+        common_dim=128,
+    )

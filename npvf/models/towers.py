@@ -16,7 +16,8 @@ from timm.models.swin_transformer import PatchMerging, SwinTransformer, SwinTran
 from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME, SEGMENT_FRAMES
-from npvf.models.lfa import add_lfa
+from npvf.models.checkpointing import checkpoint_blocks
+from npvf.models.lfa import Position, add_lfa
 
 MAX_PICTURES = 128
 
@@ -31,6 +32,9 @@ class TowerSpec:
         frame_stack: neighbouring video frames stacked as channels, so that a token sees motion (1: only its frame).
         flatten: read the last grid position by position instead of averaging it; aligned mouths need it when small.
         temporal_layers: residual temporal convolutions over the tokens.
+        lfa, lfa_zero_init, lfa_position: see `LocalFeatureAggregation` and `LFASwinBlock`.
+        checkpoint: compute activations of blocks again in the backward pass instead of keeping them. Memory falls to a
+            fraction, a step takes about a third longer, and nothing else changes.
         timm_name: the timm model that gives ImageNet weights, "" for none.
     """
 
@@ -46,6 +50,8 @@ class TowerSpec:
     drop_path: float = 0.1
     lfa: bool = True
     lfa_zero_init: bool = True
+    lfa_position: Position = "after_attention"
+    checkpoint: bool = False
     timm_name: str = ""
 
     @property
@@ -63,16 +69,15 @@ class VisualTower(nn.Module):
     def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
         super().__init__()
         self.spec = spec
-        swin = _swin(spec, (size, size), channels * spec.frame_stack, pretrained)
-        self.swin = add_lfa(swin, spec.lfa_zero_init) if spec.lfa else swin
+        self.swin = _extend(_swin(spec, (size, size), channels * spec.frame_stack, pretrained), spec)
         cells = (size // spec.patch // 2 ** (len(spec.depths) - 1)) ** 2
         self.readout = nn.Linear(spec.width * (cells if spec.flatten else 1), out_dim)
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, x_BTCHW: Tensor) -> Tensor:
         B, T = x_BTCHW.shape[:2]
-        x_BTCHW = _standardise(x_BTCHW)
-        x_BTCHW = _stack_neighbours(x_BTCHW, self.spec.frame_stack)
+        x_BTCHW = standardise(x_BTCHW)
+        x_BTCHW = stack_neighbours(x_BTCHW, self.spec.frame_stack)
         pictures_NCHW = x_BTCHW.flatten(0, 1)
         # Without gradients a long clip goes through in parts: memory stays that of a short one.
         parts = [pictures_NCHW] if torch.is_grad_enabled() else pictures_NCHW.split(MAX_PICTURES)
@@ -97,9 +102,11 @@ class AudioTower(nn.Module):
             raise ValueError(f"the sound's patch is {MEL_PER_FRAME} mel frames, one video frame; got {spec.patch}")
         self.spec = spec
         self.norm = nn.BatchNorm1d(n_mels)
-        swin = _swin(spec, (SEGMENT_FRAMES * MEL_PER_FRAME, n_mels), 1, pretrained, dynamic=True)
+        # Tall enough for timm's own merging over time: windows, and what was learnt for them, keep their height.
+        height = SEGMENT_FRAMES * MEL_PER_FRAME * 2 ** (len(spec.depths) - 1)
+        swin = _swin(spec, (height, n_mels), 1, pretrained, dynamic=True)
         _merge_frequency_only(swin, spec.window, keep_weights=pretrained)
-        self.swin = add_lfa(swin, spec.lfa_zero_init) if spec.lfa else swin
+        self.swin = _extend(swin, spec)
         bands = n_mels // spec.patch // 2 ** (len(spec.depths) - 1)
         self.readout = nn.Linear(spec.width * (bands if spec.flatten else 1), out_dim)
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
@@ -234,7 +241,14 @@ def _swin(
     )
 
 
-def _standardise(x_BTCHW: Tensor) -> Tensor:
+def _extend(swin: SwinTransformer, spec: TowerSpec) -> SwinTransformer:
+    """What a tower adds to timm's Swin."""
+    if spec.lfa:
+        swin = add_lfa(swin, spec.lfa_zero_init, spec.lfa_position)
+    return checkpoint_blocks(swin) if spec.checkpoint else swin
+
+
+def standardise(x_BTCHW: Tensor) -> Tensor:
     """uint8 to zero mean and unit deviation over each clip: light and skin tone carry no speech."""
     x_BTCHW = x_BTCHW.float().div_(255)
     dims = (1, 3, 4)
@@ -242,7 +256,7 @@ def _standardise(x_BTCHW: Tensor) -> Tensor:
     return (x_BTCHW - mean) / (deviation + 0.05)
 
 
-def _stack_neighbours(x_BTCHW: Tensor, count: int) -> Tensor:
+def stack_neighbours(x_BTCHW: Tensor, count: int) -> Tensor:
     """(B, T, C, H, W) -> (B, T, count C, H, W): each frame with its neighbours, edges repeated."""
     if count == 1:
         return x_BTCHW

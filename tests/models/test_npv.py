@@ -148,6 +148,22 @@ def test_imagenet_weights_start_the_towers(monkeypatch, tiny_overrides):
     assert_close(tower.forward_features(picture), plain.forward_features(picture), atol=1e-5, rtol=1e-4)
 
 
+def test_small_stands_between(make_batch):
+    sizes = {n: sum(p.numel() for p in create_model(n).parameters()) for n in ("npv_nano", "npv_small")}
+    assert sizes["npv_nano"] < 4e6 < 15e6 < sizes["npv_small"] < 25e6
+    model = create_model("npv_small").eval()
+    features = model.encode(make_batch(model.config.inputs, clips=1))
+    assert features.viseme_BTD.shape == features.face_BTD.shape == features.audio_BTD.shape == (1, 48, 384)
+
+
+@pytest.mark.parametrize("position", ["after_attention", "after_mlp", "before_block"])
+def test_the_place_of_lfa_is_a_switch(tiny_overrides, position, tmp_path):
+    model = create_model("npv_nano", **tiny_overrides, viseme__lfa_position=position)
+    assert {block.position for stage in model.viseme_tower.swin.layers for block in stage.blocks} == {position}
+    model.save_pretrained(tmp_path)
+    assert NPV.from_pretrained(tmp_path).config.viseme.lfa_position == position
+
+
 def test_tiny_is_the_papers_scale():
     model = create_model("npv_tiny")
     assert model.config.inputs.mouth_size == 224
