@@ -29,7 +29,7 @@ class CheckpointedSequence(nn.Sequential):
             return super().forward(x)
         for module in self:
             if torch.compiler.is_compiling():
-                # A compiled graph is functional: its second pass has no side effects to suppress, and takes no contexts.
+                # A compiled graph is functional: nothing to suppress in its second pass, and no contexts taken.
                 x = checkpoint(module, x, use_reentrant=False)
             else:
                 x = checkpoint(module, x, use_reentrant=False, context_fn=_Contexts(module))
