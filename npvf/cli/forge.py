@@ -9,13 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 _KINDS = "sound_swap,sound_shift,calibrated"
+_KINDS_HELP = (
+    "comma-separated (default: %(default)s); calibrated renders clips of npvf synth anew, for real footage there are "
+    "mouth_calibrated and mouth_reanimated"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("src", type=Path, metavar="SRC", help="folder or CSV list of real videos")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the forgeries")
-    parser.add_argument("--kinds", default=_KINDS, help="comma-separated (default: %(default)s)")
+    parser.add_argument("--kinds", default=_KINDS, help=_KINDS_HELP)
     parser.add_argument("--per-clip", type=int, default=1, help="forgeries of each kind a clip (default: %(default)s)")
     parser.add_argument("--copies", action="store_true", help="also write the originals through the same encoder")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other forgeries (default: %(default)s)")

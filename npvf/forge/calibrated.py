@@ -29,7 +29,10 @@ def calibrated(take: Take, frames: int, donors: list[Take], rng: np.random.Gener
     """The take with another sentence's mouth between the closures. Raises NpvfError for a clip not made by `synth`."""
     path = take.path.with_name(f"{take.path.stem}.synth.json")
     if not path.is_file():
-        raise NpvfError(f"{take.video}: a calibrated forgery needs the .synth.json of a clip made by npvf synth")
+        raise NpvfError(
+            f"{take.video}: a calibrated forgery needs the .synth.json of a clip made by npvf synth; for real footage "
+            "take mouth_calibrated"
+        )
     recipe = Recipe.from_json(json.loads(path.read_text()))
     mouth = forged_mouth(recipe, str(rng.choice([s for s in SENTENCES if s != recipe.sentence])))
     pictures = _filmed(recipe, mouth, take, frames)

@@ -17,6 +17,7 @@ from npvf.data.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.forge.calibrated import calibrated
 from npvf.forge.copy import copy
+from npvf.forge.mouth_swap import mouth_calibrated, mouth_reanimated
 from npvf.forge.sound_shift import sound_shift
 from npvf.forge.sound_swap import find_donors, sound_swap
 from npvf.forge.take import Forged, Take, write_forged
@@ -27,6 +28,8 @@ KINDS: dict[str, Callable[[Take, int, list[Take], np.random.Generator], Forged]]
     "sound_swap": sound_swap,
     "sound_shift": sound_shift,
     "calibrated": calibrated,
+    "mouth_calibrated": mouth_calibrated,
+    "mouth_reanimated": mouth_reanimated,
 }
 COPY = "none"
 
@@ -54,9 +57,10 @@ def forge(
 ) -> Summary:
     """Makes `per_clip` forgeries of each kind out of every real video in `src` (a folder or a CSV list).
 
-    Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json` and, where the sound's are known, `.phones.json`;
-    `copies` adds each original as kind "none", label 0. All go through the same decoding, cut and encoding, so that
-    nothing but the forgery tells them apart. `forge.jsonl` has one line for every file, written or refused and why.
+    Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where only
+    a part of the picture is forged `.mask.npz` (`npvf.forge.take.read_masks`); `copies` adds each original as kind
+    "none", label 0. All go through the same decoding, cut and encoding, so that nothing but the forgery tells them
+    apart. `forge.jsonl` has one line for every file, written or refused and why.
 
     Raises NpvfError for an unknown kind, or where nothing at all can be made.
     """

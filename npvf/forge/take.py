@@ -59,6 +59,8 @@ class Forged:
     audio_N: np.ndarray
     phones: Phones | None
     heard: Take | None = None  # whose sound it is, where it is another clip's
+    intervals: tuple[tuple[float, float], ...] | None = None  # the forged seconds; None: all
+    masks: Iterable[np.ndarray] | None = None  # of each frame (H, W) bool: the forged pixels; None: not to be told
 
 
 def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
@@ -67,7 +69,10 @@ def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
 
 
 def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> None:
-    """MP4 and sidecars. `kind` None is a copy of the original, label 0. The video gets its name last."""
+    """MP4 and sidecars, `<stem>.mask.npz` too where masks are known. `kind` None is a copy of the original, label 0.
+
+    The video gets its name last.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     seconds = len(forged.audio_N) / SAMPLES_PER_FRAME / FPS
     said = take.annotation
@@ -79,13 +84,29 @@ def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> No
         "identities": sorted({*said.identities, *heard.identities}),
         "original": None if kind is None else take.video,
         "split": said.split,
-        "intervals": [] if kind is None else [[0.0, seconds]],
+        "intervals": [] if kind is None else forged.intervals or [[0.0, seconds]],
         "transcript": heard.transcript,
     }
     write_json(path.with_suffix(".meta.json"), {key: value for key, value in meta.items() if value not in (None, [])})
     if forged.phones is not None:
         write_json(path.with_suffix(".phones.json"), forged.phones.to_json())
+    if forged.masks is not None:
+        _write_masks(path.with_suffix(".mask.npz"), forged.masks)
     write_video(path, forged.frames, audio=forged.audio_N, crf=_CRF)
+
+
+def _write_masks(path: Path, masks: Iterable[np.ndarray]) -> None:
+    width, packed = 0, []
+    for mask in masks:
+        width = mask.shape[1]
+        packed.append(np.packbits(mask, axis=1))
+    np.savez_compressed(path, packed=np.stack(packed), width=width)
+
+
+def read_masks(path: Path) -> np.ndarray:
+    """(T, H, W) bool out of a `.mask.npz`: the forged pixels of each frame of the video beside it."""
+    with np.load(path) as file:
+        return np.unpackbits(file["packed"], axis=2, count=int(file["width"])).astype(bool)
 
 
 def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | None:

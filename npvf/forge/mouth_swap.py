@@ -1,0 +1,158 @@
+"""Real footage whose mouth is re-animated from other moments of the same person; the sound is kept.
+
+`mouth_reanimated` says something else throughout. `mouth_calibrated` is the threat that NPVForensics is about, for
+real footage: lips that close where the sound's m b p close them, and nowhere else, and say something else in between.
+
+How: frames near an m b p and frames of silence stay the clip's own. Every other stretch of speech gets the mouth, chin
+and jaw of continuous stretches of other footage, at its natural speed, which hold no m b p of their own
+(`mouth_plan`); each frame is morphed and blended into the clip's own head (`mouth_transfer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+
+import numpy as np
+
+from npvf.clip import FPS, Phones
+from npvf.errors import NpvfError, Reason, Refused
+from npvf.faces.landmarks import Face, Landmarker
+from npvf.faces.speaking import lip_aperture, lip_width
+from npvf.forge.mouth_plan import Segment, plan_mouth, spans_of
+from npvf.forge.mouth_transfer import Crop, Source, Track, patch_weight, transfer
+from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.media.decode import iter_frames
+from npvf.speech.gate import gate
+from npvf.speech.sources import find_phones
+
+# Frames on either side of an m b p that stay the clip's own: lips close before the sound, and its times err.
+CLOSURE_PAD = 1
+
+
+def mouth_reanimated(
+    take: Take, frames: int, donors: list[Take], rng: np.random.Generator, keep_closures: bool = False
+) -> Forged:
+    """The take with the mouth of other moments, of another clip of the same person where there is one.
+
+    Args:
+        take: real footage in which one face is seen in every frame.
+        frames: how many of its frames.
+        donors: takes that may lend their mouth; only one with the take's own identity does. Without one, the take's
+            other moments do.
+        rng: decides which moments.
+        keep_closures: lips stay as they are around each m b p of the sound, and no m b p of a donor is shown.
+
+    Raises:
+        Refused: NO_FACE, a frame shows no face.
+        NpvfError: two faces; no phone times to tell m b p by; or too little speech to take a mouth from.
+    """
+    person = take.annotation.identity
+    footage = [take, *[d for d in donors if person is not None and d.annotation.identity == person][:1]]
+    tracks = [_track(t) for t in footage]
+    may_lend = [_forgeable(t, len(track), keep_closures) for t, track in zip(footage, tracks, strict=True)]
+    spans = spans_of(may_lend[0][:frames])
+    if not spans:
+        raise NpvfError(f"{take.video} holds no {'speech between its m b p' if keep_closures else 'speech'} to forge")
+    try:
+        plan = plan_mouth(spans, [spans_of(mask) for mask in may_lend], [_shape(t) for t in tracks], own=0, rng=rng)
+    except ValueError as error:
+        lack = f"{take.video} has too little speech to lend itself a mouth ({error}); add clips of the same identity"
+        raise NpvfError(lack) from error
+    cast = _cast(plan, min(frames, len(tracks[0])))
+    return Forged(
+        _pictures(footage, tracks, cast),
+        take.sound(frames),
+        cut_phones(take.phones(), 0.0, frames / FPS),
+        intervals=tuple((start / FPS, end / FPS) for start, end in spans),
+        masks=_masks(take, tracks, cast),
+    )
+
+
+mouth_calibrated = partial(mouth_reanimated, keep_closures=True)
+
+
+@lru_cache(maxsize=32)  # a take is often forged in two ways, and lends its mouth to others
+def _track(take: Take) -> Track:
+    """The landmarks of a clip's one face in every frame. Raises as `mouth_reanimated`."""
+    landmarks = []
+    with Landmarker() as landmarker:
+        for index, frame in enumerate(iter_frames(take.path)):
+            faces = landmarker.detect(frame, index / FPS)
+            landmarks.append(_only(faces, f"{take.video} at {index / FPS:.2f} s").landmarks_N2)
+    return Track.of(np.stack(landmarks))
+
+
+@lru_cache(maxsize=32)
+def _phones(take: Take) -> Phones:
+    """From the best source there is."""
+    return find_phones(take.sound(take.frames), take.path, take.annotation.transcript)
+
+
+def _only(faces: Sequence[Face], where: str) -> Face:
+    if not faces:
+        raise Refused(Reason.NO_FACE, f"{where}: no face; a mouth is re-animated only where every frame shows it.")
+    if len(faces) > 1:
+        raise NpvfError(f"{where}: {len(faces)} faces; cut the clip to the one who speaks")
+    return faces[0]
+
+
+def _forgeable(take: Take, frames: int, keep_closures: bool) -> np.ndarray:
+    """(T,) the frames of speech, without those near an m b p if these are kept."""
+    phones = _phones(take)
+    if keep_closures and phones.source == "voice_activity":
+        raise NpvfError(f"{take.video}: which sounds are m b p is unknown; give phone times or a transcript")
+    return gate(phones, frames, "noncritical" if keep_closures else "all", pad=CLOSURE_PAD)
+
+
+def _shape(track: Track) -> np.ndarray:
+    """(T, 2) what should not jump: how far the mouth is open, and how wide."""
+    return np.stack([lip_aperture(track.landmarks_TN2), lip_width(track.landmarks_TN2)], axis=1)
+
+
+_Cast = list[list[tuple[int, int, float]]]  # of each frame: (which clip, its frame, weight), none where nothing changes
+
+
+def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
+    """Who is seen in each frame; what the segments leave is the frame's own."""
+    cast: _Cast = [[] for _ in range(frames)]
+    for segment in plan:
+        for k, weight in enumerate(segment.weights):
+            cast[segment.target + k].append((segment.donor, segment.source + k, float(weight)))
+    for frame, seen in enumerate(cast):
+        rest = 1 - sum(weight for *_, weight in seen)
+        if seen and rest > 1e-6:
+            seen.append((0, frame, rest))
+    return cast
+
+
+def _pictures(footage: Sequence[Take], tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
+    """The forged frames as a stream; the parts that are lent, about a third of a picture each, are held."""
+    lent = [
+        _crops(clip, tracks[k], {f for seen in cast for c, f, _ in seen if c == k}) for k, clip in enumerate(footage)
+    ]
+    for frame, picture in enumerate(pictures(footage[0], len(cast))):
+        crops = [lent[clip][f] for clip, f, _ in cast[frame]]
+        yield transfer(picture, tracks[0], frame, _sources(cast[frame], tracks), crops) if crops else picture
+
+
+def _masks(take: Take, tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
+    """(H, W) bool of each frame: the pixels that are not wholly the frame's own."""
+    height, width = next(iter(pictures(take, 1))).shape[:2]
+    for frame, seen in enumerate(cast):
+        share = patch_weight(tracks[0], frame, _sources(seen, tracks), (height, width)) if seen else None
+        yield np.zeros((height, width), bool) if share is None else share > 0
+
+
+def _sources(seen: Sequence[tuple[int, int, float]], tracks: Sequence[Track]) -> list[Source]:
+    return [Source(tracks[clip], frame, weight) for clip, frame, weight in seen]
+
+
+def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
+    """Frame -> its part around the mouth."""
+    crops = {}
+    for frame, picture in enumerate(pictures(take, max(wanted, default=-1) + 1)):
+        if frame in wanted:
+            x0, y0, x1, y1 = track.box(frame, *picture.shape[:2])
+            crops[frame] = Crop(picture[y0:y1, x0:x1].copy(), (x0, y0))
+    return crops
