@@ -1,6 +1,6 @@
 """The training command of both stages: LightningCLI with a run folder of fixed layout.
 
-    <run>/checkpoints/   last.ckpt and best.ckpt; `--ckpt_path` resumes from either
+    <run>/checkpoints/   last.ckpt and best.ckpt; `--ckpt_path` resumes from either, exactly, also in mid-epoch
     <run>/logs/          metrics.csv and config.yaml of each start
     <run>/tensorboard/
     <run>/encoder/       or detector/: what the next stage or a user loads
@@ -23,6 +23,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
+from pretrain.ema import EMA
 from pretrain.module import NPVModule
 
 Weights = Literal["last", "best"]
@@ -57,19 +58,30 @@ class Stage:
 
 
 class Checkpoint(ModelCheckpoint):
-    """One file in `<run>/checkpoints`: the best epoch by a validation metric, or without one the last epoch.
+    """One file in `<run>/checkpoints`: the best epoch by a validation metric, or without one the last.
 
     Lightning's own `save_last` writes only when the best changes.
+
+    Args:
+        name: of the file.
+        monitor: the metric.
+        steps: write after every so many steps in place of every epoch.
     """
 
-    def __init__(self, name: str, monitor: str | None = None) -> None:
+    def __init__(self, name: str, monitor: str | None = None, steps: int | None = None) -> None:
         super().__init__(
             filename=name,
             monitor=monitor,
             mode="max",
+            every_n_train_steps=steps,
             enable_version_counter=False,
             save_on_train_epoch_end=True,  # after validation, when the epoch is over: a resumed run starts the next
         )
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Not after an epoch's last step: its validation would be lost, and the epoch's own checkpoint comes next."""
+        if not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, *args)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Checkpoints lie in the run's folder, not in a logger's."""
@@ -93,13 +105,23 @@ class TrainingCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """`seed_everything` is the seed of data and model too; `export` chooses the weights of the product."""
+        """`seed_everything` is the seed of data and model too; the rest is the run's own."""
         for target in ("model.seed", "data.seed"):
             parser.link_arguments("seed_everything", target, compute_fn=int)
         parser.add_argument("--export", type=Weights, default=self.stage.export, help="weights of the product")
+        parser.add_argument(
+            "--ema", type=float | None, default=None, help="decay of averaged weights, which are validated and exported"
+        )
+        parser.add_argument(
+            "--checkpoint_steps", type=int | None, default=None, help="write last.ckpt also after every so many steps"
+        )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """CSV and TensorBoard logs in the run's folder, unless the configuration names loggers."""
+        """Callbacks that are asked for; CSV and TensorBoard logs unless the configuration names loggers."""
+        if decay := self._get(self.config_init, "ema"):
+            self.trainer_defaults["callbacks"].append(EMA(decay))
+        if steps := self._get(self.config_init, "checkpoint_steps"):
+            self.trainer_defaults["callbacks"].append(Checkpoint("last", steps=steps))
         config = self._get(self.config_init, "trainer")
         if config.logger is None:
             root = config.default_root_dir
@@ -128,6 +150,8 @@ def run(stage: Stage, args: Sequence[str]) -> int:
         "LightningCLI's args parameter is intended.*",  # every command of `npvf` hands its arguments on
         ".*could not find the monitored key.*",  # not every epoch validates
         ".*isinstance.treespec, LeafSpec.*",  # between Lightning and torch
+        ".*your dataloader is not resumable.*",  # `ClipData` skips what was done
+        ".*WeightAveraging callback, but loading.*",  # the best weights, loaded to be exported, are averaged ones
     ):
         warnings.filterwarnings("ignore", message=harmless)
     TrainingCLI(stage, args)

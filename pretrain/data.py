@@ -32,6 +32,8 @@ MEMORY_LIMIT = 4 * 2**30
 class ClipData(LightningDataModule):
     """What both stages share: corpora in memory or streamed, windows, and loaders that depend on (seed, epoch) alone.
 
+    A resumed run goes on at the step where its checkpoint was written.
+
     A subclass says which clips take part and in which order training visits them.
     """
 
@@ -55,6 +57,7 @@ class ClipData(LightningDataModule):
         self.augment, self.cache, self.steps_per_epoch = augment, cache, steps_per_epoch
         self.workers, self.seed = workers, seed
         self._memory: dict[Part, MemoryClips] = {}
+        self._resumed = {"epoch": 0, "batches": 0}
 
     def selection(self, part: Part) -> Selection:
         """Which clips take part."""
@@ -91,6 +94,7 @@ class ClipData(LightningDataModule):
             return self._loader(self._training_stream(windows), collate_visits)
         clips = TrainingClips(self._memory["train"], windows)
         sampler = self.training_sampler(clips)
+        sampler.resume(self._epoch, self._batches_done * self.batch_size)
         if len(sampler) < self.batch_size:
             raise NpvfError(
                 f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower data.batch_size"
@@ -104,6 +108,25 @@ class ClipData(LightningDataModule):
             return self._loader(EvaluationStream(urls, self._plain, selection, self.place, self.min_gate), collate)
         clips = EvaluationClips(self._memory["val"], self._plain)
         return self._loader(clips, collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
+
+    def state_dict(self) -> dict[str, int]:
+        """Where a run stands: its epoch, and the batches of it that are done."""
+        loop, epoch = self._trainer.fit_loop, self._trainer.current_epoch
+        in_the_middle = loop.epoch_progress.current.ready > epoch
+        return {"epoch": epoch, "batches": loop.epoch_loop.batch_progress.current.ready if in_the_middle else 0}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let the loader of that epoch go on there."""
+        self._resumed = state_dict
+
+    @property
+    def _epoch(self) -> int:
+        """The epoch to load. A trainer may ask for its loader before it knows that it is resumed."""
+        return max(self._trainer.current_epoch, self._resumed["epoch"])
+
+    @property
+    def _batches_done(self) -> int:
+        return self._resumed["batches"] if self._epoch == self._resumed["epoch"] else 0
 
     def urls(self, part: Part) -> list[str]:
         """The shards of a part; without corpora of its own, validation reads those of training."""
@@ -142,8 +165,10 @@ class ClipData(LightningDataModule):
             self.training_selections(),
             visits=ceil(steps / readers) * self.batch_size,
             seed=self.seed,
-            epoch=self._trainer.current_epoch,
+            epoch=self._epoch,
             place=self.place,
+            done=self._batches_done,
+            batch_size=self.batch_size,
         )
 
     def _in_memory(self) -> bool:

@@ -18,6 +18,7 @@ from npvf.metrics.protocol import Settings, measure_synchrony
 from npvf.metrics.streams import FramewiseFeatures
 from npvf.models import NPV, Batch, create_model
 from pretrain.gather import gather
+from pretrain.grad_cache import represent_in_chunks
 from pretrain.optim import cosine_schedule, parameter_groups
 
 # Unit features that fill their sphere deviate by 1 / sqrt(D); the monitors report deviation as a share of that.
@@ -32,6 +33,12 @@ class NPVModule(LightningModule):
     objective: torch.nn.Module
     seed: int
 
+    def compile_towers(self, **options: Any) -> None:
+        """Let `torch.compile` fuse the towers' kernels. Names of weights stay as they are."""
+        for name, module in self.model.named_children():
+            if name.endswith("_tower"):
+                module.compile(**options)
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout and drop-path draw from the step's own seed: a resumed run draws what an undisturbed one would."""
         torch.manual_seed(derive_seed(self.seed, self.global_step, self.global_rank))
@@ -39,12 +46,16 @@ class NPVModule(LightningModule):
     def training_step(self, batch: tuple[Batch, Tensor], batch_idx: int) -> Tensor:
         """The objective on a batch of windows; each of its terms is logged."""
         clips, starts_BK = batch
-        out = self.objective(self.model, clips, starts_BK)
+        out = self.measure(clips, starts_BK)
         terms = {_log_name(name): value.detach() for name, value in out.items() if value.ndim == 0}
         self.log_dict(terms, batch_size=len(clips))
         self.watch(out)
         self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(clips))
         return out["loss"]
+
+    def measure(self, clips: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
+        """The objective's "loss", and all else that it gives."""
+        return self.objective(self.model, clips, starts_BK)
 
     def watch(self, out: dict[str, Tensor]) -> None:
         """Look at what the objective gave; a stage may warn."""
@@ -70,11 +81,16 @@ class PretrainModule(NPVModule):
         betas: of AdamW.
         warmup: share of the steps in which the rate rises, before it falls along half a cosine.
         val_segments: segments among which retrieval is measured in validation; chance is one over it.
+        chunk_clips: run the network over so many clips at a time, for batches beyond memory (`pretrain.grad_cache`);
+            null: over all at once.
+        compile: the towers, with `torch.compile`; needs a compiler, and some minutes before the first step.
         seed: of dropout and drop-path. The command links it to `seed_everything`.
 
     Warns:
         UserWarning: features deviate by less than a fifth of 1 / sqrt(D): they are collapsing.
     """
+
+    objective: NPVObjective
 
     def __init__(
         self,
@@ -87,6 +103,8 @@ class PretrainModule(NPVModule):
         betas: tuple[float, float] = (0.9, 0.98),
         warmup: float = 0.1,
         val_segments: int = 60,
+        chunk_clips: int | None = None,
+        compile: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -94,14 +112,25 @@ class PretrainModule(NPVModule):
         self.model = create_model(model, pretrained=imagenet, **(model_args or {}))
         self.objective = NPVObjective(**(objective or {}))
         self.lr, self.weight_decay, self.betas, self.warmup = lr, weight_decay, betas, warmup
-        self.val_segments, self.seed = val_segments, seed
+        self.val_segments, self.chunk_clips, self.seed = val_segments, chunk_clips, seed
         self._validated: list[dict[str, Any]] = []
+        self.model.head.requires_grad_(False)  # not of this stage, and ranks wait for every gradient that may come
+        if compile:
+            self.compile_towers()
 
     def configure_optimizers(self) -> Any:
         """AdamW, warm-up and half a cosine over all steps of the run."""
         optimizer = AdamW(parameter_groups([self], self.lr, self.weight_decay), betas=self.betas)
         steps = int(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
+
+    def measure(self, clips: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
+        """The objective, in chunks if asked for."""
+        if self.chunk_clips is None:
+            return super().measure(clips, starts_BK)
+        return self.objective.compare(
+            represent_in_chunks(self.objective, self.model, clips, starts_BK, self.chunk_clips)
+        )
 
     def watch(self, out: dict[str, Tensor]) -> None:
         """Warn where features collapse."""

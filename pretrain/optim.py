@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from math import cos, pi
 from typing import Any
@@ -10,19 +12,43 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+BLOCK = re.compile(r"swin\.layers\.(\d+)\.(?:blocks\.(\d+)|downsample)\.")
+STEM = re.compile(r"swin\.patch_embed\.|norm\.")  # `norm` of a sound tower is that of its input
 
-def parameter_groups(modules: Iterable[nn.Module], lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: matrices and kernels, which decay, and vectors (norms, biases, scales), which do not."""
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
+
+def parameter_groups(
+    modules: Iterable[nn.Module], lr: float, weight_decay: float, layer_decay: float = 1.0
+) -> list[dict[str, Any]]:
+    """Matrices and kernels, which decay, apart from vectors (norms, biases, scales), which do not.
+
+    Args:
+        modules: whose parameters; those that are not trained are left out.
+        lr: the rate at the output.
+        weight_decay: of the first kind.
+        layer_decay: factor of the rate from each Swin block to the one before it; 1 gives all the same rate.
+    """
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
     for module in modules:
-        for parameter in module.parameters():
+        heights = block_heights([name for name, _ in module.named_parameters()])
+        for name, parameter in module.named_parameters():
             if parameter.requires_grad:
-                (decayed if parameter.ndim > 1 else plain).append(parameter)
+                groups[0 if layer_decay == 1 else heights[name], parameter.ndim == 1].append(parameter)
     return [
-        {"params": decayed, "lr": lr, "weight_decay": weight_decay},
-        {"params": plain, "lr": lr, "weight_decay": 0.0},
+        {"params": found, "lr": lr * layer_decay**height, "weight_decay": 0.0 if vectors else weight_decay}
+        for (height, vectors), found in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+def block_heights(names: list[str]) -> dict[str, int]:
+    """How many steps each parameter of a tower lies before the output: 0 for the readout, 1 for the last Swin block.
+
+    A stage's patch merging goes with its first block, what comes before the first block lies one step before it. A
+    module that is no tower lies at the output as a whole.
+    """
+    places = {name: (int(found[1]), int(found[2] or 0)) for name in names if (found := BLOCK.match(name))}
+    blocks = sorted(set(places.values()), reverse=True)
+    steps = {name: 1 + blocks.index(place) for name, place in places.items()}
+    return {name: steps.get(name, len(blocks) + 1 if blocks and STEM.match(name) else 0) for name in names}
 
 
 def cosine_schedule(optimizer: Optimizer, steps: int, warmup_share: float) -> dict[str, Any]:

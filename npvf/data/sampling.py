@@ -1,7 +1,7 @@
 """Which clips, which windows of them and which segments of these: everything drawn from numbered seeds.
 
 A draw depends on (seed, epoch, place in the epoch) and on nothing else, so a run can be repeated, and resumed at any
-epoch, whatever the number of workers.
+step, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -92,6 +92,16 @@ class EpochSampler(DistributedSampler[Draw]):
     def __init__(self, size: int, seed: int = 0, rank: int = 0, world: int = 1) -> None:
         super().__init__(_Sized(size), num_replicas=world, rank=rank, seed=seed)
         self.size = size
+        self.done = 0
+
+    def resume(self, epoch: int, done: int) -> None:
+        """Go on with an epoch of which this rank has had `done` draws."""
+        self.epoch, self.done = epoch, done
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin an epoch; one that goes on is left as it is."""
+        if epoch != self.epoch:
+            self.resume(epoch, 0)
 
     def shuffled(self) -> list[int]:
         """The whole epoch's indices in their order."""
@@ -99,7 +109,7 @@ class EpochSampler(DistributedSampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         order = self.shuffled()
-        for turn in range(len(self)):
+        for turn in range(self.done, len(self)):
             place = turn * self.num_replicas + self.rank
             yield Draw(order[place % len(order)], derive_seed(self.seed, self.epoch, place))
 
@@ -108,7 +118,7 @@ class EpochSampler(DistributedSampler[Draw]):
 
 
 class BalancedSampler(EpochSampler):
-    """Classes in turn, each class's items all visited before one of them comes again, also across epochs.
+    """Classes in turn on every rank, each class's items all visited before one comes again, also across epochs.
 
     FakeAVCeleb has 42 fakes for every real: drawn as they lie, most batches would hold no real clip at all.
 
@@ -133,17 +143,24 @@ class BalancedSampler(EpochSampler):
         super().__init__(length or len(self.tree) * largest, seed, rank, world)
 
     def shuffled(self) -> list[int]:
-        """Labels in turn, kinds in turn within each."""
-        labels = sorted(self.tree, key=str)
-        share = ceil(self.size / len(labels))
-        columns = [self._label_order(label, share) for label in labels]
-        order = [index for row in zip(*columns, strict=True) for index in row][: self.size]
+        """Labels in turn on every rank, kinds in turn within each label."""
+        labels, ranks = sorted(self.tree, key=str), self.num_replicas
+        rows_a_rank = ceil(len(self) / len(labels))
+        columns = [self._label_order(label, rows_a_rank * ranks) for label in labels]
+        rows = list(zip(*columns, strict=True))
+        # Dealt at random: in turn, a rank might get the same kinds over and over.
+        deal = seeded(self.seed, self.epoch, 2)
+        shares: list[list[int]] = [[] for _ in range(ranks)]
+        for first in range(0, len(rows), ranks):
+            for share, row in zip(shares, torch.randperm(ranks, generator=deal).tolist(), strict=True):
+                share += rows[first + row]
         # Mixed within each stretch of a few draws: a fixed real-fake-real rhythm would tie labels to places in a batch.
         generator, stretch = seeded(self.seed, self.epoch, 1), 4 * len(labels)
-        for start in range(0, len(order), stretch):
-            part = order[start : start + stretch]
-            order[start : start + stretch] = [part[i] for i in torch.randperm(len(part), generator=generator)]
-        return order
+        for share in shares:
+            for start in range(0, len(share), stretch):
+                part = share[start : start + stretch]
+                share[start : start + stretch] = [part[i] for i in torch.randperm(len(part), generator=generator)]
+        return [index for draws in zip(*shares, strict=True) for index in draws]
 
     def _label_order(self, label: Hashable, share: int) -> list[int]:
         """`share` items of a label, its kinds in turn."""

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Reader(NamedTuple):
+    """Number of a reader of shards, how many readers there are, and how many batches it has given in this epoch."""
+
+    number: int
+    readers: int
+    batches: int
+
+
 @dataclass(slots=True)
 class Place:
     """This process among the ranks of a training run; a loader's worker adds its own number."""
@@ -33,12 +41,16 @@ class Place:
     rank: int = 0
     world: int = 1
 
-    def consumer(self) -> tuple[int, int]:
-        """Number of this reader of shards, and how many readers there are."""
+    def consumer(self, done: int = 0) -> Reader:
+        """This reader of shards, `done` batches into an epoch.
+
+        Workers give their batches in turn. So worker 0 of a loader that goes on is the one whose turn it is.
+        """
         worker = get_worker_info()
-        if worker is None:
-            return self.rank, self.world
-        return self.rank * worker.num_workers + worker.id, self.world * worker.num_workers
+        workers = 1 if worker is None else worker.num_workers
+        own = (0 if worker is None else worker.id) + done
+        turn = own % workers
+        return Reader(self.rank * workers + turn, self.world * workers, len(range(turn, done, workers)))
 
 
 class TrainingStream(IterableDataset[Visit]):
@@ -54,6 +66,8 @@ class TrainingStream(IterableDataset[Visit]):
         visits: an epoch's number of visits of one reader.
         seed, epoch: what the order depends on.
         buffer: encoded samples among which the next one is drawn.
+        done: batches of this epoch that a run resumed in its middle has behind it. Their samples are read past.
+        batch_size: visits in a batch; it matters to `done` alone.
     """
 
     def __init__(
@@ -66,12 +80,15 @@ class TrainingStream(IterableDataset[Visit]):
         epoch: int,
         place: Place,
         buffer: int = 256,
+        done: int = 0,
+        batch_size: int = 1,
     ) -> None:
         self.urls, self.windows, self.selections = list(urls), windows, list(selections)
+        self.done, self.batch_size = done, batch_size
         self.visits, self.seed, self.epoch, self.place, self.buffer = visits, seed, epoch, place, buffer
 
     def __iter__(self) -> Iterator[Visit]:
-        reader, readers = self.place.consumer()
+        reader, readers, batches = self.place.consumer(self.done)
         if readers > len(self.urls):
             raise NpvfError(
                 f"{readers} readers (ranks x workers) for {len(self.urls)} shards: prepare with smaller shards, "
@@ -81,33 +98,48 @@ class TrainingStream(IterableDataset[Visit]):
         mine = order[reader::readers]
         classes = [self._endless(mine, selection, reader, c) for c, selection in enumerate(self.selections)]
         for turn in range(self.visits):
-            yield next(classes[turn % len(classes)])
+            draw = next(classes[turn % len(classes)])
+            if turn >= batches * self.batch_size:
+                yield self._visit(draw)
 
-    def _endless(self, urls: list[str], selection: Selection, reader: int, kind: int) -> Iterator[Visit]:
+    def _endless(self, urls: list[str], selection: Selection, reader: int, kind: int) -> Iterator[StreamDraw]:
         generator = seeded(self.seed, self.epoch, reader, kind)
         while True:
             left_out: Counter[str] = Counter()
             empty = True
             for encoded in shuffle(read_selected(urls, selection, left_out), self.buffer, generator):
                 with naming(encoded):
-                    for visit in self._visits(encoded, generator):
-                        empty = False
-                        yield visit
+                    gate_T = self._gate(encoded)
+                if not has_segment(gate_T, self.windows.min_gate):
+                    continue
+                empty = False
+                for _ in range(self.windows.count(len(gate_T))):
+                    yield StreamDraw(encoded, gate_T, int(torch.randint(2**62, (), generator=generator)))
             if empty:
                 raise NpvfError(f"no clip to work with in {', '.join(urls)}: {describe(left_out)}")
 
-    def _visits(self, encoded: shards.Sample, generator: torch.Generator) -> Iterator[Visit]:
+    def _gate(self, encoded: shards.Sample) -> torch.Tensor:
         spec = self.windows.transform.spec
         start, end = read_meta(encoded).span
-        frames = round((end - start) * FPS)
         phones = Phones.from_json(json.loads(encoded["phones.json"]))
-        gate_T = torch.from_numpy(gate(phones, frames, spec.gate, frozenset(spec.critical), spec.gate_pad))
-        if not has_segment(gate_T, self.windows.min_gate):
-            return
-        for _ in range(self.windows.count(frames)):
-            start = window_start(gate_T, self.windows.frames, spec.face_stride, generator, self.windows.min_gate)
-            part = shards.decode_clip(encoded, start, self.windows.frames)
-            yield self.windows.visit_window(self.windows.transform.cut(part), generator)
+        frames = round((end - start) * FPS)
+        return torch.from_numpy(gate(phones, frames, spec.gate, frozenset(spec.critical), spec.gate_pad))
+
+    def _visit(self, draw: StreamDraw) -> Visit:
+        windows, generator = self.windows, seeded(draw.seed)
+        stride = windows.transform.spec.face_stride
+        with naming(draw.encoded):
+            start = window_start(draw.gate_T, windows.frames, stride, generator, windows.min_gate)
+            part = shards.decode_clip(draw.encoded, start, windows.frames)
+            return windows.visit_window(windows.transform.cut(part), generator)
+
+
+class StreamDraw(NamedTuple):
+    """One visit to come: nothing is decoded yet."""
+
+    encoded: shards.Sample
+    gate_T: torch.Tensor
+    seed: int
 
 
 class EvaluationStream(IterableDataset[Sample]):
@@ -125,7 +157,7 @@ class EvaluationStream(IterableDataset[Sample]):
         self.place, self.min_gate = place, min_gate
 
     def __iter__(self) -> Iterator[Sample]:
-        reader, readers = self.place.consumer()
+        reader, readers, _ = self.place.consumer()
         left_out: Counter[str] = Counter()
         for encoded in read_selected(self.urls[reader::readers], self.selection, left_out):
             with naming(encoded):

@@ -78,6 +78,18 @@ def test_ranks_share_an_epoch() -> None:
     assert [len(list(EpochSampler(7, 0, rank, 3))) for rank in range(3)] == [3, 3, 3]
 
 
+def test_an_epoch_goes_on_where_it_was_left() -> None:
+    for rank in range(2):
+        whole, rest = EpochSampler(21, 3, rank, 2), EpochSampler(21, 3, rank, 2)
+        whole.set_epoch(4)
+        rest.resume(4, done=6)
+        rest.set_epoch(4)  # as a trainer does before each epoch
+        assert list(rest) == list(whole)[6:] and len(rest) == len(whole)
+        for sampler in (whole, rest):
+            sampler.set_epoch(5)
+        assert list(rest) == list(whole)
+
+
 def test_evaluation_sees_every_clip_exactly_once() -> None:
     shares = [list(EvaluationSampler(7, rank, 3)) for rank in range(3)]
     assert sorted(index for share in shares for index in share) == list(range(7))
@@ -92,6 +104,21 @@ def test_one_real_to_42_fakes_is_balanced() -> None:
     assert Counter(kind for label, kind in drawn if label) == {"wav2lip": 63, "fsgan": 63}
     for start in range(0, len(drawn) - 8, 8):
         assert {label for label, _ in drawn[start : start + 8]} == {0, 1}
+
+
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_one_real_to_42_fakes_is_balanced_on_every_rank(world: int) -> None:
+    kinds = ("wav2lip", "fsgan", "faceswap")
+    classes = [(0, None)] * 10 + [(1, kinds[i % 3]) for i in range(420)]
+    shares = [[classes[draw.place] for draw in BalancedSampler(classes, 0, rank, world)] for rank in range(world)]
+    assert {len(share) for share in shares} == {-(-840 // world)}
+    for share in shares:
+        reals = sum(label == 0 for label, _ in share)
+        assert abs(reals - len(share) / 2) <= 1
+        kinds_drawn = Counter(kind for label, kind in share if label)
+        assert all(abs(count - (len(share) - reals) / 3) <= 0.1 * len(share) for count in kinds_drawn.values())
+        for start in range(0, len(share) - 8, 8):
+            assert sum(label for label, _ in share[start : start + 8]) == 4
 
 
 def test_a_class_is_used_up_before_it_repeats_across_epochs_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,37 @@ def test_a_training_stream_goes_round_and_repeats_itself_only_with_its_epoch(url
 
     assert keys(0) == keys(0) != keys(1)
     assert Counter(keys(0)) == {f"v{i:02d}-t0-000": 2 for i in range(7)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_training_stream_goes_on_where_it_was_left(urls: list[str], workers: int) -> None:
+    def batches(done: int) -> list[tuple[list[str], torch.Tensor]]:
+        stream = TrainingStream(
+            urls, WINDOWS, [Selection()], visits=6, seed=0, epoch=1, place=Place(), done=done, batch_size=2
+        )
+        loader = DataLoader(stream, 2, num_workers=workers, collate_fn=collate_visits)
+        return [(batch.keys, batch.mel_BTM) for batch, _ in loader]
+
+    whole = batches(0)
+    assert len(whole) == 3 * max(1, workers)
+    for done in (1, 2):
+        rest = batches(done)
+        assert [keys for keys, _ in rest] == [keys for keys, _ in whole[done:]]
+        assert all(torch.equal(ours[1], theirs[1]) for ours, theirs in zip(rest, whole[done:], strict=True))
+
+
+def test_a_window_knows_where_in_its_video_it_begins(tmp_path: Path) -> None:
+    clip = blob_clip("long", 0, frames=100)
+    clip.meta = replace(clip.meta, span=(2.0, 6.0))
+    urls = Corpus(write_corpus(tmp_path, [clip])).urls
+    training = TrainingClips(MemoryClips(urls, PLAIN, Selection()), WINDOWS)
+    stream = TrainingStream(urls, WINDOWS, [Selection()], visits=4, seed=0, epoch=0, place=Place())
+    whole = PLAIN.finish(training.clips.samples[0])
+    assert whole.start == 50
+    for sample in [training[Draw(0, seed)].sample for seed in range(4)] + [visit.sample for visit in stream]:
+        first = sample.start - 50
+        assert torch.equal(sample.gate_T, whole.gate_T[first : first + sample.frames])
+    assert len({training[Draw(0, seed)].sample.start for seed in range(9)}) > 1
 
 
 def test_more_readers_than_shards_is_an_error(urls: list[str]) -> None:

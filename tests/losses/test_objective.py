@@ -140,3 +140,17 @@ def test_stage_two_takes_the_switches_of_stage_one(model, make_batch):
     out = DetectionObjective(auxiliary={"cor_weight": 0.0, "info_weight": 2.0})(model, batch, STARTS)
     assert "cor" not in out
     assert_close(out["loss"], out["ce"] + 0.1 * (out["ec"] + 2 * out["info"]))
+
+
+def test_losses_are_computed_in_single_precision_under_autocast(model, make_batch):
+    model.eval()
+    batch, objective = make_batch(model.config.inputs), NPVObjective()
+    with torch.autocast("cpu", torch.bfloat16):
+        clips = objective.represent(model, batch, STARTS)
+        mixed = objective.compare(clips)
+    assert clips.fused_viseme_BKSD.dtype == torch.bfloat16, "the network runs in half precision"
+    assert_close(mixed, objective.compare(clips), rtol=0, atol=0)
+    assert all(value.dtype == torch.float32 for value in mixed.values())
+    mixed["loss"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    assert_close(mixed["loss"], objective(model, batch, STARTS)["loss"], rtol=0.05, atol=0)

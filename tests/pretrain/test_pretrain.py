@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from npvf.errors import NpvfError
 from npvf.models import NPV
 from pretrain.cli import main
 from pretrain.module import PretrainModule
-from pretrain.optim import cosine_schedule, parameter_groups
 from tests.tiny_corpus import real_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
@@ -86,6 +84,16 @@ def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path, "--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
 
 
+def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
+    model = fit(corpus, tmp_path, "--config", str(CONFIG).replace(".yaml", "_switches.yaml"))
+    saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    averaged = {name.removeprefix("model."): value for name, value in saved["state_dict"].items()}
+    assert all(torch.equal(value, averaged[name]) for name, value in model.state_dict().items())
+    assert not torch.equal(
+        saved["current_model_state"]["model.viseme_head.layers.0.weight"], averaged["viseme_head.layers.0.weight"]
+    )
+
+
 def test_too_few_clips_for_a_batch_say_so(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(NpvfError, match=r"lower data\.batch_size"):
         fit(corpus, tmp_path, "--data.batch_size=50")
@@ -98,21 +106,3 @@ def test_collapsing_features_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         module.watch({"collapse_viseme": torch.tensor(0.9), "loss": torch.tensor(0.0)})
-
-
-def test_norms_and_biases_do_not_decay() -> None:
-    decayed, plain = parameter_groups([nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))], lr=0.1, weight_decay=0.2)
-    assert [p.shape for p in decayed["params"]] == [(4, 3)] and decayed["weight_decay"] == 0.2
-    assert len(plain["params"]) == 3 and plain["weight_decay"] == 0
-
-
-def test_the_rate_rises_and_falls_to_nothing() -> None:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    scheduler = cosine_schedule(optimizer, steps=100, warmup_share=0.1)["scheduler"]
-    rates = []
-    for _ in range(100):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
-    assert rates[9:] == sorted(rates[9:], reverse=True) and optimizer.param_groups[0]["lr"] == pytest.approx(0)
