@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
@@ -20,14 +20,17 @@ from npvf import __version__
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
+from npvf.detect.agreement import AgreementScorer
 from npvf.detect.detector import Detector
-from npvf.detect.evaluation import evaluate_detection
+from npvf.detect.evaluation import Scorer, evaluate_detection
 from npvf.detect.scoring import embed_clip
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.protocol import Settings
+from npvf.metrics.protocol import SWAP_REACH, Settings
+from npvf.models.batch import Gate
 from npvf.models.npv import NPV
+from npvf.models.registry import configure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         choices=("detection", "synchrony"),
-        help="default: detection for --detector, synchrony for --pretrained",
+        help="default: detection for --detector, synchrony for --pretrained; a pre-trained model alone detects by how "
+        "well lips and sound agree",
+    )
+    parser.add_argument(
+        "--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training"
     )
     parser.add_argument("--out", type=Path, help="for metrics.json and scores.csv (default: runs/evaluate/CORPUS)")
     parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
@@ -77,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     synchrony = parser.add_argument_group("synchrony")
     synchrony.add_argument("--segments", type=int, default=60, help="N of retrieval R@1 (default: 60)")
     synchrony.add_argument(
+        "--swap-reach",
+        type=int,
+        default=SWAP_REACH,
+        metavar="FRAMES",
+        help="how far a true or swapped sound is moved to fit best; recordings in the wild lag by up to 7 (default: 2)",
+    )
+    synchrony.add_argument(
         "--baseline",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -87,8 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print, and write `metrics.json` and `scores.csv`."""
     protocol = args.protocol or ("detection" if args.detector else "synchrony")
-    if protocol == "detection" and not args.detector:
-        raise NpvfError("detection needs --detector DIR, which fine-tuning makes")
+    if protocol == "detection" and not (args.detector or args.pretrained):
+        raise NpvfError("detection needs --detector DIR, which fine-tuning makes, or --pretrained DIR")
+    if args.gate and args.detector:
+        raise NpvfError("--gate goes with --pretrained: a detector's head has learnt one gate")
     corpus = Corpus(args.corpus)
     report, rows = (_detection if protocol == "detection" else _synchrony)(args, corpus)
     report = {**_setup(args), **report}
@@ -110,22 +126,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _detection(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    detector = Detector.from_pretrained(args.detector, _device(args))
+    scorer: Scorer
+    if args.detector:
+        scorer = Detector.from_pretrained(args.detector, _device(args))
+    else:
+        scorer = AgreementScorer(_model(args, args.pretrained))
     with _progress(corpus) as on_clip:
         report, rows = evaluate_detection(
-            corpus, detector, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
+            corpus, scorer, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
         )
     return report, [asdict(row) for row in rows]
 
 
 def _synchrony(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = args.pretrained or args.detector
-    embed = partial(embed_clip, NPV.from_pretrained(folder).to(_device(args))) if folder else None
-    settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args))
+    embed = partial(embed_clip, _model(args, folder)) if folder else None
+    settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args), swap_reach=args.swap_reach)
     with _progress(corpus) as on_clip:
         return evaluate_synchrony(
             corpus, embed, _selection(args, "unforged"), args.baseline, args.group, settings, on_clip
         )
+
+
+def _model(args: argparse.Namespace, folder: str) -> NPV:
+    model = NPV.from_pretrained(folder).to(_device(args))
+    model.config = configure(model.config, inputs__gate=args.gate)
+    return model
 
 
 def _selection(args: argparse.Namespace, label: Any) -> Selection:

@@ -2,7 +2,7 @@
 
 - retrieval: R@1 among N segments of 24 frames, both directions, and their mean;
 - sync: share of clips whose best offset within +-15 frames is within +-1;
-- swap: AUC of a clip's own sound against another clip's, scored by the best similarity within +-2 frames;
+- swap: AUC of a clip's own sound against another clip's, by the best similarity within +-`swap_reach` frames;
 - shift: AUC of the own sound against the same sound moved by 8 to 15 frames (each way), scored at offset 0;
 - halves: share of clips whose two halves agree in their best offset to +-1 (in the wild the true offset is not 0).
 """
@@ -30,11 +30,15 @@ SIMILAR_LENGTH = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of the protocol: segments to retrieve among, reach of the offset search, swaps a clip, seed, intervals."""
+    """Of the protocol: segments to retrieve among, reach of the offset search, swaps a clip, seed, intervals.
+
+    `swap_reach` is how far, in frames, a true or a swapped sound is moved to where it fits best.
+    """
 
     segments: int = 60
     max_offset: int = 15
     swaps: int = 5
+    swap_reach: int = SWAP_REACH
     seed: int = 0
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
@@ -222,8 +226,8 @@ class _Run:
             self.report.missing[name] = otherwise
 
     def _peak(self, picture: int, sound: int) -> float:
-        """The best similarity within +-2 frames; NaN where the two have too few frames in common."""
-        curve = self.streams.curve(picture, sound, SWAP_REACH)
+        """The best similarity within `swap_reach` frames; NaN where the two have too few frames in common."""
+        curve = self.streams.curve(picture, sound, self.settings.swap_reach)
         return float(np.nanmax(curve)) if np.isfinite(curve).any() else float("nan")
 
     def _add_auc(self, name: str, true: dict[int, float], false: list[tuple[int, float]]) -> None:

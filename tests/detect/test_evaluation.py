@@ -253,6 +253,13 @@ def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytes
         assert all(0 <= float(row["score"]) <= 1 for row in csv.DictReader(file))
     assert run_command(corpus.folder, "--pretrained", detector, *words, "--json") == 0
     assert json.loads(capsys.readouterr().out)["model"]["clips"] == 2  # the real ones
+    assert run_command(corpus.folder, "--pretrained", detector, "--protocol", "detection", "--gate", "all", *words) == 0
+    assert "all fakes" in capsys.readouterr().out
+
+
+def test_a_detector_keeps_its_gate(talkers: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(NpvfError, match="has learnt one gate"):
+        run_command(talkers.folder, "--detector", tmp_path, "--gate", "all")
 
 
 def test_command_wants_a_detector_for_detection(talkers: Corpus) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,8 @@ def test_a_constant_offset_is_reported_and_not_taken_for_synchrony(late: int) ->
     assert value(report, "sync_within_1") == 0
     assert value(report, "halves_agree") == 1
     assert (value(report, "swap_auc") > 0.95) == (abs(late) <= 2)
+    farther = measure_synchrony(talk(12, 75, noise=0.5, late=late), settings=replace(QUICK, swap_reach=7))
+    assert value(farther, "swap_auc") > 0.95
 
 
 def test_short_clips_are_named_not_dropped_unseen() -> None:
