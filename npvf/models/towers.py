@@ -250,7 +250,7 @@ def _extend(swin: SwinTransformer, spec: TowerSpec) -> SwinTransformer:
 
 def standardise(x_BTCHW: Tensor) -> Tensor:
     """uint8 to zero mean and unit deviation over each clip: light and skin tone carry no speech."""
-    x_BTCHW = x_BTCHW.float().div_(255)
+    x_BTCHW = x_BTCHW.float() / 255
     dims = (1, 3, 4)
     deviation, mean = torch.std_mean(x_BTCHW, dims, keepdim=True)
     return (x_BTCHW - mean) / (deviation + 0.05)

@@ -1,0 +1,58 @@
+"""What the benchmarks share: the device's name, a clock that waits for it, a table on the screen and in a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+
+def device_name(device: str = "cpu") -> str:
+    """As part of a file name: `amd-epyc-cpu`, `nvidia-h100-80gb-hbm3`."""
+    if device.startswith("cuda"):
+        return _slug(torch.cuda.get_device_name(device))
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return _slug(found.group(1) if found else platform.machine()).removesuffix("-processor") + "-cpu"
+
+
+def seconds(action: Callable[[], object], device: str = "cpu") -> float:
+    """Time of `action`: on a CPU that of this process, which a busy machine hardly changes; on a GPU wall-clock."""
+    if not device.startswith("cuda"):
+        started = time.process_time()
+        action()
+        return time.process_time() - started
+    torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    action()
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def report(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Print `rows` and write them to `path`."""
+    table = Table(title=path.stem)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    console = Console(width=max(160, Console().width))
+    console.print(table)
+    console.print(f"written: {path}")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
