@@ -47,6 +47,9 @@ class DetectionModule(NPVModule):
         head_lr, backbone_lr: peak rates of AdamW: of the detection head and the awareness module, and of the towers and
             projection heads. The facts recommend 1e-4 and 1e-5 for Swin-T; the third-party re-implementation has 1e-6.
         freeze: train the head and the awareness module alone.
+        layer_decay: factor of the backbone's rate from each Swin block to the one before it; 1 is off. What lies near
+            the pixels is the same for all tasks: 0.75 is usual for Swin.
+        compile: as in pre-training.
         weight_decay, betas, warmup, seed: as in pre-training.
 
     Raises:
@@ -62,6 +65,8 @@ class DetectionModule(NPVModule):
         head_lr: float = 1e-3,
         backbone_lr: float = 1e-4,
         freeze: bool = False,
+        layer_decay: float = 1.0,
+        compile: bool = False,
         weight_decay: float = 0.05,
         betas: tuple[float, float] = (0.9, 0.98),
         warmup: float = 0.1,
@@ -75,7 +80,10 @@ class DetectionModule(NPVModule):
         self.objective = DetectionObjective(**(objective or {}))
         self.head_lr, self.backbone_lr, self.frozen = head_lr, backbone_lr, freeze
         self.weight_decay, self.betas, self.warmup, self.seed = weight_decay, betas, warmup, seed
+        self.layer_decay = layer_decay
         self.validated: list[ClipLogits] = []
+        if compile:
+            self.compile_towers()
         if freeze:
             for module in self.backbone:
                 module.requires_grad_(False)
@@ -100,13 +108,17 @@ class DetectionModule(NPVModule):
                 module.eval()
         return self
 
-    def configure_optimizers(self) -> Any:
-        """AdamW with two rates, warm-up and half a cosine over all steps of the run."""
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters with their rates: the head's, and the backbone's, which falls towards the pixels."""
         groups = parameter_groups(self.head, self.head_lr, self.weight_decay)
         if not self.frozen:
-            groups += parameter_groups(self.backbone, self.backbone_lr, self.weight_decay)
+            groups += parameter_groups(self.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
+        return groups
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, warm-up and half a cosine over all steps of the run."""
         steps = int(self.trainer.estimated_stepping_batches)
-        optimizer = AdamW(groups, betas=self.betas)
+        optimizer = AdamW(self.groups(), betas=self.betas)
         return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
 
     def on_validation_epoch_start(self) -> None:

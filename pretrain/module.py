@@ -75,7 +75,8 @@ class PretrainModule(NPVModule):
         model: a name of `npvf.list_models()`.
         model_args: overrides of its configuration, as `create_model` takes them.
         imagenet: start the Swin towers from timm's ImageNet weights.
-        objective: arguments of `NPVObjective`: weights of the losses, temperature and the rest.
+        objective: arguments of `NPVObjective`: weights of the losses, temperature and the rest. On several GPUs a term
+            switched off leaves weights without gradient: then set trainer.strategy to ddp_find_unused_parameters_true.
         lr: peak rate of AdamW; the re-implementation has 1e-4. On GRID it hardly mattered from 2e-4 to 3e-3.
         weight_decay: not on norms and biases; the re-implementation has 1e-2.
         betas: of AdamW.

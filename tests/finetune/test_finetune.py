@@ -52,6 +52,23 @@ def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_p
     assert changed <= {"head", "awareness_va", "awareness_fa"} and "head" in changed
 
 
+def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
+    fit(corpus, tmp_path, "--config", CONFIG.replace(".yaml", "_switches.yaml"))
+    saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    weights = Detector.from_pretrained(tmp_path / "detector").model.state_dict()
+    assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in weights.items()), "averaged ones"
+
+
+def test_layers_have_their_rates(encoder: Path) -> None:
+    module = DetectionModule(str(encoder), head_lr=1.0, backbone_lr=0.1, layer_decay=0.5)
+    rates = {id(p): group["lr"] for group in module.groups() for p in group["params"]}
+    tower = module.model.viseme_tower
+    assert rates[id(module.model.head.mlp[0].weight)] == 1.0
+    assert rates[id(tower.readout.weight)] == pytest.approx(0.1)
+    assert rates[id(next(tower.swin.patch_embed.parameters()))] == pytest.approx(0.1 * 0.5**3)
+    assert len(rates) == len(list(module.model.parameters()))
+
+
 def test_the_head_and_the_backbone_have_their_rates(encoder: Path) -> None:
     module = DetectionModule(str(encoder))
     parts = [{id(p) for m in part for p in m.parameters()} for part in (module.head, module.backbone)]
