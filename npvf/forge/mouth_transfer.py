@@ -19,14 +19,15 @@ _LIPS = """
     61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185
     78 95 88 178 87 14 317 402 318 324 308 415 310 311 312 13 82 81 80 191
 """
-_CHIN = "172 136 150 149 176 148 152 377 400 378 379 365 397"
+_CHIN = "149 176 148 152 377 400 378"
 # What a mouth moves: taken from the donor.
 MOVING = np.array([*map(int, _LIPS.split()), *map(int, _CHIN.split())])
 _CHIN_OF_MOVING = slice(len(_LIPS.split()), None)
-# Base and wings of the nose, cheeks and the jaw's upper ends: the patch is pinned to the clip's own.
-PINS = np.array([2, 97, 326, 98, 327, 205, 425, 50, 280, 58, 288])
-# The patch reaches from below the nose over the cheeks.
-_UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 58, 288])
+# The patch reaches from below the nose over the cheeks to the chin. It keeps within the jaw's sides: they are outlines,
+# behind which a head turned otherwise shows other things, and speech hardly moves them.
+_UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
+# There and above, the clip's own points hold the patch, and its outline meets the jaw's, so that no second one shows.
+PINS = np.array([*_UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
 _NOSE_ROOT, _NOSE_BASE = 168, 2
 # What the alignment goes by: rigid points, those near the mouth twice.
 _RIGID = np.concatenate([STABLE, [2, 98, 327]])
