@@ -63,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = make_clip(args.clips, Path(folder) / "clip.mp4", args.height)
         size = f"{next(iter_frames(video)).shape[1]}x{next(iter_frames(video)).shape[0]}"
-        rows = [{"picture": size, **measure(name, video, args)} for name in args.models]
+        rows = [{**measure(name, video, args), "picture": size} for name in args.models]
     suffix = f"-{args.height}p" if args.height else ""
     report(rows, args.out / f"inference{suffix}-{device_name()}.csv")
 

@@ -3,10 +3,10 @@
     python benchmarks/loader.py data/prepared [--segments 60]
 
 The same random segments of 24 frames three ways, up to the tensors of `--model`: mouth, face, log-mel, gates. A shard
-is read in its order, as training streams it. The folder holds the shard's crops as JPEG files (quality 95), the sound as
-16-bit WAV, and the track. The videos are the corpus' sources, found by its manifest, sought and decoded; their faces
-need not be looked for, the crops' transforms are known. Files lie in the page cache, in all three ways. CPU time of
-one process: with one thread (OMP_NUM_THREADS=1), a figure a core.
+is read in its order, as training streams it. The folder holds the shard's crops as JPEG files (quality 95), the sound
+as 16-bit WAV, and the track. The videos are the corpus' sources, found by its manifest, sought and decoded; their
+faces need not be looked for, the crops' transforms are known. Files lie in the page cache, in all three ways. CPU time
+of one process: with one thread (OMP_NUM_THREADS=1), a figure a core.
 """
 
 from __future__ import annotations

@@ -38,20 +38,17 @@ def seconds(action: Callable[[], object], device: str = "cpu") -> float:
 
 
 def report(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Print `rows` and write them to `path`."""
-    table = Table(title=path.stem)
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    """Print `rows` as columns, named by their first value, and write them to `path` as rows."""
+    table = Table("", *(str(next(iter(row.values()))) for row in rows), title=path.stem)
+    for name in list(rows[0])[1:]:
+        table.add_row(name.replace("_", " "), *("" if row[name] is None else str(row[name]) for row in rows))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    console = Console(width=max(160, Console().width))
-    console.print(table)
-    console.print(f"written: {path}")
+    Console().print(table)
+    Console().print(f"written: {path}")
 
 
 def _slug(name: str) -> str:
