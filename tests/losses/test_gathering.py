@@ -14,14 +14,17 @@ from torch.testing import assert_close
 from npvf.losses import DetectionObjective, NPVObjective
 from npvf.losses.gathering import gather_rows
 from npvf.models import NPV, Batch, create_model
+from pretrain.grad_cache import represent_in_chunks
 from tests.conftest import TINY_MODEL, synthetic_batch
 
 STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12], [0, 5, 16]])
-OBJECTIVES = {
-    "together": NPVObjective(),
-    "apart": NPVObjective(gather=False),
-    "fine-tuning": DetectionObjective(),
-}
+
+
+class InChunks(NPVObjective):
+    """One clip at a time, as `PretrainModule.chunk_clips` asks for."""
+
+    def forward(self, model: NPV, batch: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
+        return self.compare(represent_in_chunks(self, model, batch, starts_BK, 1))
 
 
 class Step(nn.Module):
@@ -33,6 +36,14 @@ class Step(nn.Module):
 
     def forward(self, batch: Batch, starts_BK: Tensor) -> Tensor:
         return self.objective(self.model, batch, starts_BK)["loss"]
+
+
+OBJECTIVES = {
+    "together": NPVObjective(),
+    "in chunks": InChunks(),
+    "apart": NPVObjective(gather=False),
+    "fine-tuning": DetectionObjective(),
+}
 
 
 def new_model() -> NPV:
@@ -80,12 +91,13 @@ def batch() -> Batch:
     return batch
 
 
-@pytest.mark.parametrize("name", ["together", "fine-tuning"])
+@pytest.mark.parametrize("name", ["together", "in chunks", "fine-tuning"])
 def test_two_processes_learn_what_one_would(name: str, ranks: list[dict[str, Any]], batch: Batch) -> None:
-    loss, gradients = loss_and_gradients(Step(new_model(), OBJECTIVES[name]), batch, STARTS)
+    whole = OBJECTIVES["together" if name == "in chunks" else name]
+    loss, gradients = loss_and_gradients(Step(new_model(), whole), batch, STARTS)
     losses = torch.stack([rank[name][0] for rank in ranks])
     assert_close(losses.mean(), loss)
-    if name == "together":
+    if name != "fine-tuning":  # its cross-entropy is each rank's own
         assert_close(losses, loss.expand(2))
     scale = torch.stack([gradient.norm() for gradient in gradients.values()]).max()
     for rank in ranks:
