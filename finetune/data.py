@@ -20,6 +20,7 @@ class LabelledFaces(ClipData):
         train, val: prepared corpora; `val` of None: the same as `train`.
         train_split, val_split: what `split` in the meta data says of the two; null: anything.
         val_identities: in place of the splits, the people who are kept for validation.
+        include, exclude: shell patterns on the videos' ids, in both parts; `exclude: [calibrated/*]` keeps a kind out.
         balance: real and fake in turn, and manipulations in turn among the fakes; FakeAVCeleb has 42 fakes a real.
         batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed: as in pre-training.
     """
@@ -31,6 +32,8 @@ class LabelledFaces(ClipData):
         train_split: str | None = "train",
         val_split: str | None = "val",
         val_identities: list[str] | None = None,
+        include: list[str] | None = None,
+        exclude: list[str] | None = None,
         balance: bool = True,
         batch_size: int = 12,
         segments: int = 4,
@@ -48,6 +51,7 @@ class LabelledFaces(ClipData):
         self.splits: dict[Part, str | None] = {"train": train_split, "val": val_split}
         self.val_identities = None if val_identities is None else frozenset(val_identities)
         self.balance = balance
+        self.labelled = Selection(label="known", include=tuple(include or ["*"]), exclude=tuple(exclude or []))
 
     def setup(self, stage: str) -> None:
         """As in pre-training, and check the labels.
@@ -67,10 +71,10 @@ class LabelledFaces(ClipData):
     def selection(self, part: Part) -> Selection:
         """Labelled speakers of one part."""
         if self.val_identities is None:
-            return Selection(label="known", split=self.splits[part])
+            return replace(self.labelled, split=self.splits[part])
         if part == "val":
-            return Selection(label="known", identities=self.val_identities)
-        return Selection(label="known", no_identities=self.val_identities)
+            return replace(self.labelled, identities=self.val_identities)
+        return replace(self.labelled, no_identities=self.val_identities)
 
     def training_selections(self) -> list[Selection]:
         """A stream draws from reals and fakes in turn."""

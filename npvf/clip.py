@@ -87,6 +87,7 @@ class ClipMeta:
     original: str | None = None  # the real video a forgery was made from
     split: str | None = None
     intervals: tuple[tuple[float, float], ...] = ()  # forged spans on the clip's own clock
+    sound_moved: int = 0  # frames by which `npvf sync` has moved the sound against the source video
     settings: dict[str, Any] = field(default_factory=dict)  # versions and settings that made it
 
     def to_json(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     TOO_SHORT = "too_short"
     TOO_LITTLE_SPEECH = "too_little_speech"
+    OUT_OF_SYNC = "out_of_sync"
     SEVERAL_VOICES = "several_voices"
     DUPLICATE = "duplicate"
     BAD_SIDECAR = "bad_sidecar"

@@ -47,7 +47,19 @@ def write_corpus(folder: Path, clips: list[Clip], shards: int = 1) -> Path:
     hours = sum(clip.seconds for clip in clips) / 3600
     dataset = {"complete": True, "shards": names, "clips": len(clips), "hours": hours}
     (folder / "dataset.json").write_text(json.dumps(dataset))
+    lines = [_manifest_line(clip, names[n % shards]) for n, clip in enumerate(clips)]
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
+
+
+def _manifest_line(clip: Clip, shard: str) -> dict[str, object]:
+    meta = clip.meta
+    said = {
+        name: getattr(meta, name) for name in ("label", "manipulation", "identity", "identities", "original", "split")
+    }
+    facts = {"sha256": meta.source_sha256, "seconds": clip.seconds, "phone_source": "times", "duplicate_of": None}
+    place = {"video": meta.video, "status": "prepared", "reason": None, "clips": [meta.key], "shard": shard}
+    return {**place, **facts, **said}
 
 
 def real_corpus(folder: Path, count: int = 10, frames: int = 50, shards: int = 1) -> Path:

@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "bring the face landmark model and check its hash",
     "synth": "make the embedded talking-head corpus",
     "prepare": "turn videos into shards of aligned face tracks, sound and phones",
+    "sync": "move the sound of a prepared corpus to where it fits the lips, and drop what never does",
     "forge": "make labelled forgeries out of real clips",
     "pretrain": "stage 1: self-supervised pre-training on real talking faces",
     "finetune": "stage 2: fine-tune a detector",

@@ -121,7 +121,7 @@ class Store:
             self._seal()
         lines = self._in_order()
         write_lines(self.out / MANIFEST, lines)
-        dataset = {"complete": complete, **_counts(lines), **facts, "settings": self.settings}
+        dataset = {"complete": complete, **count_lines(lines), **facts, "settings": self.settings}
         write_json(self.out / DATASET, dataset)
         if complete:
             shutil.rmtree(self.work)
@@ -234,7 +234,8 @@ def _describes(line: Line, source: Source) -> bool:
     return line["sha256"] is not None and source.path.is_file() and line["sha256"] == sha256(source.path)
 
 
-def _counts(lines: list[Line]) -> Line:
+def count_lines(lines: list[Line]) -> Line:
+    """What `dataset.json` says of the manifest's lines."""
     prepared = [line for line in lines if line["status"] == "prepared"]
     refused = Counter(line["reason"] for line in lines if line["status"] == "refused")
     return {

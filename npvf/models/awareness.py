@@ -13,7 +13,6 @@ from npvf.clip import SEGMENT_FRAMES
 Orientation = Literal["tokens", "features", "none"]
 
 
-
 class Awareness(nn.Module):
     """Fuse a visual and an audio stream of S tokens, each seen through their joint representation J = [X_v ; X_a].
 

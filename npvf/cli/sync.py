@@ -1,0 +1,43 @@
+"""`npvf sync CORPUS OUT --pretrained DIR`: real recordings, each with its sound where it fits the lips."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from npvf.data.corpus import Corpus
+from npvf.detect.scoring import embed_clip
+from npvf.detect.synchronise import SynchroniseSettings, synchronise
+from npvf.models.npv import NPV
+
+DEFAULTS = SynchroniseSettings()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of real clips")
+    parser.add_argument("out", type=Path, help="a new folder, for a corpus of the same form")
+    parser.add_argument("--pretrained", metavar="DIR", required=True, help="an encoder that `npvf pretrain` wrote")
+    parser.add_argument("--most", type=int, default=DEFAULTS.most, help="largest delay undone, in frames (default: 7)")
+    parser.add_argument(
+        "--tolerance", type=int, default=DEFAULTS.tolerance, help="frames by which halves may differ (default: 1)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Synchronise, and say how much is left."""
+    corpus = Corpus(args.corpus)
+    embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(args.device))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("clips", total=len(corpus))
+        settings = SynchroniseSettings(most=args.most, tolerance=args.tolerance)
+        dataset = synchronise(corpus, args.out, embed, settings, lambda: progress.advance(task))
+    offsets = dataset["synchronised"]["clips_by_offset"]
+    print(f"{dataset['clips']} of {len(corpus)} clips keep in sync, {dataset['hours']:.2f} hours")
+    print("frames by which the sound was late: " + ", ".join(f"{k} ({n} clips)" for k, n in offsets.items()))
+    return 0
