@@ -114,6 +114,7 @@ class Clip:
         source_landmarks_TN2: the same points in pixels of the source frame.
         transform_T23: (T, 2, 3) float32, source pixels -> crop pixels.
         confidence_T: (T,) float32, detection confidence; 0 where a short loss was bridged by interpolation.
+        mask_THW: (T, 224, 224) bool, the forged pixels of the crops. None: not known, or in a real clip: none is.
     """
 
     face_THWC: np.ndarray
@@ -124,6 +125,7 @@ class Clip:
     confidence_T: np.ndarray
     phones: Phones
     meta: ClipMeta
+    mask_THW: np.ndarray | None = None
 
     @property
     def frames(self) -> int:

@@ -1,7 +1,8 @@
 """The shard format: one WebDataset sample holds one `Clip`.
 
 A sample is five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
-`.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`).
+`.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`). Where the forged pixels
+are known there is a sixth, `.mask.npz` (`npvf.data.masks`).
 
 `track.npz` holds `landmarks` (T, 478, 2) int16, MediaPipe's points in 1/64 crop pixels, `transform` (T, 2, 3) float32,
 source -> crop pixels, and `confidence` (T,) float32. The points in source pixels follow from the first two.
@@ -21,13 +22,15 @@ from urllib.parse import quote
 import numpy as np
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
+from npvf.data.masks import pack_masks, unpack_masks
 from npvf.data.sidecar import cut_label
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
 Sample = dict[str, bytes | str]
-"""`__key__` and the five files by their suffix, as `webdataset` has it."""
+"""`__key__` and the files by their suffix, as `webdataset` has it."""
 
 PARTS = ("face.mp4", "audio.flac", "track.npz", "phones.json", "meta.json")
+OPTIONAL_PARTS = ("mask.npz",)
 LANDMARK_SCALE = 64
 
 
@@ -46,12 +49,20 @@ def clip_key(video: str, track: int, piece: int) -> str:
 def encode_clip(clip: Clip) -> Sample:
     """A clip as a sample. The picture loses what H.264 at high quality loses, the rest at most rounding."""
     face = encode_crops(clip.face_THWC)
-    return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta)
+    mask = None if clip.mask_THW is None else pack_masks(clip.mask_THW)
+    return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta, mask)
 
 
-def encode_sample(face_mp4: bytes, track_npz: bytes, audio_N: np.ndarray, phones: Phones, meta: ClipMeta) -> Sample:
+def encode_sample(
+    face_mp4: bytes,
+    track_npz: bytes,
+    audio_N: np.ndarray,
+    phones: Phones,
+    meta: ClipMeta,
+    mask_npz: bytes | None = None,
+) -> Sample:
     """A sample out of parts of which the big ones are encoded already."""
-    return {
+    sample: Sample = {
         "__key__": meta.key,
         "face.mp4": face_mp4,
         "audio.flac": encode_flac(audio_N),
@@ -59,6 +70,7 @@ def encode_sample(face_mp4: bytes, track_npz: bytes, audio_N: np.ndarray, phones
         "phones.json": _json(phones.to_json()),
         "meta.json": _json(meta.to_json()),
     }
+    return sample if mask_npz is None else {**sample, "mask.npz": mask_npz}
 
 
 def encode_track(clip: Clip) -> bytes:
@@ -104,6 +116,7 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
         confidence_T=confidence_T[frames],
         phones=phones,
         meta=meta,
+        mask_THW=unpack_masks(_bytes(sample, "mask.npz"), frames) if "mask.npz" in sample else None,
     )
 
 
@@ -120,7 +133,7 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for sample in samples:
             key = str(sample["__key__"])
-            for part in PARTS:
+            for part in (*PARTS, *(part for part in OPTIONAL_PARTS if part in sample)):
                 content = _bytes(sample, part)
                 entry = tarfile.TarInfo(f"{key}.{part}")  # no owner, no date, mode 0644
                 entry.size = len(content)

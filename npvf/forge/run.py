@@ -58,7 +58,7 @@ def forge(
     """Makes `per_clip` forgeries of each kind out of every real video in `src` (a folder or a CSV list).
 
     Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where only
-    a part of the picture is forged `.mask.npz` (`npvf.forge.take.read_masks`); `copies` adds each original as kind
+    a part of the picture is forged `.mask.npz` (`npvf.data.masks`); `copies` adds each original as kind
     "none", label 0. All go through the same decoding, cut and encoding, so that nothing but the forgery tells them
     apart. `forge.jsonl` has one line for every file, written or refused and why.
 

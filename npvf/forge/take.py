@@ -11,6 +11,7 @@ import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL, SAMPLES_PER_FRAME, Phone, Phones
 from npvf.data.files import write_json
+from npvf.data.masks import SUFFIX, write_masks
 from npvf.data.sidecar import Annotation
 from npvf.errors import Reason, Refused
 from npvf.media.decode import iter_frames, read_audio
@@ -91,22 +92,8 @@ def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> No
     if forged.phones is not None:
         write_json(path.with_suffix(".phones.json"), forged.phones.to_json())
     if forged.masks is not None:
-        _write_masks(path.with_suffix(".mask.npz"), forged.masks)
+        write_masks(path.with_suffix(SUFFIX), forged.masks)
     write_video(path, forged.frames, audio=forged.audio_N, crf=_CRF)
-
-
-def _write_masks(path: Path, masks: Iterable[np.ndarray]) -> None:
-    width, packed = 0, []
-    for mask in masks:
-        width = mask.shape[1]
-        packed.append(np.packbits(mask, axis=1))
-    np.savez_compressed(path, packed=np.stack(packed), width=width)
-
-
-def read_masks(path: Path) -> np.ndarray:
-    """(T, H, W) bool out of a `.mask.npz`: the forged pixels of each frame of the video beside it."""
-    with np.load(path) as file:
-        return np.unpackbits(file["packed"], axis=2, count=int(file["width"])).astype(bool)
 
 
 def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | None:

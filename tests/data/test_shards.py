@@ -1,6 +1,7 @@
 import io
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,20 @@ def test_a_part_of_a_clip_is_that_part_of_the_whole(sample):
 
 def test_a_part_outside_the_forged_spans_is_real(sample):
     assert (decode_clip(sample, 5, 10).meta.label, decode_clip(sample, 10, 10).meta.label) == (1, 0)
+
+
+def test_a_mask_goes_along_and_a_shard_without_one_has_none(tmp_path):
+    mask_THW = np.random.default_rng(1).random((30, 224, 224)) > 0.9
+    masked = encode_clip(replace(make_clip(), mask_THW=mask_THW))
+    path = tmp_path / "shard-000000.tar"
+    with path.open("wb") as file:
+        write_tar(file, [masked, {**encode_clip(make_clip()), "__key__": "plain"}])
+    first, plain = read_tar(path)
+    back = decode_clip(first)
+    assert back.mask_THW is not None and back.mask_THW.dtype == bool
+    np.testing.assert_array_equal(back.mask_THW, mask_THW)
+    np.testing.assert_array_equal(decode_clip(first, 7, 9).mask_THW, mask_THW[7:16])
+    assert decode_clip(plain).mask_THW is None
 
 
 def test_the_bytes_of_a_shard_depend_on_the_clips_alone(sample, tmp_path):

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from npvf.clip import FPS, Phone, Phones
+from npvf.data.masks import read_masks
 from npvf.data.sidecar import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.faces.speaking import lip_aperture
 from npvf.forge import mouth_swap
 from npvf.forge.mouth_swap import mouth_calibrated
 from npvf.forge.run import forge
-from npvf.forge.take import Take, read_masks
+from npvf.forge.take import Take
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from npvf.speech.gate import gate
