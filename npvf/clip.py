@@ -88,6 +88,10 @@ class ClipMeta:
     split: str | None = None
     intervals: tuple[tuple[float, float], ...] = ()  # forged spans on the clip's own clock
     sound_moved: int = 0  # frames by which `npvf sync` has moved the sound against the source video
+    audio_label: int | None = None  # of each stream on its own
+    video_label: int | None = None
+    category: str | None = None  # the corpus's own class of forgery
+    attributes: dict[str, str] = field(default_factory=dict)  # race, gender, ... as the corpus says them
     settings: dict[str, Any] = field(default_factory=dict)  # versions and settings that made it
 
     def to_json(self) -> dict[str, Any]:

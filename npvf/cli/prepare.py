@@ -103,7 +103,7 @@ class _Rate(ProgressColumn):
 def _list(src: Path, out: Path | None) -> int:
     found = find_sources(src, skip=out)
     for source in found.items:
-        said = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [])}
+        said = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
         print(source.video, source.problem or said or "")
     print(f"{len(found.items)} videos, {found.ignored_files} other files")
     return 0

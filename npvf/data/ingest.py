@@ -22,7 +22,7 @@ from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
 from npvf.data.files import sha256
 from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track
-from npvf.data.sidecar import NOTHING_SAID, Annotation, cut_label
+from npvf.data.sidecar import NOTHING_SAID, Annotation, cut_label, cut_stream_labels
 from npvf.data.speaker import Lips, find_speakers
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -135,7 +135,9 @@ def ingest(
 
         def samples() -> Iterator[Sample]:
             for piece, (score, is_speaker) in zip(pieces, speakers, strict=True):
-                label, intervals = cut_label(annotation.label, annotation.intervals, *piece.span)
+                said = annotation
+                label, intervals = cut_label(said.label, said.intervals, *piece.span)
+                streams = cut_stream_labels(said.audio_label, said.video_label, said.intervals, *piece.span)
                 meta = ClipMeta(
                     key=clip_key(video, piece.lips.track, piece.number),
                     video=video,
@@ -149,12 +151,16 @@ def ingest(
                     source_size=(stream.width, stream.height),
                     source_codec=stream.codec,
                     label=label,
-                    manipulation=annotation.manipulation,
-                    identity=annotation.identity,
-                    identities=annotation.identities,
-                    original=annotation.original,
-                    split=annotation.split,
+                    manipulation=said.manipulation,
+                    identity=said.identity,
+                    identities=said.identities,
+                    original=said.original,
+                    split=said.split,
                     intervals=intervals,
+                    audio_label=streams[0],
+                    video_label=streams[1],
+                    category=said.category,
+                    attributes=dict(said.attributes),
                     settings={**settings.to_json(), **versions()},
                 )
                 yield piece.sample(audio_N, phones, meta)

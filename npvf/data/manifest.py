@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from npvf.data.corpus import DATASET, MANIFEST
 from npvf.data.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
 from npvf.data.shards import Sample, read_tar, write_tar
+from npvf.data.sidecar import NOTHING_SAID
 from npvf.data.sources import Source
 from npvf.errors import NpvfError, Reason
 
@@ -221,12 +222,12 @@ class Store:
 
 
 def _describes(line: Line, source: Source) -> bool:
-    """Whether a manifest line still holds for its input."""
-    said = source.annotation.to_json()
+    """Whether a manifest line still holds for its input. A line of an earlier version says nothing of newer keys."""
+    said, nothing = source.annotation.to_json(), NOTHING_SAID.to_json()
     if (
         source.problem is not None
         or line["reason"] == Reason.BAD_SIDECAR
-        or any(line[key] != said[key] for key in said)
+        or any(line.get(key, nothing[key]) != said[key] for key in said)
     ):
         return False
     if [line["size_bytes"], line["mtime_ns"]] == list(stamp(source.path)):

@@ -23,7 +23,7 @@ import numpy as np
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
 from npvf.data.masks import pack_masks, unpack_masks
-from npvf.data.sidecar import cut_label
+from npvf.data.sidecar import cut_label, cut_stream_labels
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
 Sample = dict[str, bytes | str]
@@ -162,7 +162,9 @@ def read_tar(path: Path) -> Iterator[Sample]:
 
 def _part(meta: ClipMeta, start: float, end: float) -> ClipMeta:
     label, intervals = cut_label(meta.label, meta.intervals, start, end)
-    return replace(meta, span=(meta.span[0] + start, meta.span[0] + end), label=label, intervals=intervals)
+    audio, video = cut_stream_labels(meta.audio_label, meta.video_label, meta.intervals, start, end)
+    span = meta.span[0] + start, meta.span[0] + end
+    return replace(meta, span=span, label=label, intervals=intervals, audio_label=audio, video_label=video)
 
 
 def _bytes(sample: Mapping[str, bytes | str], part: str) -> bytes:

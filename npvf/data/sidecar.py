@@ -10,10 +10,11 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from npvf.clip import FAKE, REAL
 from npvf.errors import NpvfError, Reason, Refused
 
 
@@ -30,6 +31,10 @@ class Annotation:
         split: the corpus's own split.
         intervals: the forged spans, seconds on the video's clock. Empty for a fake: nobody said which part.
         transcript: the words spoken.
+        audio_label, video_label: as `label`, of each stream on its own.
+        category: the corpus's own class of forgery, such as FakeAVCeleb's A to D.
+        attributes: what else is said of the person or the recording, such as {"race": ..., "gender": ...}.
+        mask: where the forged pixels are: a mask video or a `.mask.npz`, as written; relative to the list or sidecar.
     """
 
     label: int | None = None
@@ -40,6 +45,11 @@ class Annotation:
     split: str | None = None
     intervals: tuple[tuple[float, float], ...] = ()
     transcript: str | None = None
+    audio_label: int | None = None
+    video_label: int | None = None
+    category: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    mask: str | None = None
 
     @classmethod
     def from_json(cls, content: object) -> Annotation:
@@ -51,17 +61,20 @@ class Annotation:
         known = cls(**{key: _CHECKS[key](key, value) for key, value in content.items() if value is not None})
         if known.identity is not None and known.identity not in known.identities:
             known = replace(known, identities=(known.identity, *known.identities))
+        if known.label == REAL and FAKE in (known.audio_label, known.video_label):
+            raise _bad("'label' says real and 'audio_label' or 'video_label' fake")
         return known
 
     def to_json(self) -> dict[str, Any]:
         """As `from_json` reads it, lists for tuples."""
         content = asdict(self)
-        return content | {"identities": list(self.identities), "intervals": [list(pair) for pair in self.intervals]}
+        lists = {"identities": list(self.identities), "intervals": [list(pair) for pair in self.intervals]}
+        return content | lists | {"attributes": dict(self.attributes)}
 
     def over(self, other: Annotation) -> Annotation:
         """This one where it says something, else `other`."""
-        said = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) not in (None, ())}
-        return replace(other, **said)
+        said = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) not in (None, ())}
+        return replace(other, **said | {"attributes": {**other.attributes, **self.attributes}})
 
 
 NOTHING_SAID = Annotation()
@@ -76,6 +89,21 @@ def cut_label(
     """
     inside = tuple((max(a, start) - start, min(b, end) - start) for a, b in intervals if a < end and b > start)
     return (int(bool(inside)) if intervals and label is not None else label), inside
+
+
+def cut_stream_labels(
+    audio: int | None, video: int | None, intervals: tuple[tuple[float, float], ...], start: float, end: float
+) -> tuple[int | None, int | None]:
+    """Labels of sound and picture of the piece [start, end).
+
+    A piece that touches no forged span is real in both. In one that touches some of them, which stream is forged is
+    only known where the other one is real.
+    """
+    touched = [a < end and b > start for a, b in intervals]
+    if all(touched) or (any(touched) and {audio, video} == {REAL, FAKE}):
+        return audio, video
+    unforged = None if any(touched) else REAL
+    return unforged if audio == FAKE else audio, unforged if video == FAKE else video
 
 
 def read_sidecar(video: Path) -> Annotation:
@@ -94,8 +122,8 @@ def read_sidecar(video: Path) -> Annotation:
 def read_list(path: Path) -> dict[str, Annotation | Refused]:
     """A CSV list: column `path` and any of the sidecar's keys. Video path as written -> what the row says.
 
-    `identities` are separated by semicolons and `intervals` are JSON, as in `[[0.5, 1.2]]`. An empty cell says nothing.
-    A row with a bad value is kept as its refusal.
+    `identities` are separated by semicolons; `intervals` and `attributes` are JSON, as in `[[0.5, 1.2]]` and
+    `{"gender": "women"}`. An empty cell says nothing. A row with a bad value is kept as its refusal.
 
     Raises:
         NpvfError: the file is no such list (no `path` column, an unknown column, a path twice or empty).
@@ -130,12 +158,12 @@ def _read_row(row: dict[str, str | None], place: str) -> Annotation | Refused:
 def _from_cell(key: str, cell: str) -> object:
     if key == "identities":
         return [name.strip() for name in cell.split(";") if name.strip()]
-    if key not in ("label", "intervals"):
+    if key not in ("label", "audio_label", "video_label", "intervals", "attributes"):
         return cell
     try:
         return json.loads(cell)
     except ValueError as error:
-        raise _bad(f"{key!r} is {cell!r}, which is no number or JSON list") from error
+        raise _bad(f"{key!r} is {cell!r}, which is no number or JSON") from error
 
 
 def _label(key: str, value: object) -> int:
@@ -154,6 +182,12 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _bad(f"{key!r} is {value!r}, not a list")
     return tuple(_text(key, item) for item in value)
+
+
+def _mapping(key: str, value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _bad(f'{key!r} is {value!r}; it is an object of texts, as in {{"gender": "women"}}')
+    return {name: _text(f"{key}.{name}", item) for name, item in value.items()}
 
 
 def _intervals(key: str, value: object) -> tuple[tuple[float, float], ...]:
@@ -181,4 +215,9 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "split": _text,
     "intervals": _intervals,
     "transcript": _text,
+    "audio_label": _label,
+    "video_label": _label,
+    "category": _text,
+    "attributes": _mapping,
+    "mask": _text,
 }

@@ -22,13 +22,15 @@ class Source:
     """One input: its id in the corpus, where it lies, and what is said of it.
 
     `video` is the path relative to the source folder (or as the list writes it), with forward slashes.
-    `problem` is what is wrong with the annotation; the video is then refused.
+    `problem` is what is wrong with the annotation; the video is then refused. `mask` is where the annotation's mask
+    lies.
     """
 
     video: str
     path: Path
     annotation: Annotation = NOTHING_SAID
     problem: Refused | None = None
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,13 @@ def find_sources(
     if src.is_dir():
         files = sorted(_walk(src, skip), key=lambda path: path.relative_to(src).parts)
         videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."]
-        items = [_source(path.relative_to(src).as_posix(), path, NOTHING_SAID) for path in videos]
+        items = [_source(path.relative_to(src).as_posix(), path) for path in videos]
         ignored = len(files) - len(videos)
     elif src.suffix.lower() == ".csv" and src.is_file():
         listed = read_list(src).items()
-        items = [_source(Path(name).as_posix(), src.parent / name, said) for name, said in listed]
+        items = [_source(Path(name).as_posix(), src.parent / name, said, src.parent) for name, said in listed]
     elif src.is_file():
-        items = [_source(src.name, src, NOTHING_SAID)]
+        items = [_source(src.name, src)]
     else:
         raise NpvfError(f"{src} does not exist. Give a folder of videos, a video, or a .csv list with a column 'path'.")
     if not items:
@@ -86,14 +88,18 @@ def _walk(folder: Path, skip: Path | None) -> Iterator[Path]:
         yield from (Path(root, name) for name in files)
 
 
-def _source(video: str, path: Path, listed: Annotation | Refused) -> Source:
+def _source(
+    video: str, path: Path, listed: Annotation | Refused = NOTHING_SAID, list_folder: Path | None = None
+) -> Source:
     try:
         beside = read_sidecar(path)
     except Refused as refusal:
         return Source(video, path, problem=refusal)
     if isinstance(listed, Refused):
         return Source(video, path, problem=listed)
-    return Source(video, path, listed.over(beside))
+    said = listed.over(beside)
+    folder = path.parent if list_folder is None or listed.mask is None else list_folder
+    return Source(video, path, said, mask=None if said.mask is None else folder / said.mask)
 
 
 def _with_transcript(source: Source, transcript_of: Callable[[str], str | None]) -> Source:

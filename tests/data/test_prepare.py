@@ -176,6 +176,17 @@ def test_a_refused_video_that_was_mended_is_done_again(src, tmp_path):
     assert lines(tmp_path / "out")["b.mp4"]["status"] == "prepared"
 
 
+def test_a_manifest_made_before_a_key_was_known_still_holds(src, tmp_path):
+    prepare(src, tmp_path / "out", workers=0)
+    manifest = tmp_path / "out/manifest.jsonl"
+    old = [{k: v for k, v in json.loads(line).items() if k != "attributes"} for line in manifest.open()]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in old))
+    assert prepare(src, tmp_path / "out", workers=0).new == 0
+    (src / "f.meta.json").write_text('{"attributes": {"gender": "women"}}')
+    with pytest.raises(NpvfError, match="--overwrite"):
+        prepare(src, tmp_path / "out", workers=0)
+
+
 def test_a_touched_video_is_the_same_video(src, tmp_path):
     prepare(src, tmp_path / "out", workers=0)
     (src / "f.mp4").touch()

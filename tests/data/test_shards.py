@@ -62,6 +62,15 @@ def test_a_mask_goes_along_and_a_shard_without_one_has_none(tmp_path):
     assert decode_clip(plain).mask_THW is None
 
 
+def test_a_shard_made_before_a_key_was_known_says_nothing_of_it(sample):
+    meta = json.loads(sample["meta.json"])
+    for key in ("audio_label", "video_label", "category", "attributes"):
+        del meta[key]
+    old = decode_clip({**sample, "meta.json": json.dumps(meta).encode()}).meta
+    assert (old.audio_label, old.video_label, old.category, old.attributes) == (None, None, None, {})
+    assert old.label == 1
+
+
 def test_the_bytes_of_a_shard_depend_on_the_clips_alone(sample, tmp_path):
     first, second = io.BytesIO(), io.BytesIO()
     write_tar(first, [sample])

@@ -1,9 +1,10 @@
 import json
+from dataclasses import fields
 
 import pytest
 
 from npvf.data.grid import parse_grid_name
-from npvf.data.sidecar import Annotation, cut_label, read_list, read_sidecar
+from npvf.data.sidecar import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
 from npvf.errors import NpvfError, Reason, Refused
 
 
@@ -15,7 +16,22 @@ def test_a_sidecar_says_what_is_known_and_the_rest_stays_unknown(tmp_path):
 
 
 def test_an_annotation_survives_its_json():
-    said = Annotation(0, "none", "p", ("p",), "o.mp4", "val", ((0.5, 1.0),), "bin blue")
+    said = Annotation(
+        label=1,
+        manipulation="wav2lip",
+        identity="p",
+        identities=("p",),
+        original="o.mp4",
+        split="val",
+        intervals=((0.5, 1.0),),
+        transcript="bin blue",
+        audio_label=1,
+        video_label=0,
+        category="B",
+        attributes={"race": "Asian (East)", "gender": "women"},
+        mask="masks/a.mp4",
+    )
+    assert all(getattr(said, field.name) not in (None, (), {}) for field in fields(said))
     assert Annotation.from_json(json.loads(json.dumps(said.to_json()))) == said
 
 
@@ -32,6 +48,12 @@ def test_an_annotation_survives_its_json():
         {"intervals": [[1.0, 0.5]]},
         {"intervals": [[0.0, float("inf")]]},
         {"intervals": [0.0, 1.0]},
+        {"audio_label": 2},
+        {"label": 0, "video_label": 1},
+        {"category": ""},
+        {"attributes": ["women"]},
+        {"attributes": {"age": 30}},
+        {"mask": 1},
     ],
 )
 def test_a_wrong_sidecar_is_refused(content):
@@ -49,16 +71,25 @@ def test_a_sidecar_that_is_no_json_is_refused(tmp_path):
 def test_a_list_gives_a_row_for_every_video(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(
-        "path,label,identities,intervals,transcript\n"
-        'a.mp4,1,p1; p2,"[[0.5, 1.5], [0, 0.2]]",\n'
-        "sub/b.mp4,0,,,set red at\n"
-        "c.mp4,maybe,,,\n"
+        "path,label,identities,intervals,transcript,video_label,attributes,mask\n"
+        'a.mp4,1,p1; p2,"[[0.5, 1.5], [0, 0.2]]",,0,"{""gender"": ""men""}",a.mask.npz\n'
+        "sub/b.mp4,0,,,set red at,,,\n"
+        "c.mp4,maybe,,,,,,\n"
+        "d.mp4,,,,,,men,\n"
     )
     rows = read_list(path)
-    assert rows["a.mp4"] == Annotation(label=1, identities=("p1", "p2"), intervals=((0.0, 0.2), (0.5, 1.5)))
+    assert rows["a.mp4"] == Annotation(
+        label=1,
+        identities=("p1", "p2"),
+        intervals=((0.0, 0.2), (0.5, 1.5)),
+        video_label=0,
+        attributes={"gender": "men"},
+        mask="a.mask.npz",
+    )
     assert rows["sub/b.mp4"] == Annotation(label=0, transcript="set red at")
     assert isinstance(rows["c.mp4"], Refused)
     assert "line 4" in rows["c.mp4"].sentence
+    assert isinstance(rows["d.mp4"], Refused)
 
 
 @pytest.mark.parametrize("text", ["file,label\na.mp4,1\n", "path,lable\na.mp4,1\n", "path\na.mp4\na.mp4\n", ""])
@@ -76,6 +107,22 @@ def test_a_piece_that_touches_no_forged_span_is_real():
     assert cut_label(1, intervals, 3.0, 25.0) == (0, ())
     assert cut_label(1, (), 0.0, 20.0) == (1, ())
     assert cut_label(None, (), 0.0, 20.0) == (None, ())
+
+
+def test_which_stream_of_a_piece_is_forged_is_known_or_it_is_not():
+    intervals = ((1.0, 3.0), (25.0, 26.0))
+    assert cut_stream_labels(1, 1, intervals, 0.0, 30.0) == (1, 1)
+    assert cut_stream_labels(1, 1, intervals, 0.0, 20.0) == (None, None)
+    assert cut_stream_labels(1, 0, intervals, 0.0, 20.0) == (1, 0)
+    assert cut_stream_labels(1, 1, intervals, 3.0, 25.0) == (0, 0)
+    assert cut_stream_labels(None, 1, intervals, 3.0, 25.0) == (None, 0)
+    assert cut_stream_labels(1, 0, (), 0.0, 20.0) == (1, 0)
+
+
+def test_what_is_said_nearer_wins_and_attributes_add_up():
+    near = Annotation(label=1, attributes={"gender": "men"})
+    far = Annotation(label=0, category="A", attributes={"gender": "women", "race": "African"})
+    assert near.over(far) == Annotation(label=1, category="A", attributes={"gender": "men", "race": "African"})
 
 
 def test_a_grid_name_is_its_sentence():

@@ -35,6 +35,14 @@ def test_a_list_keeps_its_order_and_its_missing_files(tmp_path):
     assert second.path == tmp_path / "gone/a.mp4"
 
 
+def test_a_mask_lies_where_the_list_or_the_sidecar_says(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "list.csv").write_text("path,mask\nsub/a.mp4,masks/a.mp4\nsub/b.mp4,\nsub/c.mp4,\n")
+    (tmp_path / "sub/b.meta.json").write_text(json.dumps({"mask": "b.mask.npz"}))
+    masks = [source.mask for source in find_sources(tmp_path / "list.csv").items]
+    assert masks == [tmp_path / "masks/a.mp4", tmp_path / "sub/b.mask.npz", None]
+
+
 def test_a_bad_sidecar_is_a_problem_of_its_video_only(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.mp4").touch()
