@@ -76,7 +76,8 @@ class ClipMeta:
     span: tuple[float, float]
     faces: int  # how many face tracks the video holds
     speaking: float | None = None  # score of the sound belonging to this track, [-1, 1]; None: not measured
-    is_speaker: bool = True  # the track of this video with the best `speaking`
+    is_speaker: bool = True  # the track of this video with the best `speaking`; False where there is no sound
+    no_sound: str | None = None  # a refusal's code where the video has no sound: then `audio_N` is no recording
     source_fps: float = 0.0
     source_size: tuple[int, int] = (0, 0)  # width, height
     source_codec: str = ""

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names say what is spoken"
     )
     parser.add_argument(
+        "--pictures-only",
+        action="store_true",
+        help="take videos without sound, too: they serve localization alone, and no speech is ever judged by them",
+    )
+    parser.add_argument(
         "--max-seconds", type=float, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
     )
     parser.add_argument(
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None:
         console.print("npvf prepare: say where the shards go: npvf prepare SRC OUT")
         return 2
-    settings = IngestSettings(args.max_seconds, args.max_faces, args.phones)
+    settings = IngestSettings(args.max_seconds, args.max_faces, args.phones, not args.pictures_only)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -47,11 +47,14 @@ class IngestSettings:
         max_seconds: longer tracks are cut into pieces of this length.
         max_faces: most faces followed at a time.
         phones: a phone source by name, or "auto": the best one there is for the video.
+        need_sound: refuse videos without sound. Where it is False their clips say why (`no_sound`) and no face of
+            them is the speaker: there is only a picture to judge.
     """
 
     max_seconds: float = 20.0
     max_faces: int = 4
     phones: PhoneSource | Literal["auto"] = "auto"
+    need_sound: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `dataset.json`."""
@@ -68,13 +71,13 @@ class Ingested:
     Attributes:
         frames: its length at 25 frames a second.
         faces: face tracks of at least 0.96 s.
-        phone_source: who said which sound is when.
+        phone_source: who said which sound is when; None where there is no sound.
         samples: its clips, encoded as they stand in a shard; in order of start, then track. Can be read once.
     """
 
     frames: int
     faces: int
-    phone_source: PhoneSource
+    phone_source: PhoneSource | None
     samples: Iterator[Sample]
 
 
@@ -99,7 +102,8 @@ def read_clips(
         settings: how to cut it.
 
     Raises:
-        Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, NO_AUDIO, SILENT_AUDIO, TOO_SHORT, NO_FACE or BAD_SIDECAR.
+        Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, TOO_SHORT, NO_FACE or BAD_SIDECAR, and NO_AUDIO or SILENT_AUDIO if
+            `settings.need_sound`.
             SEVERAL_VOICES is never said here: voices without faces cannot be counted honestly by these means, and two
             faces that speak in turn are no fault.
     """
@@ -120,16 +124,13 @@ def ingest(
 ) -> Iterator[Ingested]:
     """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given."""
     path = Path(path)
-    stream = _check_streams(path)
-    audio_N = spool_audio(path)
-    energy_T = _energy(audio_N)
-    if not len(energy_T) or energy_T.max() < _SILENT_DB:
-        raise Refused(Reason.SILENT_AUDIO, f"{path.name}: its sound stays below -60 dB full scale.")
+    stream = _video_stream(path)
+    sound = _Sound.of(path, settings.need_sound)
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
         frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
         faces = len({piece.lips.track for piece in pieces})
-        phones = find_phones(audio_N, path, annotation.transcript, settings.phones)
-        speakers = find_speakers([piece.lips for piece in pieces], _fitted(energy_T, frames))
+        phones = sound.phones(path, annotation.transcript, settings.phones)
+        speakers = sound.speakers([piece.lips for piece in pieces], frames)
         video = video_id or path.name
         content_hash = content_hash or sha256(path)
 
@@ -147,6 +148,7 @@ def ingest(
                     faces=faces,
                     speaking=score,
                     is_speaker=is_speaker,
+                    no_sound=sound.missing,
                     source_fps=stream.average_fps,
                     source_size=(stream.width, stream.height),
                     source_codec=stream.codec,
@@ -163,9 +165,9 @@ def ingest(
                     attributes=dict(said.attributes),
                     settings={**settings.to_json(), **versions()},
                 )
-                yield piece.sample(audio_N, phones, meta)
+                yield piece.sample(sound.audio_N, phones, meta)
 
-        yield Ingested(frames, faces, phones.source, samples())
+        yield Ingested(frames, faces, None if sound.missing else phones.source, samples())
 
 
 @cache
@@ -211,13 +213,44 @@ class _SpooledPiece:
         )
 
 
-def _check_streams(path: Path) -> VideoStream:
-    info = probe(path)
-    if info.video is None:
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A video's sound, (N,) int16, and its energy a frame, or the code of why it has none."""
+
+    audio_N: np.ndarray
+    energy_T: np.ndarray
+    missing: Reason | None = None
+
+    @classmethod
+    def of(cls, path: Path, needed: bool) -> _Sound:
+        try:
+            audio_N = spool_audio(path)
+            energy_T = _energy(audio_N)
+            if not len(energy_T) or energy_T.max() < _SILENT_DB:
+                raise Refused(Reason.SILENT_AUDIO, f"{path.name}: its sound stays below -60 dB full scale.")
+        except Refused as refusal:
+            if needed or refusal.reason not in (Reason.NO_AUDIO, Reason.SILENT_AUDIO):
+                raise
+            return cls(np.zeros(0, np.int16), np.zeros(0), refusal.reason)
+        return cls(audio_N, energy_T)
+
+    def phones(self, path: Path, transcript: str | None, source: PhoneSource | Literal["auto"]) -> Phones:
+        if self.missing:
+            return Phones((), "voice_activity")
+        return find_phones(self.audio_N, path, transcript, source)
+
+    def speakers(self, lips: list[Lips], frames: int) -> list[tuple[float | None, bool]]:
+        """As `find_speakers`; without sound nobody speaks."""
+        if self.missing:
+            return [(None, False)] * len(lips)
+        return [*find_speakers(lips, _fitted(self.energy_T, frames))]
+
+
+def _video_stream(path: Path) -> VideoStream:
+    stream = probe(path).video
+    if stream is None:
         raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
-    if info.audio is None:
-        raise Refused(Reason.NO_AUDIO, f"{path.name} has no audio stream.")
-    return info.video
+    return stream
 
 
 def _energy(audio_N: np.ndarray) -> np.ndarray:

@@ -247,5 +247,5 @@ def count_lines(lines: list[Line]) -> Line:
         "duplicates": sum(line["duplicate_of"] is not None for line in lines),
         "clips": sum(len(line["clips"]) for line in prepared),
         "hours": sum(line["seconds"] for line in prepared) / 3600,
-        "phone_sources": dict(sorted(Counter(line["phone_source"] for line in prepared).items())),
+        "phone_sources": dict(sorted(Counter(filter(None, (line["phone_source"] for line in prepared))).items())),
     }

@@ -58,6 +58,8 @@ class Selection:
             return "not included"
         if any(fnmatch(meta.video, pattern) for pattern in self.exclude):
             return "excluded"
+        if self.speakers_only and meta.no_sound:
+            return "no sound"
         if self.speakers_only and not meta.is_speaker:
             return "another face speaks"
         if meta.label not in _LABELS[self.label]:

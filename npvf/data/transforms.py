@@ -14,6 +14,7 @@ from torchvision.ops import roi_align
 
 from npvf.clip import FAKE, FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta
 from npvf.data.augment import Augment, center_crop
+from npvf.errors import Reason, Refused
 from npvf.models.batch import InputSpec
 from npvf.speech.gate import Gate, gate
 from npvf.speech.mel import log_mel
@@ -94,8 +95,11 @@ class ClipTransform:
         """Everything that is the same at each visit of a clip; the mouth keeps its margin.
 
         Raises:
+            Refused: NO_AUDIO or SILENT_AUDIO, a clip of a video without sound: silence is no data.
             ValueError: sound and picture differ in length.
         """
+        if clip.meta.no_sound:
+            raise Refused(Reason(clip.meta.no_sound), f"{clip.meta.key} has no sound to compare with its lips.")
         spec, frames = self.spec, clip.frames
         if len(clip.audio_N) != frames * SAMPLES_PER_FRAME:
             raise ValueError(f"{clip.meta.key}: {len(clip.audio_N)} samples of sound for {frames} frames")

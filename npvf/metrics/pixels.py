@@ -1,8 +1,8 @@
-"""How well a mask finds forged pixels: AUC, F1, IoU and false-positive rate on full frames, whatever the video's length.
+"""How well a mask finds forged pixels: AUC, F1, IoU and false-positive rate on full frames, in bounded memory.
 
 A `PixelTally` keeps counts of one video's frames; `pixel_metrics` makes figures of many tallies, once as a mean over
-frames, as ST-DDL's published test does, and once pooled over all pixels. A frame without a forged pixel has no AUC, F1 or
-IoU: it counts for the false-positive rates, and the number of such frames stands beside them.
+frames, as ST-DDL's published test does, and once pooled over all pixels. A frame without a forged pixel has no AUC, F1
+or IoU: it counts for the false-positive rates, and the number of such frames stands beside them.
 """
 
 from __future__ import annotations

@@ -14,11 +14,14 @@ from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from npvf.data.corpus import Corpus
 from npvf.data.ingest import IngestSettings, ingest, read_clips
 from npvf.data.prepare import prepare
+from npvf.data.selection import Selection
 from npvf.data.sidecar import Annotation
+from npvf.data.transforms import ClipTransform
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.tracks import TrackPiece
 from npvf.media.encode import write_video
+from npvf.models import InputSpec
 
 VOICE = IngestSettings(phones="voice_activity")
 
@@ -113,6 +116,39 @@ def test_what_cannot_be_used_is_refused_with_its_reason(landmarker, tmp_path, re
         list(read_clips(tmp_path / "a.mp4", landmarker, settings=VOICE))
     assert refusal.value.reason == reason
     assert "a.mp4" in refusal.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("reason", "loud"), [(Reason.NO_AUDIO, None), (Reason.SILENT_AUDIO, 0.0005)], ids=["no stream", "silence"]
+)
+def test_pictures_alone_come_as_clips_that_say_so(landmarker, tmp_path, reason, loud):
+    path = film(tmp_path / "a.mp4", sound=loud is not None, loud=loud or 0.0)
+    (clip,) = read_clips(path, landmarker, settings=IngestSettings(need_sound=False))
+    assert clip.frames == 30 and clip.meta.no_sound == reason
+    assert (clip.meta.is_speaker, clip.meta.speaking, clip.phones.items) == (False, None, ())
+    assert Selection().reason_against(clip.meta) == "no sound"
+    with pytest.raises(Refused) as refusal:  # silence is no data: nothing may compare lips with it
+        ClipTransform(InputSpec())(clip)
+    assert refusal.value.reason == reason
+
+
+def test_where_there_is_sound_it_makes_no_difference_that_none_is_needed(landmarker, tmp_path):
+    path = film(tmp_path / "a.mp4")
+    (clip,) = read_clips(path, landmarker, settings=IngestSettings(phones="voice_activity", need_sound=False))
+    (same,) = read_clips(path, landmarker, settings=VOICE)
+    assert clip.meta.no_sound is None and clip.meta.is_speaker and clip.phones == same.phones
+    np.testing.assert_array_equal(clip.audio_N, same.audio_N)
+
+
+def test_a_corpus_of_pictures_alone_is_prepared_on_demand(tmp_path):
+    src = tmp_path / "src"
+    src.mkdir()
+    film(src / "a.mp4", sound=False)
+    film(src / "b.mp4", sound=False, seconds=0.5)
+    assert prepare(src, tmp_path / "refused", workers=0).dataset["refused"] == {"no_audio": 2}
+    dataset = prepare(src, tmp_path / "taken", settings=IngestSettings(need_sound=False), workers=0).dataset
+    assert (dataset["prepared"], dataset["refused"], dataset["phone_sources"]) == (1, {"too_short": 1}, {})
+    assert [clip.meta.no_sound for clip in Corpus(tmp_path / "taken").clips] == ["no_audio"]
 
 
 def test_nothing_stays_in_the_temporary_folder(landmarker, tmp_path):

@@ -44,10 +44,10 @@ def test_each_frame_and_all_pixels_as_scikit_learn_has_it(seed: int, bits: bool)
     scores, truths = [as_float(p) for p, _ in frames], [m.ravel() for _, m in frames]
     calls = [s >= threshold for s in scores]
     exact = 1e-9 if bits else auc_error([tally]) + 1e-12
-    assert found["auc"] == pytest.approx(np.mean([roc_auc_score(m, s) for m, s in zip(truths, scores)]), abs=exact)
-    assert found["f1"] == pytest.approx(np.mean([f1_score(m, c) for m, c in zip(truths, calls)]))
-    assert found["iou"] == pytest.approx(np.mean([jaccard_score(m, c) for m, c in zip(truths, calls)]))
-    assert found["fpr"] == pytest.approx(np.mean([c[~m].mean() for m, c in zip(truths, calls)]))
+    assert found["auc"] == pytest.approx(np.mean([*map(roc_auc_score, truths, scores)]), abs=exact)
+    assert found["f1"] == pytest.approx(np.mean([*map(f1_score, truths, calls)]))
+    assert found["iou"] == pytest.approx(np.mean([*map(jaccard_score, truths, calls)]))
+    assert found["fpr"] == pytest.approx(np.mean([c[~m].mean() for m, c in zip(truths, calls, strict=True)]))
     truth, call, score = (np.concatenate(parts) for parts in (truths, calls, scores))
     assert found["auc_pooled"] == pytest.approx(roc_auc_score(truth, score), abs=exact)
     assert found["f1_pooled"] == pytest.approx(f1_score(truth, call))
