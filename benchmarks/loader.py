@@ -35,7 +35,7 @@ from npvf.data.corpus import Corpus
 from npvf.data.transforms import ClipTransform
 from npvf.faces.alignment import align
 from npvf.media import iter_frames, read_audio
-from npvf.models import InputSpec, create_model
+from npvf.models import NPV, InputSpec
 
 QUALITY = 95
 Segment = tuple[str, int]
@@ -63,7 +63,7 @@ def main() -> None:
             "original videos": partial(from_videos, corpus, stored, segments),
         }
         bytes_per_frame = [statistics.mean(kind) for kind in zip(*sizes, strict=True)]
-        rows = measure(ways, create_model(args.model).config.inputs, args.repeats)
+        rows = measure(ways, NPV.create(args.model).config.inputs, args.repeats)
     for row, size in zip(rows, [*bytes_per_frame, None], strict=True):
         row |= {"bytes_per_frame": size and round(size), "model": args.model, "segments": len(segments)}
     report(rows, args.out / f"loader-{device_name()}.csv")

@@ -18,7 +18,7 @@ from npvf.detect.scoring import ScoringSettings, score_features
 from npvf.errors import NpvfError
 from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
-from npvf.models import NPV, Batch, Features, create_model
+from npvf.models import NPV, Batch, Features
 from pretrain.gather import gather
 from pretrain.module import NPVModule
 from pretrain.optim import cosine_schedule, parameter_groups
@@ -76,7 +76,7 @@ class DetectionModule(NPVModule):
         if encoder is not None and model_args:
             raise NpvfError("model_args would change the encoder's network: give either an encoder or model_args")
         self.save_hyperparameters()
-        self.model = create_model(model, **(model_args or {})) if encoder is None else NPV.from_pretrained(encoder)
+        self.model = NPV.create(model, **(model_args or {})) if encoder is None else NPV.from_pretrained(encoder)
         self.objective = DetectionObjective(**(objective or {}))
         self.head_lr, self.backbone_lr, self.frozen = head_lr, backbone_lr, freeze
         self.weight_decay, self.betas, self.warmup, self.seed = weight_decay, betas, warmup, seed

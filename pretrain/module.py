@@ -16,7 +16,7 @@ from npvf.losses import NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import Settings, measure_synchrony
 from npvf.metrics.streams import FramewiseFeatures
-from npvf.models import NPV, Batch, create_model
+from npvf.models import NPV, Batch
 from pretrain.gather import gather
 from pretrain.grad_cache import represent_in_chunks
 from pretrain.optim import cosine_schedule, parameter_groups
@@ -110,7 +110,7 @@ class PretrainModule(NPVModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.model = create_model(model, pretrained=imagenet, **(model_args or {}))
+        self.model = NPV.create(model, pretrained=imagenet, **(model_args or {}))
         self.objective = NPVObjective(**(objective or {}))
         self.lr, self.weight_decay, self.betas, self.warmup = lr, weight_decay, betas, warmup
         self.val_segments, self.chunk_clips, self.seed = val_segments, chunk_clips, seed

@@ -30,7 +30,6 @@ from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import SWAP_REACH, Settings
 from npvf.models.batch import Gate
 from npvf.models.npv import NPV
-from npvf.models.registry import configure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,7 +149,7 @@ def _synchrony(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any]
 
 def _model(args: argparse.Namespace, folder: str) -> NPV:
     model = NPV.from_pretrained(folder).to(_device(args))
-    model.config = configure(model.config, inputs__gate=args.gate)
+    model.config = model.config.configured(inputs__gate=args.gate)
     return model
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ from npvf.detect.scoring import ScoringSettings, score_clip
 from npvf.errors import NpvfError
 from npvf.faces.landmarks import Landmarker
 from npvf.media.probe import probe
-from npvf.models.npv import CONFIG_FILE, NPV, resolve_folder
+from npvf.models.npv import NPV
+from npvf.models.pretrained import read_config, resolve_folder
 
 PhoneChoice = PhoneSource | Literal["auto"]
 
@@ -87,7 +87,7 @@ class Detector:
             NpvfError: there is none, or it holds only an encoder, which judges nothing.
         """
         folder = resolve_folder(folder)
-        content = json.loads((folder / CONFIG_FILE).read_text())
+        content = read_config(folder)
         if "detector" not in content:
             raise NpvfError(f"{folder} holds an encoder, not a detector: fine-tune it first (npvf finetune)")
         return cls(NPV.from_pretrained(folder).to(device), DetectorSettings.from_json(content["detector"]))

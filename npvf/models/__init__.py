@@ -2,6 +2,25 @@
 
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.npv import NPV, NPVConfig
+from npvf.models.pretrained import PretrainedModel
 from npvf.models.registry import create_model, list_models
+from npvf.models.stddl import STDDL, STDDLConfig, STDDLOutput
 
-__all__ = ["NPV", "Batch", "Features", "InputSpec", "NPVConfig", "create_model", "list_models"]
+# Importing them registers them.
+from npvf.models import npv_sizes, stddl_sizes  # isort: skip
+
+__all__ = [
+    "NPV",
+    "STDDL",
+    "Batch",
+    "Features",
+    "InputSpec",
+    "NPVConfig",
+    "PretrainedModel",
+    "STDDLConfig",
+    "STDDLOutput",
+    "create_model",
+    "list_models",
+    "npv_sizes",
+    "stddl_sizes",
+]

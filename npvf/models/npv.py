@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from npvf.errors import NpvfError
 from npvf.models.awareness import Orientation, create_awareness
 from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.config import ModelConfig
 from npvf.models.conv_towers import ConvAudioTower, ConvVisualTower
 from npvf.models.detection_head import DetectionHead
 from npvf.models.heads import ProjectionHead
+from npvf.models.pretrained import PretrainedModel
 from npvf.models.towers import AudioTower, TowerSpec, VisualTower
-
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
 
 Backbone = Literal["swin", "conv"]
 TOWERS: dict[Backbone, tuple[Any, Any]] = {
@@ -30,7 +25,7 @@ TOWERS: dict[Backbone, tuple[Any, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class NPVConfig:
+class NPVConfig(ModelConfig):
     """Everything that makes an NPV model, as JSON beside its weights.
 
     Args:
@@ -46,7 +41,8 @@ class NPVConfig:
         head_fused, head_agreement: what the detection head sees, see `DetectionHead`.
     """
 
-    name: str
+    family: ClassVar[str] = "npv"
+
     inputs: InputSpec = field(default_factory=InputSpec)
     viseme: TowerSpec = field(default_factory=TowerSpec)
     face: TowerSpec = field(default_factory=TowerSpec)
@@ -61,18 +57,8 @@ class NPVConfig:
     head_fused: bool = True
     head_agreement: bool = True
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> NPVConfig:
-        """Raises NpvfError where a key is unknown: an old library cannot run a newer model unseen."""
-        parts = {"inputs": InputSpec, "viseme": TowerSpec, "face": TowerSpec, "audio": TowerSpec}
-        try:
-            built = {k: part(**_tuples(content[k])) for k, part in parts.items() if k in content}
-            return cls(**{**content, **built})
-        except TypeError as error:
-            raise NpvfError(f"this configuration is not one of this version of npvf: {error}") from error
+    def build(self, pretrained: bool = False) -> NPV:
+        return NPV(self, pretrained)
 
 
 @dataclass(slots=True)
@@ -95,12 +81,14 @@ class Fused:
     context: Tensor
 
 
-class NPV(nn.Module):
+class NPV(PretrainedModel):
     """The whole network. Frame features are computed once a clip; segments are sliced out of them.
 
     Usage: `features = model.encode(batch)`, then `model.project`, `model.fuse` and `model.logits` on segments, or
     `model.agreement` frame by frame.
     """
+
+    config: NPVConfig
 
     def __init__(self, config: NPVConfig, pretrained: bool = False) -> None:
         super().__init__()
@@ -183,47 +171,3 @@ class NPV(nn.Module):
     def forward(self, batch: Batch, starts_BK: Tensor) -> Tensor:
         """Logits of segments straight from a batch: (B, K)."""
         return self.logits(self.encode(batch), starts_BK)
-
-    def save_pretrained(self, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
-        """Write `config.json` and `model.safetensors`; `extra` goes into the configuration file beside "model"."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / WEIGHTS_FILE)
-        content = {"model": self.config.to_json(), **(extra or {})}
-        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n")
-        return folder
-
-    @classmethod
-    def from_pretrained(cls, folder: str | Path) -> NPV:
-        """Load what `save_pretrained` wrote, or a hub repository's id."""
-        folder = resolve_folder(folder)
-        config = json.loads((folder / CONFIG_FILE).read_text())
-        model = cls(NPVConfig.from_json(config["model"]))
-        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        return model.eval()
-
-
-def resolve_folder(folder: str | Path) -> Path:
-    """A local folder, or a hub repository's id downloaded to the hub's cache.
-
-    Raises:
-        NpvfError: neither is there.
-    """
-    path = Path(folder)
-    if (path / CONFIG_FILE).is_file() and (path / WEIGHTS_FILE).is_file():
-        return path
-    if path.exists() or str(folder).count("/") != 1:
-        raise NpvfError(
-            f"{folder} holds no model: {CONFIG_FILE} and {WEIGHTS_FILE} are needed, as training writes them"
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
-        raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error
-
-
-def _tuples(content: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}

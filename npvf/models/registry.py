@@ -1,132 +1,44 @@
-"""`create_model` and `list_models`: sizes by name."""
+"""`create_model` and `list_models`: sizes of every family by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from npvf.models.batch import InputSpec
-from npvf.models.npv import NPV, NPVConfig
-from npvf.models.towers import TowerSpec
+from npvf.models.config import ModelConfig
 
-_CONFIGS: dict[str, Callable[[], NPVConfig]] = {}
+if TYPE_CHECKING:
+    from npvf.models.pretrained import PretrainedModel
+
+Size = TypeVar("Size", bound=Callable[[], ModelConfig])
+
+_SIZES: dict[str, Callable[[], ModelConfig]] = {}
 
 
-def register_model(config: Callable[[], NPVConfig]) -> Callable[[], NPVConfig]:
+def register_model(size: Size) -> Size:
     """Register a function that returns a configuration; its name is the model's."""
-    _CONFIGS[config.__name__] = config
-    return config
+    _SIZES[size.__name__] = size
+    return size
 
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names that `create_model` knows, filtered by a shell pattern."""
-    return sorted(name for name in _CONFIGS if fnmatch(name, pattern))
+    return sorted(name for name in _SIZES if fnmatch(name, pattern))
 
 
-def create_model(name: str, pretrained: bool = False, **overrides: Any) -> NPV:
-    """Build a model by name.
+def create_model(name: str, pretrained: bool = False, **overrides: Any) -> PretrainedModel:
+    """Build a model by name; the configuration that bears the name knows the class.
 
     Args:
         name: one of `list_models()`.
-        pretrained: start its Swin towers from timm's ImageNet weights.
-        overrides: fields of `NPVConfig`; a field of `inputs`, `viseme`, `face` or `audio` is written with two
-            underscores, `inputs__gate="all"`. None leaves the default.
+        pretrained: start its backbones (Swin, HRNet) from timm's ImageNet weights.
+        overrides: fields of its configuration (`NPVConfig`, `STDDLConfig`); a field of one of its parts is written
+            with two underscores, `inputs__gate="all"`. None leaves the default.
 
     Raises:
         ValueError: an unknown name or field.
     """
-    if name not in _CONFIGS:
+    if name not in _SIZES:
         raise ValueError(f"no model is called {name!r}; there are {', '.join(list_models())}")
-    return NPV(configure(_CONFIGS[name](), **overrides), pretrained)
-
-
-def configure(config: NPVConfig, **overrides: Any) -> NPVConfig:
-    """`config` with some fields replaced; see `create_model`."""
-    for key, value in overrides.items():
-        if value is None:
-            continue
-        outer, _, inner = key.partition("__")
-        try:
-            if inner:
-                part = replace(getattr(config, outer), **{inner: tuple(value) if isinstance(value, list) else value})
-                config = replace(config, **{outer: part})
-            else:
-                config = replace(config, **{outer: value})
-        except (AttributeError, TypeError) as error:
-            raise ValueError(f"{config.name} has no option {key!r}: {error}") from error
-    return config
-
-
-@register_model
-def npv_nano() -> NPVConfig:
-    """A CPU trains it in minutes: gray 48 px mouths with their neighbours in time, 64 px faces."""
-    small = TowerSpec(
-        embed_dim=64,
-        depths=(1, 1),
-        num_heads=(4, 8),
-        window=6,
-        patch=8,
-        conv_stem=True,
-        flatten=True,
-        drop_path=0.0,
-        lfa_zero_init=False,  # nothing pre-trained to preserve
-    )
-    return NPVConfig(
-        name="npv_nano",
-        inputs=InputSpec(mouth_size=48, mouth_channels=1, face_size=64, face_stride=4),
-        viseme=replace(small, frame_stack=5),
-        face=replace(small, embed_dim=32, num_heads=(2, 4), window=4),
-        audio=replace(small, embed_dim=48, depths=(1, 1, 1), num_heads=(2, 4, 8), patch=4),
-        dim=192,
-        common_dim=128,
-        awareness_hidden=32,
-    )
-
-
-@register_model
-def npv_small() -> NPVConfig:
-    """One GPU, or eight CPU cores and some hours: gray 96 px mouths, three stages from 12 x 12 tokens, width 384."""
-    swin = TowerSpec(
-        embed_dim=96,
-        depths=(2, 4, 2),
-        num_heads=(3, 6, 12),
-        window=6,
-        patch=8,
-        conv_stem=True,
-        flatten=True,
-        lfa_zero_init=False,  # nothing pre-trained to preserve
-    )
-    return NPVConfig(
-        name="npv_small",
-        inputs=InputSpec(mouth_size=96, mouth_channels=1, face_size=96, face_stride=4),
-        viseme=replace(swin, frame_stack=5),
-        face=replace(swin, embed_dim=64, depths=(2, 2, 2), num_heads=(2, 4, 8)),
-        audio=replace(swin, embed_dim=64, depths=(2, 2, 2), num_heads=(2, 4, 8), patch=4),
-        dim=384,
-        common_dim=256,
-    )
-
-
-@register_model
-def npv_tiny() -> NPVConfig:
-    """The paper's scale: Swin-T towers at 224 px, width 768."""
-    swin = TowerSpec(timm_name="swin_tiny_patch4_window7_224")
-    return NPVConfig(name="npv_tiny", viseme=swin, face=swin, audio=swin)
-
-
-@register_model
-def conv_two_tower() -> NPVConfig:
-    """No method of the paper but a plain baseline: small convolutions over mouth and sound, no face, no fusion."""
-    return NPVConfig(
-        name="conv_two_tower",
-        inputs=InputSpec(mouth_size=48, mouth_channels=1, face_size=16, face_channels=1, face_stride=4),
-        viseme=TowerSpec(embed_dim=32, frame_stack=5),
-        audio=TowerSpec(embed_dim=32),
-        backbone="conv",
-        face_stream=False,
-        awareness_orientation="none",
-        dim=192,
-        common_dim=128,
-    )
+    return _SIZES[name]().configured(**overrides).build(pretrained)

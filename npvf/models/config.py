@@ -1,0 +1,65 @@
+"""`ModelConfig`: everything that makes a model, as JSON beside its weights; each family of models has its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
+
+from npvf.errors import NpvfError
+
+if TYPE_CHECKING:
+    from npvf.models.pretrained import PretrainedModel
+
+FAMILIES: dict[str, type[ModelConfig]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The base of a family's configuration. Fields are plain values or dataclasses of plain values.
+
+    Attributes:
+        family: what `config.json` calls the family.
+    """
+
+    family: ClassVar[str]
+
+    name: str
+
+    def __init_subclass__(cls) -> None:
+        FAMILIES[cls.family] = cls
+
+    def build(self, pretrained: bool = False) -> PretrainedModel:
+        """The model; `pretrained`: its backbones start from timm's ImageNet weights."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Raises NpvfError where a key is unknown: an old library cannot run a newer model unseen."""
+        parts: dict[str, Any] = {name: kind for name, kind in get_type_hints(cls).items() if is_dataclass(kind)}
+        try:
+            built = {k: part(**_tuples(content[k])) for k, part in parts.items() if k in content}
+            return cls(**{**_tuples(content), **built})
+        except TypeError as error:
+            raise NpvfError(f"this configuration is not one of this version of npvf: {error}") from error
+
+    def configured(self, **overrides: Any) -> Self:
+        """With some fields replaced; see `create_model`."""
+        config = self
+        for key, value in overrides.items():
+            if value is None:
+                continue
+            outer, _, inner = key.partition("__")
+            try:
+                if inner:
+                    value = replace(getattr(config, outer), **_tuples({inner: value}))
+                config = replace(config, **_tuples({outer: value}))
+            except (AttributeError, TypeError) as error:
+                raise ValueError(f"{self.name} has no option {key!r}: {error}") from error
+        return config
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}

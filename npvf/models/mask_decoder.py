@@ -1,0 +1,26 @@
+"""From tokens to a mask of the picture's size."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class MaskDecoder(nn.Module):
+    """3 x 3 convolution, batch norm, ReLU, bilinear times 4; once more; 3 x 3 convolution to one logit a pixel.
+
+    The paper's code ends in two channels and a softmax; one logit and a sigmoid are the same function.
+
+    Shape:
+        (N, D, H / 16, W / 16) -> (N, H, W).
+    """
+
+    def __init__(self, dim: int = 512, widths: tuple[int, int] = (32, 8)) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in zip((dim, *widths), widths, strict=False):
+            layers += [nn.Conv2d(before, after, 3, 1, 1), nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [nn.Upsample(scale_factor=4, mode="bilinear")]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, 1, 1))
+
+    def forward(self, x_NDHW: Tensor) -> Tensor:
+        return self.layers(x_NDHW).squeeze(1)

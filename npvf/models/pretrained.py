@@ -1,0 +1,94 @@
+"""A model as a folder, `config.json` and `model.safetensors`: what every family shares."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from npvf.errors import NpvfError
+from npvf.models.config import FAMILIES, ModelConfig
+from npvf.models.registry import create_model
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+FIRST_FAMILY = "npv"  # folders from before there was another do not name it
+
+
+class PretrainedModel(nn.Module):
+    """A network that knows its configuration. `cls.create` and `cls.from_pretrained` give a `cls`, or say what it is.
+
+    Called on `PretrainedModel` itself, both give a model of any family.
+    """
+
+    config: ModelConfig
+
+    @classmethod
+    def create(cls, name: str, pretrained: bool = False, **overrides: Any) -> Self:
+        """`create_model`, for callers that need one family.
+
+        Raises:
+            NpvfError: the name is another family's.
+        """
+        return cls._checked(create_model(name, pretrained, **overrides), f"the model {name}")
+
+    def save_pretrained(self, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
+        """Write `config.json` and `model.safetensors`; `extra` goes into the configuration file beside "model"."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / WEIGHTS_FILE)
+        content = {"family": self.config.family, "model": self.config.to_json(), **(extra or {})}
+        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n")
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Load what `save_pretrained` wrote, or a hub repository's id.
+
+        Raises:
+            NpvfError: there is none, or it is another family's.
+        """
+        folder = resolve_folder(folder)
+        content = read_config(folder)
+        family = content.get("family", FIRST_FAMILY)
+        if family not in FAMILIES:
+            raise NpvfError(f"{folder} holds a model of the family {family!r}, which this version of npvf has not")
+        model = cls._checked(FAMILIES[family].from_json(content["model"]).build(), str(folder))
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        return model.eval()
+
+    @classmethod
+    def _checked(cls, model: PretrainedModel, where: str) -> Self:
+        if not isinstance(model, cls):
+            raise NpvfError(f"{where} is {type(model).__name__}, and {cls.__name__} is needed here")
+        return model
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """What `config.json` says: "family", "model", and what else was saved with it."""
+    return json.loads((Path(folder) / CONFIG_FILE).read_text())
+
+
+def resolve_folder(folder: str | Path) -> Path:
+    """A local folder, or a hub repository's id downloaded to the hub's cache.
+
+    Raises:
+        NpvfError: neither is there.
+    """
+    path = Path(folder)
+    if (path / CONFIG_FILE).is_file() and (path / WEIGHTS_FILE).is_file():
+        return path
+    if path.exists() or str(folder).count("/") != 1:
+        raise NpvfError(
+            f"{folder} holds no model: {CONFIG_FILE} and {WEIGHTS_FILE} are needed, as training writes them"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
+        raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error

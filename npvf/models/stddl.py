@@ -1,0 +1,137 @@
+"""ST-DDL: a face's pictures and its motion, fused by attention, become a mask of the forged pixels and a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from npvf.models.config import ModelConfig
+from npvf.models.fusion_attention import FusionAttention
+from npvf.models.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
+from npvf.models.mask_decoder import MaskDecoder
+from npvf.models.pretrained import PretrainedModel
+
+MotionSource = Literal["anchor_mesh", "flow", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class STDDLConfig(ModelConfig):
+    """Everything that makes an ST-DDL model, as JSON beside its weights.
+
+    Args:
+        name: the registry's name.
+        size: side of the face's picture in pixels, a multiple of 32; 512 in the paper.
+        picture, motion_encoder: the two HRNets.
+        motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
+            batch, and "none", no motion branch: the picture is its own key in the fusion attention.
+        mesh: of Anchor-Mesh Motion, "68", the paper's anchors, or "dense", all of MediaPipe's.
+        dim, heads: of the fusion attention.
+        decoder: channels of the decoder's two steps.
+    """
+
+    family: ClassVar[str] = "stddl"
+
+    size: int = 512
+    picture: HRNetSpec = field(default_factory=HRNetSpec)
+    motion_encoder: HRNetSpec = field(default_factory=HRNetSpec)
+    motion: MotionSource = "anchor_mesh"
+    mesh: Literal["68", "dense"] = "68"
+    dim: int = 512
+    heads: int = 16
+    decoder: tuple[int, int] = (32, 8)
+
+    def __post_init__(self) -> None:
+        if self.size % MULTIPLE or self.size <= 0:
+            raise ValueError(f"size must be a multiple of {MULTIPLE}, not {self.size}")
+        if self.motion not in ("anchor_mesh", "flow", "none"):
+            raise ValueError(f"motion {self.motion!r} is none of anchor_mesh, flow, none")
+        if self.mesh not in ("68", "dense"):
+            raise ValueError(f"mesh {self.mesh!r} is neither 68 nor dense")
+
+    def build(self, pretrained: bool = False) -> STDDL:
+        return STDDL(self, pretrained)
+
+
+@dataclass(slots=True)
+class STDDLOutput:
+    """Logits of the T - 1 frames that have a follower; a motion belongs to the first frame of its pair.
+
+    Shapes:
+        mask_logits_BTHW: (B, T - 1, H, W), a forged pixel is above 0.
+        frame_logits_BT: (B, T - 1), a forged frame is above 0.
+        logits_B: their mean, the clip's.
+    """
+
+    mask_logits_BTHW: Tensor
+    frame_logits_BT: Tensor
+    logits_B: Tensor
+
+
+class STDDL(PretrainedModel):
+    """The whole network. It judges one face; a video's faces are so many clips.
+
+    The last frame of a clip has no follower, hence no motion, and is not looked at. The published code gives it the
+    motion towards the first frame of another clip, drops its mask, but lets it into the clip's mean: we do not. Nor
+    does the result for a clip depend on what else is in the batch.
+
+    Shape:
+        frames (B, T, 3, H, W) uint8 RGB, landmarks (B, T, 478, 2) in pixels of these pictures, T at least 2, H and W
+        multiples of 32 -> `STDDLOutput`. `motion` (B, T - 1 or T, 2, H, W) takes the place of what the model would
+        compute; with the source "flow" it must be given, with "none" it is not looked at.
+
+    Raises:
+        ValueError: a clip of a single frame, a size that is no multiple of 32, flow that is missing.
+    """
+
+    config: STDDLConfig
+
+    def __init__(self, config: STDDLConfig, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.picture_encoder = HRNetEncoder(config.picture, 3, config.dim, pretrained)
+        if config.motion != "none":
+            self.motion_encoder = HRNetEncoder(config.motion_encoder, 2, config.dim, pretrained)
+        self.fusion = FusionAttention(config.dim, config.heads)
+        self.decoder = MaskDecoder(config.dim, config.decoder)
+        self.head = nn.Linear(config.dim, 1)
+
+    def forward(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion_BTCHW: Tensor | None = None) -> STDDLOutput:
+        B, T, _, H, W = frames_BTCHW.shape
+        if T < 2:
+            raise ValueError("motion needs clips of at least 2 frames")
+        if H % MULTIPLE or W % MULTIPLE:
+            raise ValueError(f"pictures must have sides of a multiple of {MULTIPLE} pixels, not {H} x {W}")
+        picture_NDHW = self.picture_encoder(normalise(frames_BTCHW[:, :-1].flatten(0, 1)))
+        motion_NSD = self._motion_tokens(frames_BTCHW, landmarks_BTN2, motion_BTCHW)
+        fused_NSD = self.fusion(tokens(picture_NDHW), motion_NSD)
+        mask_NHW = self.decoder(fused_NSD.transpose(1, 2).unflatten(2, picture_NDHW.shape[-2:]))
+        frame_logits_BT = self.head(fused_NSD.mean(1)).view(B, T - 1)
+        return STDDLOutput(mask_NHW.view(B, T - 1, H, W), frame_logits_BT, frame_logits_BT.mean(1))
+
+    def _motion_tokens(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion: Tensor | None) -> Tensor | None:
+        """The keys (B (T - 1), S, D) of the fusion attention."""
+        if self.config.motion == "none":
+            return None
+        if motion is None:
+            motion = self.motion(frames_BTCHW, landmarks_BTN2)
+        return tokens(self.motion_encoder(motion[:, : frames_BTCHW.shape[1] - 1].flatten(0, 1)))
+
+    def motion(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor) -> Tensor:
+        """Anchor-Mesh Motion from each frame to the next one, normalised over the clip: (B, T - 1, 2, H, W)."""
+        if self.config.motion != "anchor_mesh":
+            raise ValueError(f"this model's motion is {self.config.motion}: it must come with the batch")
+        from npvf.models.anchor_mesh_motion import anchor_mesh_motion
+
+        return anchor_mesh_motion(landmarks_BTN2, frames_BTCHW.shape[-1], mesh=self.config.mesh)
+
+
+def normalise(picture_NCHW: Tensor) -> Tensor:
+    """uint8 to [-1, 1], as the paper has it."""
+    return picture_NCHW.float() / 127.5 - 1
+
+
+def tokens(x_NDHW: Tensor) -> Tensor:
+    """(N, D, H, W) -> (N, H W, D)."""
+    return x_NDHW.flatten(2).transpose(1, 2)

@@ -1,0 +1,28 @@
+"""The sizes of ST-DDL."""
+
+from __future__ import annotations
+
+from npvf.models.hrnet import HRNetSpec
+from npvf.models.registry import register_model
+from npvf.models.stddl import STDDLConfig
+
+
+@register_model
+def stddl_nano() -> STDDLConfig:
+    """A CPU core trains it in minutes: 128 px faces, the smallest HRNet cut to half its width."""
+    small = HRNetSpec("hrnet_w18_small", width=8, stem=32)
+    return STDDLConfig(
+        name="stddl_nano",
+        size=128,
+        picture=small,
+        motion_encoder=small,
+        dim=128,
+        heads=4,
+        decoder=(32, 16),
+    )
+
+
+@register_model
+def stddl_hrnet_w32() -> STDDLConfig:
+    """The paper's scale: two HRNet-W32 at 512 px, width 512."""
+    return STDDLConfig(name="stddl_hrnet_w32")

@@ -1,0 +1,120 @@
+"""ST-DDL: shapes, sizes, clips that do not see each other, and the folder."""
+
+import json
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from npvf import create_model
+from npvf.errors import NpvfError
+from npvf.models import NPV, STDDL, PretrainedModel
+
+
+def tiny(**overrides) -> STDDL:
+    torch.manual_seed(0)
+    small = {"picture__width": 4, "picture__stem": 8, "motion_encoder__width": 4, "motion_encoder__stem": 8}
+    return STDDL.create("stddl_nano", dim=16, heads=2, **(small | overrides)).eval()
+
+
+def clips(height: int = 64, width: int = 64, count: int = 2, frames: int = 3):
+    g = torch.Generator().manual_seed(1)
+    frames_BTCHW = torch.randint(0, 256, (count, frames, 3, height, width), generator=g, dtype=torch.uint8)
+    motion_BTCHW = torch.randn(count, frames - 1, 2, height, width, generator=g)
+    landmarks_BTN2 = torch.rand(count, frames, 478, 2, generator=g) * width
+    return frames_BTCHW, landmarks_BTN2, motion_BTCHW
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96), (160, 160)])
+@torch.no_grad()
+def test_any_multiple_of_32(height, width):
+    out = tiny()(*clips(height, width, frames=4))
+    assert out.mask_logits_BTHW.shape == (2, 3, height, width)
+    assert out.frame_logits_BT.shape == (2, 3) and out.logits_B.shape == (2,)
+    assert_close(out.logits_B, out.frame_logits_BT.mean(1))
+
+
+@torch.no_grad()
+def test_other_sizes_and_single_frames_are_refused():
+    with pytest.raises(ValueError, match="multiple of 32"):
+        tiny()(*clips(48, 64))
+    with pytest.raises(ValueError, match="at least 2 frames"):
+        tiny()(*clips(frames=1))
+    with pytest.raises(ValueError, match="multiple of 32"):
+        tiny(size=100)
+
+
+@pytest.mark.parametrize("motion", ["anchor_mesh", "flow", "none"])
+@torch.no_grad()
+def test_a_clip_does_not_depend_on_its_batch(motion):
+    model, (frames, landmarks, field) = tiny(motion=motion), clips(count=3)
+    together = model(frames, landmarks, field)
+    for b in range(3):
+        alone = model(frames[b : b + 1], landmarks[b : b + 1], field[b : b + 1])
+        assert_close(together.mask_logits_BTHW[b : b + 1], alone.mask_logits_BTHW, atol=1e-4, rtol=1e-4)
+        assert_close(together.logits_B[b : b + 1], alone.logits_B, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_last_frame_has_no_follower_and_no_say():
+    model, (frames, landmarks, field) = tiny(), clips()
+    changed = frames.clone()
+    changed[:, -1] = 0
+    longer = torch.cat([field, torch.full_like(field[:, :1], 9.0)], dim=1)
+    assert_close(model(frames, landmarks, field).logits_B, model(changed, landmarks, longer).logits_B)
+
+
+@torch.no_grad()
+def test_the_motion_branch_is_a_switch():
+    frames, landmarks, field = clips()
+    none, flow = tiny(motion="none"), tiny(motion="flow")
+    assert not any(name.startswith("motion_encoder") for name in none.state_dict())
+    assert_close(none(frames, landmarks).logits_B, none(frames, landmarks, field).logits_B)
+    assert not torch.equal(flow(frames, landmarks, field).logits_B, flow(frames, landmarks, -field).logits_B)
+    with pytest.raises(ValueError, match="must come with the batch"):
+        flow(frames, landmarks)
+    with pytest.raises(ValueError, match="none of anchor_mesh"):
+        tiny(motion="optical")
+
+
+def test_every_weight_gets_a_gradient():
+    model = tiny().train()
+    out = model(*clips())
+    (out.mask_logits_BTHW.square().mean() + out.logits_B.sum()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_folder_says_which_family_it_holds(tmp_path, tiny_overrides):
+    model, inputs = tiny(motion="flow"), clips()
+    model.save_pretrained(tmp_path / "stddl", {"localizer": {"threshold": 0.4}})
+    content = json.loads((tmp_path / "stddl" / "config.json").read_text())
+    assert content["family"] == "stddl" and content["localizer"] == {"threshold": 0.4}
+    for loaded in (STDDL.from_pretrained(tmp_path / "stddl"), PretrainedModel.from_pretrained(tmp_path / "stddl")):
+        assert isinstance(loaded, STDDL) and loaded.config == model.config
+        with torch.no_grad():
+            assert torch.equal(loaded(*inputs).logits_B, model(*inputs).logits_B)
+    with pytest.raises(NpvfError, match="is STDDL, and NPV is needed here"):
+        NPV.from_pretrained(tmp_path / "stddl")
+    with pytest.raises(NpvfError, match="is NPV, and STDDL is needed here"):
+        STDDL.create("npv_nano", **tiny_overrides)
+
+
+def test_a_folder_that_names_no_family_is_npv(tmp_path, tiny_overrides):
+    create_model("npv_nano", **tiny_overrides).save_pretrained(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({"model": content["model"]}))
+    assert isinstance(PretrainedModel.from_pretrained(tmp_path), NPV)
+    (tmp_path / "config.json").write_text(json.dumps({"family": "later", "model": content["model"]}))
+    with pytest.raises(NpvfError, match="family 'later'"):
+        PretrainedModel.from_pretrained(tmp_path)
+
+
+def test_the_papers_sizes():
+    model = create_model("stddl_hrnet_w32")
+    assert model.config.size == 512 and model.fusion.heads == 16 and model.config.dim // model.fusion.heads == 32
+    assert [m.weight.shape[:2] for m in (model.picture_encoder.hrnet.conv1, model.motion_encoder.hrnet.conv1)] == [
+        (64, 3),
+        (64, 2),
+    ]
+    convolutions = [m for m in model.picture_encoder.reduce if hasattr(m, "stride")]
+    assert [(m.in_channels, m.out_channels) for m in convolutions] == [(32, 128), (128, 512)]
