@@ -72,9 +72,8 @@ def test_several_faces_are_joined_by_their_maximum_each_in_its_time() -> None:
 
 @pytest.mark.parametrize(("fps", "count"), [(25, 50), (50, 100), (30, 60), (12.5, 25)])
 def test_at_another_rate_a_mask_is_shown_at_its_time(fps: float, count: int) -> None:
-    ramp = MaskPiece(
-        0, 0, np.arange(50, dtype=np.uint8).repeat(64).reshape(50, 8, 8), piece(0, 0, 50, 0, (90, 70)).transform_T23
-    )
+    flat = piece(0, 0, 50, 0, (90, 70))
+    ramp = replace(flat, mask_Thw=np.arange(50, dtype=np.uint8)[:, None, None].repeat(8, 1).repeat(8, 2))
     shown = [int(m.max()) for m in source_masks([ramp], 50, SIZE, fps)]
     assert len(shown) == count
     assert shown == [int(k * 25 / fps + 1e-9) for k in range(count)]
