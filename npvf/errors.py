@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SEVERAL_VOICES = "several_voices"
     DUPLICATE = "duplicate"
     BAD_SIDECAR = "bad_sidecar"
+    BAD_MASK = "bad_mask"
     TOOL_MISSING = "tool_missing"
 
 

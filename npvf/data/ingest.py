@@ -20,9 +20,11 @@ import numpy as np
 
 from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
+from npvf.data.face_masks import FaceMask, check_masks, crop_masks, follow_mask
 from npvf.data.files import sha256
-from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track
-from npvf.data.sidecar import NOTHING_SAID, Annotation, cut_label, cut_stream_labels
+from npvf.data.masks import VideoMasks
+from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
+from npvf.data.sidecar import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
 from npvf.data.speaker import Lips, find_speakers
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -119,10 +121,15 @@ def ingest(
     video_id: str | None = None,
     annotation: Annotation = NOTHING_SAID,
     settings: IngestSettings = DEFAULTS,
+    mask: Path | None = None,
     content_hash: str | None = None,
     spool: Path | None = None,
 ) -> Iterator[Ingested]:
-    """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given."""
+    """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given.
+
+    With a `mask` (`npvf.data.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
+    Refused(BAD_MASK) where it cannot be read or belongs to another video.
+    """
     path = Path(path)
     stream = _video_stream(path)
     sound = _Sound.of(path, settings.need_sound)
@@ -131,14 +138,19 @@ def ingest(
         faces = len({piece.lips.track for piece in pieces})
         phones = sound.phones(path, annotation.transcript, settings.phones)
         speakers = sound.speakers([piece.lips for piece in pieces], frames)
+        masks = None if mask is None else VideoMasks(mask, frames, (stream.height, stream.width))
+        if masks is not None:
+            check_masks(masks, annotation)
         video = video_id or path.name
         content_hash = content_hash or sha256(path)
 
         def samples() -> Iterator[Sample]:
             for piece, (score, is_speaker) in zip(pieces, speakers, strict=True):
                 said = annotation
-                label, intervals = cut_label(said.label, said.intervals, *piece.span)
-                streams = cut_stream_labels(said.audio_label, said.video_label, said.intervals, *piece.span)
+                face_mask = None if masks is None else piece.mask(masks)
+                # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
+                forged_T = face_mask.forged_T if face_mask is not None and masks is not None and masks.forged else None
+                label, streams, intervals = _labels(said, piece.span, forged_T)
                 meta = ClipMeta(
                     key=clip_key(video, piece.lips.track, piece.number),
                     video=video,
@@ -165,9 +177,20 @@ def ingest(
                     attributes=dict(said.attributes),
                     settings={**settings.to_json(), **versions()},
                 )
-                yield piece.sample(sound.audio_N, phones, meta)
+                yield piece.sample(sound.audio_N, phones, meta, face_mask)
 
         yield Ingested(frames, faces, None if sound.missing else phones.source, samples())
+
+
+def _labels(
+    said: Annotation, span: tuple[float, float], forged_T: np.ndarray | None
+) -> tuple[int | None, tuple[int | None, int | None], Intervals]:
+    """Label, labels of sound and picture, and forged spans of a piece; `forged_T` where its mask has a say in them."""
+    label, intervals = cut_label(said.label, said.intervals, *span)
+    audio, video = cut_stream_labels(said.audio_label, said.video_label, said.intervals, *span)
+    if forged_T is not None:
+        label, video, intervals = follow_mask(label, said.audio_label, video, intervals, forged_T)
+    return label, (audio, video), intervals
 
 
 @cache
@@ -199,7 +222,12 @@ class _SpooledPiece:
         stem.with_suffix(".npz").write_bytes(pack_track(piece.landmarks_TN2, piece.transform_T23, piece.confidence_T))
         return cls(stem, number, Lips(piece.track, piece.start, lip_aperture(piece.source_landmarks_TN2)))
 
-    def sample(self, audio_N: np.ndarray, phones: Phones, meta: ClipMeta) -> Sample:
+    def mask(self, masks: VideoMasks) -> FaceMask:
+        """The video's masks in this piece's crops."""
+        landmarks_TN2, transform_T23, _ = unpack_track(self.stem.with_suffix(".npz").read_bytes())
+        return crop_masks(masks.between(self.lips.start, self.lips.stop), transform_T23, landmarks_TN2)
+
+    def sample(self, audio_N: np.ndarray, phones: Phones, meta: ClipMeta, mask: FaceMask | None) -> Sample:
         """With the sound of its span, out of the whole video's (N,) int16."""
         start, end = self.span
         sound_N = audio_N[self.lips.start * SAMPLES_PER_FRAME : self.lips.stop * SAMPLES_PER_FRAME]
@@ -210,6 +238,7 @@ class _SpooledPiece:
             audio_N=to_float(_fitted(sound_N, frames * SAMPLES_PER_FRAME)),
             phones=phones.between(start, end, -start),
             meta=meta,
+            mask_npz=None if mask is None else mask.packed,
         )
 
 

@@ -230,6 +230,8 @@ def _describes(line: Line, source: Source) -> bool:
         or any(line.get(key, nothing[key]) != said[key] for key in said)
     ):
         return False
+    if line.get("mask_sha256") != mask_hash(source):
+        return False
     if [line["size_bytes"], line["mtime_ns"]] == list(stamp(source.path)):
         return True
     return line["sha256"] is not None and source.path.is_file() and line["sha256"] == sha256(source.path)
@@ -249,3 +251,8 @@ def count_lines(lines: list[Line]) -> Line:
         "hours": sum(line["seconds"] for line in prepared) / 3600,
         "phone_sources": dict(sorted(Counter(filter(None, (line["phone_source"] for line in prepared))).items())),
     }
+
+
+def mask_hash(source: Source) -> str | None:
+    """Of the content of a source's mask; None where there is none."""
+    return sha256(source.mask) if source.mask is not None and source.mask.is_file() else None

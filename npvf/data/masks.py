@@ -1,20 +1,134 @@
-"""The forged pixels of a video: `<stem>.mask.npz` beside it, or the video or npz that its annotation names.
+"""The forged pixels of a video: `<stem>.mask.npz` beside it, or the mask video or npz that its annotation names.
 
-`.mask.npz` holds `packed` (T, H, ceil(W / 8)) uint8, eight pixels of a row in a byte, and `width`. A part of a shard of
-the same name holds those of the aligned crops.
+`.mask.npz` holds `packed` (T, H, ceil(W / 8)) uint8, eight pixels of a row in a byte, and `width`: one mask for each
+moment k / 25 s of the video. A part of a shard of the same name holds those of the aligned crops.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from npvf.clip import FPS
 from npvf.data.files import atomic_write
+from npvf.errors import Reason, Refused
+from npvf.media.decode import iter_frames
 
 SUFFIX = ".mask.npz"
+# A mask video may end a little before or after its video: rates differ, encoders drop or add a picture.
+TOLERANCE = 5  # frames of 1/25 s
+_SHAPE = 0.02  # by which the ratio of its sides may differ
+_GREY = slice(48, 208)  # levels that are neither black nor white, and the share of them at which it is a picture
+_MOST_GREY = 0.25
+
+
+class VideoMasks:
+    """The masks of a video, each as large as its pictures, for the moments k / 25 s on its clock.
+
+    A mask video is paired by time stamp: its rate need not be the video's. A mask of another size is scaled.
+
+    Attributes:
+        forged: whether any pixel of any frame is.
+    """
+
+    def __init__(self, path: Path, frames: int, size_hw: tuple[int, int]) -> None:
+        """For a video of `frames` pictures at 25 a second. Reads all masks once; none is kept but those of an npz.
+
+        Raises:
+            Refused: BAD_MASK where it cannot be read, shows pictures, or is not of this length and shape.
+        """
+        self.path, self.frames, self.size_hw = path, frames, size_hw
+        if not path.is_file():
+            raise _bad(f"its mask {path} is not there")
+        self._packed: np.ndarray | None = None
+        self._width = 0
+        if path.suffix == ".npz":
+            self._packed, self._width = self._load()
+        length, grey, self.forged = 0, 0.0, False
+        for mask in self._read(0, frames + TOLERANCE + 1):
+            if not length:
+                self._check_shape(*mask.shape)
+            length += 1
+            grey += 0.0 if mask.dtype == bool else _grey_share(mask)
+            self.forged = self.forged or bool(_binary(mask).any())
+        if not length:
+            raise _bad(f"{path.name} holds no masks")
+        if abs(length - frames) > TOLERANCE:
+            told = f"more than {frames + TOLERANCE}" if length > frames else str(length)
+            raise _bad(f"{path.name} lasts {told} frames of 1/25 s, its video {frames}: they do not belong together")
+        if grey > _MOST_GREY * length:
+            raise _bad(f"{path.name} shows pictures, not masks in black and white")
+
+    def between(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """(H, W) bool of frames [start, stop). Where the masks end before the video, the last one holds on."""
+        mask: np.ndarray | None = None
+        count = 0
+        for read in self._read(start, stop):
+            mask = self._fitted(read)
+            count += 1
+            yield mask
+        if mask is None and count < stop - start:
+            (mask,) = self.between(start - 1, start)
+        for _ in range(stop - start - count):
+            assert mask is not None  # of the frame before, at the latest
+            yield mask
+
+    def _read(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """As they are stored: (h, w) bool or grey uint8."""
+        if self._packed is not None:
+            for packed in self._packed[start:stop]:
+                yield np.unpackbits(packed, axis=1, count=self._width).view(bool)
+            return
+        try:
+            for picture in iter_frames(self.path, start=start / FPS, end=stop / FPS):
+                yield cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        except Refused as refusal:
+            raise _bad(refusal.sentence.rstrip(".")) from refusal
+
+    def _load(self) -> tuple[np.ndarray, int]:
+        try:
+            with np.load(self.path) as file:
+                return file["packed"], int(file["width"])
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise _bad(f"{self.path.name} cannot be read as a {SUFFIX} ({error})") from error
+
+    def _check_shape(self, height: int, width: int) -> None:
+        if abs(width / height * self.size_hw[0] / self.size_hw[1] - 1) > _SHAPE:
+            video = f"{self.size_hw[1]}x{self.size_hw[0]}"
+            raise _bad(f"{self.path.name} is {width}x{height}, its video {video}: they differ in shape")
+
+    def _fitted(self, mask: np.ndarray) -> np.ndarray:
+        if mask.shape != self.size_hw:
+            grey = mask.view(np.uint8) * 255 if mask.dtype == bool else mask
+            shrinks = mask.shape[0] > self.size_hw[0]
+            mask = cv2.resize(grey, self.size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return _binary(mask)
+
+
+def _binary(mask: np.ndarray) -> np.ndarray:
+    return mask if mask.dtype == bool else mask > 127
+
+
+def _grey_share(mask: np.ndarray) -> float:
+    return float(np.bincount(mask.ravel(), minlength=256)[_GREY].sum() / mask.size)
+
+
+def mask_of(video: Path) -> Path | None:
+    """The mask that lies where one is looked for: beside the video, or in a known corpus's folder for masks.
+
+    These are FaceForensics++, `<method>/<compression>/videos/x.mp4` and `<method>/masks/videos/x.mp4`, and ManualFake,
+    `fake/videos/x.mp4` and `fake/masks/x.mp4`.
+    """
+    places = [video.with_name(f"{video.stem}{SUFFIX}")]
+    if video.parent.name == "videos":
+        places.append(video.parent.parent.parent / "masks" / "videos" / video.name)
+        places.append(video.parent.parent / "masks" / video.name)
+    return next((place for place in places if place.is_file()), None)
 
 
 def pack_masks(masks: Iterable[np.ndarray]) -> bytes:
@@ -35,7 +149,7 @@ def unpack_masks(content: bytes, frames: slice = slice(None)) -> np.ndarray:
 
 
 def write_masks(path: Path, masks: Iterable[np.ndarray]) -> None:
-    """The `.mask.npz` of a video: (H, W) bool of each of its frames at 25 a second."""
+    """The `.mask.npz` of a video: (H, W) bool for each of its moments k / 25 s."""
     content = pack_masks(masks)
     with atomic_write(path) as file:
         file.write(content)
@@ -44,3 +158,7 @@ def write_masks(path: Path, masks: Iterable[np.ndarray]) -> None:
 def read_masks(path: Path) -> np.ndarray:
     """(T, H, W) bool out of a `.mask.npz`: the forged pixels of each frame of the video beside it."""
     return unpack_masks(path.read_bytes())
+
+
+def _bad(sentence: str) -> Refused:
+    return Refused(Reason.BAD_MASK, f"{sentence}.")

@@ -20,7 +20,7 @@ from npvf.clip import FPS
 from npvf.data.files import atomic_write, sha256, stamp, write_json
 from npvf.data.grid import parse_grid_name
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.data.manifest import SHARD_BYTES, Line, Store, work_path
+from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.data.shards import Sample, write_tar
 from npvf.data.sources import Source, find_sources
@@ -128,6 +128,7 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
                 landmarker,
                 video_id=source.video,
                 annotation=source.annotation,
+                mask=source.mask,
                 settings=settings,
                 content_hash=line["sha256"],
                 spool=work,
@@ -181,6 +182,7 @@ def _blank_line(source: Source) -> Line:
         "duplicate_of": None,
         "size_bytes": size_bytes,
         "mtime_ns": mtime_ns,
+        "mask_sha256": mask_hash(source),
         **source.annotation.to_json(),
     }
 

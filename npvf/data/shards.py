@@ -93,6 +93,12 @@ def pack_track(landmarks_TN2: np.ndarray, transform_T23: np.ndarray, confidence_
     return file.getvalue()
 
 
+def unpack_track(content: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `pack_track` was given."""
+    with np.load(io.BytesIO(content)) as track:
+        return track["landmarks"].astype(np.float32) / LANDMARK_SCALE, track["transform"], track["confidence"]
+
+
 def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | None = None) -> Clip:
     """A sample as a clip, or `count` of its frames from frame `start` on; only these frames are decoded.
 
@@ -100,9 +106,7 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
     """
     meta = ClipMeta.from_json(json.loads(sample["meta.json"]))
     phones = Phones.from_json(json.loads(sample["phones.json"]))
-    with np.load(io.BytesIO(_bytes(sample, "track.npz"))) as track:
-        landmarks_TN2 = track["landmarks"].astype(np.float32) / LANDMARK_SCALE
-        transform_T23, confidence_T = track["transform"], track["confidence"]
+    landmarks_TN2, transform_T23, confidence_T = unpack_track(_bytes(sample, "track.npz"))
     stop = len(confidence_T) if count is None else min(start + count, len(confidence_T))
     frames, samples = slice(start, stop), slice(start * SAMPLES_PER_FRAME, stop * SAMPLES_PER_FRAME)
     if (start, stop) != (0, len(confidence_T)):

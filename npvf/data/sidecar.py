@@ -17,6 +17,9 @@ from typing import Any
 from npvf.clip import FAKE, REAL
 from npvf.errors import NpvfError, Reason, Refused
 
+Intervals = tuple[tuple[float, float], ...]
+"""Spans of time in seconds, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -43,7 +46,7 @@ class Annotation:
     identities: tuple[str, ...] = ()
     original: str | None = None
     split: str | None = None
-    intervals: tuple[tuple[float, float], ...] = ()
+    intervals: Intervals = ()
     transcript: str | None = None
     audio_label: int | None = None
     video_label: int | None = None
@@ -80,9 +83,7 @@ class Annotation:
 NOTHING_SAID = Annotation()
 
 
-def cut_label(
-    label: int | None, intervals: tuple[tuple[float, float], ...], start: float, end: float
-) -> tuple[int | None, tuple[tuple[float, float], ...]]:
+def cut_label(label: int | None, intervals: Intervals, start: float, end: float) -> tuple[int | None, Intervals]:
     """Label and forged spans of the piece [start, end), the spans on the piece's own clock.
 
     Where the forged spans are known, a piece that touches none of them is real.
@@ -92,7 +93,7 @@ def cut_label(
 
 
 def cut_stream_labels(
-    audio: int | None, video: int | None, intervals: tuple[tuple[float, float], ...], start: float, end: float
+    audio: int | None, video: int | None, intervals: Intervals, start: float, end: float
 ) -> tuple[int | None, int | None]:
     """Labels of sound and picture of the piece [start, end).
 

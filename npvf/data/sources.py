@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from npvf.data.masks import mask_of
 from npvf.data.sidecar import NOTHING_SAID, Annotation, read_list, read_sidecar
 from npvf.errors import NpvfError, Refused
 
@@ -23,7 +24,7 @@ class Source:
 
     `video` is the path relative to the source folder (or as the list writes it), with forward slashes.
     `problem` is what is wrong with the annotation; the video is then refused. `mask` is where the annotation's mask
-    lies.
+    lies, or the one that is found where masks lie (`mask_of`).
     """
 
     video: str
@@ -99,7 +100,7 @@ def _source(
         return Source(video, path, problem=listed)
     said = listed.over(beside)
     folder = path.parent if list_folder is None or listed.mask is None else list_folder
-    return Source(video, path, said, mask=None if said.mask is None else folder / said.mask)
+    return Source(video, path, said, mask=mask_of(path) if said.mask is None else folder / said.mask)
 
 
 def _with_transcript(source: Source, transcript_of: Callable[[str], str | None]) -> Source:
