@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Phone, PhoneEvidence, SegmentVerdict
 from npvf.detect.evidence import SILENCE, ClipEvidence
+from npvf.metrics.proposals import frame_probabilities, runs
 
 WIDTH = 1000
 LEFT = 52  # where the time axis begins
@@ -93,7 +94,10 @@ def chart_rows(
     frames = len(scored.agreement_T)
     count = ceil(frames / (ROW_SECONDS * FPS))
     smooth_T = smoothed(scored.agreement_T, scored.gate_T)
-    per_frame_T = _probability(segments, item.span[0], frames)
+    starts_K = np.array([round((s.start - item.span[0]) * FPS) for s in segments], int)
+    here_K = (starts_K >= 0) & (starts_K < frames)  # the others are of another piece of the track
+    values_K = np.array([s.fake_probability for s in segments])
+    per_frame_T = frame_probabilities(starts_K[here_K], values_K[here_K], frames, SEGMENT_FRAMES)
     met = {s.start: s for s in item.sounds}
     edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
     rows = []
@@ -101,7 +105,7 @@ def chart_rows(
         # Rows of one clip share a scale; a clip of less than two seconds does not fill its row.
         axis = _Axis(first, last, (WIDTH - LEFT - 12) / max(edges[1], 2 * FPS))
         row = Row(end=axis.x(last), ticks=_ticks(axis, item.span[0]))
-        row.greyed = [box for a, b in _runs(~scored.gate_T) if (box := axis.span(a, b))]
+        row.greyed = [box for a, b in runs(~scored.gate_T) if (box := axis.span(a, b))]
         inside_T = (np.arange(frames) >= first) & (np.arange(frames) < last)
         row.faint = _lines(axis, scored.agreement_T, inside_T & np.isfinite(scored.agreement_T))
         row.bold = _lines(axis, smooth_T, inside_T & np.isfinite(smooth_T))
@@ -152,32 +156,15 @@ def _clock(time: float) -> str:
     return f"{minutes:.0f}:{rest:05.2f}".removesuffix("0").removesuffix(".0") if minutes else f"{rest:g} s"
 
 
-def _runs(mask_T: np.ndarray) -> list[tuple[int, int]]:
-    """[first, last) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask_T.astype(int), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 def _lines(axis: _Axis, values_T: np.ndarray, shown_T: np.ndarray) -> list[str]:
     """SVG points through the middles of frames, a line for each run; a run of one frame is a dash as wide as it."""
     lines = []
-    for a, b in _runs(shown_T):
+    for a, b in runs(shown_T):
         points = [(t + 0.5, values_T[t]) for t in range(a, b)]
         if b - a == 1:
             points = [(a + 0.2, values_T[a]), (a + 0.8, values_T[a])]
         lines.append(" ".join(f"{axis.x(t)},{y_of(float(value))}" for t, value in points))
     return lines
-
-
-def _probability(segments: Sequence[SegmentVerdict], start: float, frames: int) -> np.ndarray:
-    """Of each frame the mean over the segments that hold it; NaN where there is none."""
-    total_T, count_T = np.zeros(frames), np.zeros(frames)
-    for segment in segments:
-        first = round((segment.start - start) * FPS)
-        if 0 <= first < frames:
-            total_T[first : first + SEGMENT_FRAMES] += segment.fake_probability
-            count_T[first : first + SEGMENT_FRAMES] += 1
-    return np.divide(total_T, count_T, out=np.full(frames, np.nan), where=count_T > 0)
 
 
 def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold: float) -> list[Box]:

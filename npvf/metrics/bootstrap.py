@@ -25,6 +25,12 @@ class Interval:
     groups: int
     redrawn: int
 
+    @classmethod
+    def of(cls, values_R: np.ndarray, level: float, groups: int, redrawn: int) -> Interval:
+        """What holds the share `level` of the resampled values between its ends."""
+        low, high = np.quantile(values_R, [(1 - level) / 2, (1 + level) / 2])
+        return cls(float(low), float(high), groups, redrawn)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -87,6 +93,17 @@ def bootstrap_intervals(
     Raises:
         ValueError: fewer than two groups, or hardly any resample on which the statistics are defined.
     """
+    values, groups_drawn, redrawn = resampled(statistics, groups, n, seed)
+    return {name: Interval.of(value_R, level, groups_drawn, redrawn) for name, value_R in values.items()}
+
+
+def resampled(
+    statistics: Statistics, groups: Sequence[Hashable], n: int, seed: int = 0
+) -> tuple[dict[str, np.ndarray], int, int]:
+    """The values of `n` resamples, how many groups were drawn from, and how many draws were repeated.
+
+    Arguments and errors as `bootstrap_intervals`.
+    """
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     membership_N = np.array([numbers[group] for group in groups])
     if len(numbers) < 2:
@@ -108,12 +125,7 @@ def bootstrap_intervals(
             raise ValueError(
                 f"only {have} of {have + redrawn} resamples held both classes: too few groups of one class"
             )
-    tail = (1 - level) / 2
-    intervals = {}
-    for name, parts in kept.items():
-        low, high = np.quantile(np.concatenate(parts)[:n], [tail, 1 - tail])
-        intervals[name] = Interval(float(low), float(high), len(numbers), redrawn)
-    return intervals
+    return {name: np.concatenate(parts)[:n] for name, parts in kept.items()}, len(numbers), redrawn
 
 
 def weighted_mean(values_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:

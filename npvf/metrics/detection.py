@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
+from npvf.metrics.checks import check_probabilities, check_scores
+from npvf.metrics.reliability import balancing_weights, expected_calibration_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +114,25 @@ def detection_metrics(
     labels: ArrayLike,
     groups: Sequence[Hashable] | None = None,
     bootstrap: Bootstrap = DEFAULT,
+    threshold: float = 0.5,
 ) -> dict[str, Estimate]:
-    """All metrics of one set of fake probabilities, each with its bootstrap interval.
+    """All metrics of one set of fake probabilities, each but the calibration errors with its bootstrap interval.
 
     Args:
         scores: (N,) probabilities of fake in [0, 1], never thresholded.
         labels: (N,) of 0 and 1.
         groups: (N,) what is resampled as a whole (person, source video); None: each item by itself.
         bootstrap: how intervals are made.
+        threshold: from which on `balanced_accuracy` and `accuracy` call an item fake.
 
     Returns:
-        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1" -> Estimate.
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1", "ece" and "ece_balanced" (of
+        classes that weigh a half each) -> Estimate.
 
     Raises:
         ValueError: as `auc`; a score outside [0, 1].
     """
-    scores_N, labels_N = check_scores(scores, labels)
-    if scores_N.min() < 0 or scores_N.max() > 1:
-        raise ValueError("scores must be probabilities of fake in [0, 1]; apply the sigmoid to logits first")
+    scores_N, labels_N = check_probabilities(scores, labels)
 
     def measure(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
         curve = roc_curve(scores_N, labels_N, weights_RN)
@@ -137,37 +140,16 @@ def detection_metrics(
             "auc": _auc(curve),
             "average_precision": _average_precision(curve),
             "eer": _eer(curve),
-            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights_RN),
-            "accuracy": accuracy(scores_N, labels_N, weights_RN),
+            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights_RN, threshold),
+            "accuracy": accuracy(scores_N, labels_N, weights_RN, threshold),
             "tpr_at_fpr_1": _tpr_at_fpr(curve, 0.01),
         }
 
-    return bootstrap.estimates(measure, range(len(scores_N)) if groups is None else groups)
-
-
-def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Scores as (N,) float64 and labels as (N,) int64, or a ValueError that says what is wrong; see `auc`."""
-    scores_N, labels_N = to_numpy(scores), to_numpy(labels)
-    if scores_N.ndim != 1 or scores_N.shape != labels_N.shape:
-        raise ValueError(f"scores and labels must be (N,) of one length, not {scores_N.shape} and {labels_N.shape}")
-    if scores_N.dtype.kind != "f":
-        raise ValueError(f"scores are {scores_N.dtype}, so already thresholded: pass the raw probabilities")
-    if not np.isfinite(scores_N).all():
-        raise ValueError(f"{(~np.isfinite(scores_N)).sum()} of {len(scores_N)} scores are NaN or infinite")
-    if not np.isin(labels_N, (0, 1)).all():
-        raise ValueError(f"labels must be 0 (real) or 1 (fake), not {sorted(set(labels_N.tolist()) - {0, 1})}")
-    fakes = int((labels_N == 1).sum())
-    if not 0 < fakes < len(labels_N):
-        raise ValueError(f"both classes are needed, there are {len(labels_N) - fakes} real and {fakes} fake items")
-    return scores_N.astype(np.float64), labels_N.astype(np.int64)
-
-
-def to_numpy(values: Any) -> np.ndarray:
-    """An array of a list, array or tensor (any device, any float type)."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        values = (values.double() if values.is_floating_point() else values).numpy()
-    return np.asarray(values)
+    found = bootstrap.estimates(measure, range(len(scores_N)) if groups is None else groups)
+    # Without intervals: resampling only ever adds to a calibration error, so percentiles would lie above the value.
+    weights = {"ece": None, "ece_balanced": balancing_weights(labels_N)}
+    errors = {name: expected_calibration_error(scores_N, labels_N, w_N) for name, w_N in weights.items()}
+    return found | {name: Estimate(error, len(scores_N)) for name, error in errors.items()}
 
 
 def _cumulative(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -46,6 +46,8 @@ def test_metrics_equal_scikit_learn_on_tied_scores(block: int) -> None:
     for seed in range(block * 20, block * 20 + 20):
         scores, labels = random_case(seed)
         fpr, tpr, _ = sk.roc_curve(labels, scores, drop_intermediate=False)
+        curve = roc_curve(scores, labels)
+        assert curve.fpr == pytest.approx(fpr, abs=1e-9) and curve.tpr == pytest.approx(tpr, abs=1e-9)
         assert auc(scores, labels) == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-9)
         assert average_precision(scores, labels) == pytest.approx(sk.average_precision_score(labels, scores), abs=1e-9)
         assert tpr_at_fpr(scores, labels) == pytest.approx(tpr[fpr <= 0.01].max(), abs=1e-9)
@@ -125,12 +127,19 @@ def test_detection_metrics_have_intervals_around_their_values() -> None:
     labels = np.arange(120) % 2
     scores = 1 / (1 + np.exp(-rng.normal(labels * 1.5)))
     result = detection_metrics(scores, labels, groups=np.arange(120) // 6, bootstrap=Bootstrap(300))
-    assert set(result) == {"auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1"}
-    for metric in result.values():
-        assert metric.interval is not None
+    assert [name for name in result if not name.startswith("ece")] == [
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1",
+    ]  # fmt: skip
+    for name, metric in result.items():
+        if name.startswith("ece"):
+            assert metric.interval is None
+            continue
+        assert metric.interval is not None and metric.interval.groups == 20
         assert metric.interval.low <= metric.value <= metric.interval.high
-        assert metric.interval.groups == 20
+    assert result["ece"].value == pytest.approx(result["ece_balanced"].value)  # 60 of each class
     assert result["auc"].value == pytest.approx(sk.roc_auc_score(labels, scores))
     assert detection_metrics(scores, labels, groups=["one"] * 120)["auc"].interval is None
+    strict = detection_metrics(scores, labels, bootstrap=Bootstrap(0), threshold=0.9)["balanced_accuracy"].value
+    assert strict == sk.balanced_accuracy_score(labels, scores >= 0.9) != result["balanced_accuracy"].value
     with pytest.raises(ValueError, match="sigmoid"):
         detection_metrics(scores * 5, labels)
