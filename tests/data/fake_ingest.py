@@ -12,7 +12,7 @@ from npvf.errors import Reason, Refused
 
 
 @contextmanager
-def fake_ingest(path, landmarker, *, video_id, annotation, settings, content_hash, spool):
+def fake_ingest(path, landmarker, *, video_id, annotation, settings, mask, content_hash, spool):
     word = path.read_text().split()[0]
     time.sleep(float(os.environ.get("FAKE_INGEST_SECONDS", 0)))
     if not word.isdigit():
