@@ -146,8 +146,8 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
     return keys
 
 
-def read_tar(path: Path, parts: Collection[str] = PARTS) -> Iterator[Sample]:
-    """The samples of one tar in their order, or only these parts of each: the others are not read."""
+def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sample]:
+    """The samples of one tar in their order; with `parts` only these of each, and the others are not read."""
     sample: Sample = {}
     with tarfile.open(path) as tar:
         for entry in tar:
@@ -158,7 +158,7 @@ def read_tar(path: Path, parts: Collection[str] = PARTS) -> Iterator[Sample]:
                 yield sample
                 sample = {}
             sample["__key__"] = key
-            if part in parts:
+            if parts is None or part in parts:
                 file = tar.extractfile(entry)
                 assert file is not None, entry.name  # a shard holds plain files only
                 sample[part] = file.read()

@@ -190,11 +190,13 @@ class _Heard:
 
     def add(self, sample: Sample, meta: ClipMeta) -> None:
         self.meta = meta
-        audio_N = decode_flac(cast(bytes, sample["audio.flac"]))
-        if meta.span[0] == 0 and not self.start:
-            self.start = _of_sound(audio_N)
-        if meta.is_speaker:
-            self.power.append((float(np.square(audio_N, dtype=np.float64).sum()), len(audio_N)))
+        if meta.no_sound is None:
+            audio_N = decode_flac(cast(bytes, sample["audio.flac"]))
+            if meta.span[0] == 0 and not self.start:
+                self.start = _of_sound(audio_N)
+            if meta.is_speaker:
+                self.power.append((float(np.square(audio_N, dtype=np.float64).sum()), len(audio_N)))
+        if meta.is_speaker or meta.no_sound is not None:
             with np.load(io.BytesIO(cast(bytes, sample["track.npz"]))) as track:
                 scale_T = np.sqrt(np.abs(np.linalg.det(track["transform"][:, :, :2])))
             self.face_px.append(CROP_SIZE / scale_T)
@@ -210,5 +212,6 @@ class _Heard:
         if self.power:
             total, count = (sum(part) for part in zip(*self.power, strict=True))
             values["loudness"] = float(10 * np.log10(total / count + 1e-12))
+        if self.face_px:
             values["face size"] = float(np.median(np.concatenate(self.face_px)))
         return values

@@ -65,13 +65,18 @@ def test_a_persons_own_camera_says_nothing() -> None:
     assert value(people, [0, 1, 1, 1, 1] * 6, people) == 0.5
 
 
-def test_chance_stays_near_a_half_and_inside_the_interval() -> None:
-    rng = np.random.default_rng(0)
-    labels, categories = rng.integers(0, 2, 400), rng.integers(0, 30, 400)
-    statistic = category_auc(categories, labels, range(400))
-    estimate = Bootstrap(200).estimates(lambda w: {"auc": statistic(w)}, range(400))["auc"]
-    assert estimate.value == pytest.approx(0.5, abs=0.06)
-    assert estimate.interval is not None and estimate.interval.low < 0.5
+def test_chance_is_a_half_on_average() -> None:
+    draws = [np.random.default_rng(seed).integers(0, (30, 2), (100, 2)).T for seed in range(200)]
+    assert np.mean([value(*draw) for draw in draws]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean([category_p_value(*draw) < 0.05 for draw in draws]) < 0.1
+
+
+def test_an_interval_by_people() -> None:
+    people = np.repeat(np.arange(10), 4)
+    categories, labels = ["a", "b", "b", "a"] * 10, [0, 1, 1, 1] * 10
+    statistic = category_auc(categories, labels, people)
+    estimate = Bootstrap(100).estimates(lambda w: {"auc": statistic(w)}, people.tolist())["auc"]
+    assert estimate.value == pytest.approx(5 / 6) and estimate.interval is not None
 
 
 def test_how_likely_it_is_by_chance() -> None:
