@@ -1,5 +1,6 @@
 """The networks: `create_model`, their inputs, and the parts they are made of."""
 
+from npvf.models.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.npv import NPV, NPVConfig
 from npvf.models.pretrained import PretrainedModel
@@ -19,8 +20,10 @@ __all__ = [
     "PretrainedModel",
     "STDDLConfig",
     "STDDLOutput",
+    "anchor_mesh_motion",
     "create_model",
     "list_models",
+    "normalise_motion",
     "npv_sizes",
     "stddl_sizes",
 ]
