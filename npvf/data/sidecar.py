@@ -51,7 +51,7 @@ class Annotation:
     audio_label: int | None = None
     video_label: int | None = None
     category: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)  # so that what is known can key a cache
     mask: str | None = None
 
     @classmethod

@@ -112,6 +112,7 @@ def move_sound(clip: Clip, frames: int) -> Clip:
         source_landmarks_TN2=clip.source_landmarks_TN2[pictures],
         transform_T23=clip.transform_T23[pictures],
         confidence_T=clip.confidence_T[pictures],
+        mask_THW=None if clip.mask_THW is None else clip.mask_THW[pictures],
         phones=clip.phones.between(start + shift, stop + shift, -start - shift),
         meta=replace(clip.meta, span=span, sound_moved=clip.meta.sound_moved + frames),
     )

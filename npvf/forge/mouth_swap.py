@@ -16,13 +16,12 @@ from functools import lru_cache, partial
 import numpy as np
 
 from npvf.clip import FPS, Phones
-from npvf.errors import NpvfError, Reason, Refused
-from npvf.faces.landmarks import Face, Landmarker
+from npvf.errors import NpvfError
 from npvf.faces.speaking import lip_aperture, lip_width
+from npvf.forge.face_patch import Track, track_of
 from npvf.forge.mouth_plan import Segment, plan_mouth, spans_of
-from npvf.forge.mouth_transfer import Crop, Source, Track, patch_weight, transfer
+from npvf.forge.mouth_transfer import Crop, Source, mouth_box, patch_weight, transfer
 from npvf.forge.take import Forged, Take, cut_phones, pictures
-from npvf.media.decode import iter_frames
 from npvf.speech.gate import gate
 from npvf.speech.sources import find_phones
 
@@ -49,7 +48,7 @@ def mouth_reanimated(
     """
     person = take.annotation.identity
     footage = [take, *[d for d in donors if person is not None and d.annotation.identity == person][:1]]
-    tracks = [_track(t) for t in footage]
+    tracks = [track_of(t) for t in footage]
     may_lend = [_forgeable(t, len(track), keep_closures) for t, track in zip(footage, tracks, strict=True)]
     spans = spans_of(may_lend[0][:frames])
     if not spans:
@@ -72,29 +71,10 @@ def mouth_reanimated(
 mouth_calibrated = partial(mouth_reanimated, keep_closures=True)
 
 
-@lru_cache(maxsize=32)  # a take is often forged in two ways, and lends its mouth to others
-def _track(take: Take) -> Track:
-    """The landmarks of a clip's one face in every frame. Raises as `mouth_reanimated`."""
-    landmarks = []
-    with Landmarker() as landmarker:
-        for index, frame in enumerate(iter_frames(take.path)):
-            faces = landmarker.detect(frame, index / FPS)
-            landmarks.append(_only(faces, f"{take.video} at {index / FPS:.2f} s").landmarks_N2)
-    return Track.of(np.stack(landmarks))
-
-
 @lru_cache(maxsize=32)
 def _phones(take: Take) -> Phones:
     """From the best source there is."""
     return find_phones(take.sound(take.frames), take.path, take.annotation.transcript)
-
-
-def _only(faces: Sequence[Face], where: str) -> Face:
-    if not faces:
-        raise Refused(Reason.NO_FACE, f"{where}: no face; a mouth is re-animated only where every frame shows it.")
-    if len(faces) > 1:
-        raise NpvfError(f"{where}: {len(faces)} faces; cut the clip to the one who speaks")
-    return faces[0]
 
 
 def _forgeable(take: Take, frames: int, keep_closures: bool) -> np.ndarray:
@@ -153,6 +133,6 @@ def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
     crops = {}
     for frame, picture in enumerate(pictures(take, max(wanted, default=-1) + 1)):
         if frame in wanted:
-            x0, y0, x1, y1 = track.box(frame, *picture.shape[:2])
+            x0, y0, x1, y1 = mouth_box(track, frame, *picture.shape[:2])
             crops[frame] = Crop(picture[y0:y1, x0:x1].copy(), (x0, y0))
     return crops

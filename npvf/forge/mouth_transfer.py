@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import gaussian_filter1d
 
 from npvf.faces.geometry import STABLE, face_size
+from npvf.forge.face_patch import Box, Track, blended, feathered, spline_warp
 
 _LIPS = """
     61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185
@@ -36,32 +34,6 @@ _RIGID = np.concatenate([STABLE, [2, 98, 327]])
 _FEATHER = 0.33
 _BELOW_CHIN = 0.35
 _MARGIN = 0.5
-_STEADY = 1.5  # frames: standard deviation over which rigid points are smoothed; their noise would shake the patch
-_GRID = 4  # pixels between the points at which the morph is computed
-
-
-@dataclass(frozen=True)
-class Track:
-    """The face of a clip: landmarks_TN2 (T, 478, 2) as measured, and steady_TN2, smoothed over time."""
-
-    landmarks_TN2: np.ndarray
-    steady_TN2: np.ndarray
-
-    @classmethod
-    def of(cls, landmarks_TN2: np.ndarray) -> Track:
-        """The track with these landmarks."""
-        return cls(landmarks_TN2, gaussian_filter1d(landmarks_TN2, _STEADY, axis=0, mode="nearest"))
-
-    def __len__(self) -> int:
-        return len(self.landmarks_TN2)
-
-    def box(self, frame: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """(x0, y0, x1, y1) around all that a patch may need of a frame, inside the picture."""
-        points = self.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
-        margin = (_BELOW_CHIN + _MARGIN) * face_size(self.landmarks_TN2[frame])
-        x0, y0 = np.clip(np.floor(points.min(axis=0) - margin), 0, (width - 1, height - 1)).astype(int)
-        x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin) + 1, (x0 + 1, y0 + 1), (width, height)).astype(int)
-        return int(x0), int(y0), int(x1), int(y1)
 
 
 @dataclass(frozen=True)
@@ -90,11 +62,16 @@ def patch_weight(track: Track, frame: int, sources: Sequence[Source], size_hw: t
     # Downwards only: beside the jaw there is background, which must not move with it.
     down = (steady[_NOSE_BASE] - steady[_NOSE_ROOT]) / np.linalg.norm(steady[_NOSE_BASE] - steady[_NOSE_ROOT])
     below = chins + _BELOW_CHIN * size * down
-    hull = cv2.convexHull(np.concatenate([steady[_UPPER_EDGE], below]).round().astype(np.int32))
-    inside = cv2.fillConvexPoly(np.zeros((size_hw[0] + 2, size_hw[1] + 2), np.uint8), hull + 1, 1)
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / (_FEATHER * size)
-    ramp = np.clip(depth, 0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
+    return feathered(np.concatenate([steady[_UPPER_EDGE], below]), _FEATHER * size, size_hw)
+
+
+def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
+    """Around all that a patch may need of a frame, inside the picture."""
+    points = track.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
+    margin = (_BELOW_CHIN + _MARGIN) * face_size(track.landmarks_TN2[frame])
+    x0, y0 = np.clip(np.floor(points.min(axis=0) - margin), 0, (width - 1, height - 1)).astype(int)
+    x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin) + 1, (x0 + 1, y0 + 1), (width, height)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
 
 
 def transfer(
@@ -107,22 +84,20 @@ def transfer(
         track: of the clip.
         frame: its number.
         sources: whose weights add up to 1. The frame itself may be one of them.
-        crops: of each source what `Track.box` says.
+        crops: of each source what `mouth_box` says.
 
     Returns:
         (H, W, 3) uint8; where `patch_weight` is 0, the picture's own values.
     """
     height, width = picture_HWC.shape[:2]
-    x0, y0, x1, y1 = box = track.box(frame, height, width)
+    x0, y0, x1, y1 = box = mouth_box(track, frame, height, width)
     share = patch_weight(track, frame, sources, (height, width))[y0:y1, x0:x1]
     own = picture_HWC[y0:y1, x0:x1].astype(np.float32)
     goal = _goal(track, frame, sources)
     made = np.zeros_like(own)
     for source, crop in zip(sources, crops, strict=True):
-        made += source.weight * _matched(_warped(source, crop, track, frame, goal, box), own, share)
-    result = picture_HWC.copy()
-    result[y0:y1, x0:x1] = np.clip(own + share[..., None] * (made - own) + 0.5, 0, 255).astype(np.uint8)
-    return result
+        made += source.weight * _matched(_warped(source, crop, track.steady_TN2[frame][PINS], goal, box), own, share)
+    return blended(picture_HWC, made, share, box)
 
 
 def _alignment(source: Source, track: Track, frame: int) -> np.ndarray:
@@ -142,24 +117,11 @@ def _goal(track: Track, frame: int, sources: Sequence[Source]) -> np.ndarray:
     return np.sum([s.weight * _moving(s, _alignment(s, track, frame)) for s in sources], axis=0)
 
 
-def _warped(
-    source: Source, crop: Crop, track: Track, frame: int, goal: np.ndarray, box: tuple[int, int, int, int]
-) -> np.ndarray:
+def _warped(source: Source, crop: Crop, pins: np.ndarray, goal: np.ndarray, box: Box) -> np.ndarray:
     """The source's picture, float32 in the frame's box, its moving points on `goal` and its pins on the frame's."""
-    x0, y0, x1, y1 = box
-    affine = _alignment(source, track, frame)
-    pins = source.track.steady_TN2[source.frame][PINS] @ affine[:2] + affine[2]
-    here = np.concatenate([goal, track.steady_TN2[frame][PINS]])
-    there = np.concatenate([_moving(source, affine), pins])
-    spline = RBFInterpolator(here, there - here, kernel="thin_plate_spline", smoothing=1.0)
-    coarse = np.stack(np.meshgrid(np.arange(x0, x1 + _GRID, _GRID), np.arange(y0, y1 + _GRID, _GRID)), axis=-1)
-    shift = spline(coarse.reshape(-1, 2)).reshape(coarse.shape).astype(np.float32)
-    points = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1).astype(np.float32)
-    knots = ((points - (x0, y0)) / _GRID).astype(np.float32)
-    shift = cv2.remap(shift, knots[..., 0], knots[..., 1], cv2.INTER_LINEAR)
-    at = ((points + shift - affine[2]) @ np.linalg.inv(affine[:2]) - crop.corner).astype(np.float32)
-    picture = crop.picture_HWC.astype(np.float32)
-    return cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moving, held = source.track.landmarks_TN2[source.frame][MOVING], source.track.steady_TN2[source.frame][PINS]
+    there = np.concatenate([moving, held]) - crop.corner
+    return spline_warp(crop.picture_HWC, there, np.concatenate([goal, pins]), box)
 
 
 def _matched(warped: np.ndarray, own: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from npvf.data.sidecar import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.faces.speaking import lip_aperture
 from npvf.forge import mouth_swap
+from npvf.forge.face_patch import track_of
 from npvf.forge.mouth_swap import mouth_calibrated
 from npvf.forge.run import forge
 from npvf.forge.take import Take
@@ -50,7 +51,7 @@ def _files(folder: Path, kind: str) -> list[Path]:
 
 
 def _aperture(path: Path) -> np.ndarray:
-    return lip_aperture(mouth_swap._track(Take(path.name, path, Annotation(), 0.0)).landmarks_TN2)
+    return lip_aperture(track_of(Take(path.name, path, Annotation(), 0.0)).landmarks_TN2)
 
 
 def test_what_is_not_masked_is_the_original_to_the_bit(forged: Path, source: Path) -> None:

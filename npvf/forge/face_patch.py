@@ -1,0 +1,148 @@
+"""What every forgery of a face is made with: a steady track, a spline warp, a feathered patch and its blending.
+
+Landmark numbers are MediaPipe's, points (x, y) in pixels, boxes (x0, y0, x1, y1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+from npvf.clip import FPS
+from npvf.errors import NpvfError, Reason, Refused
+from npvf.faces.geometry import face_size
+from npvf.faces.landmarks import Landmarker
+from npvf.forge.take import Take, pictures
+from npvf.media.decode import iter_frames
+
+Box = tuple[int, int, int, int]
+
+_STEADY = 1.5  # frames: standard deviation over which rigid points are smoothed; their noise would shake the patch
+_GRID = 4  # pixels, at least, between the points at which a warp is computed
+_FAINTEST = 0.02  # a share below it would change nothing that can be seen, and counts as 0
+
+
+@dataclass(frozen=True)
+class Track:
+    """The face of a clip: landmarks_TN2 (T, 478, 2) as measured, and steady_TN2, smoothed over time."""
+
+    landmarks_TN2: np.ndarray
+    steady_TN2: np.ndarray
+
+    @classmethod
+    def of(cls, landmarks_TN2: np.ndarray) -> Track:
+        """The track with these landmarks."""
+        return cls(landmarks_TN2, gaussian_filter1d(landmarks_TN2, _STEADY, axis=0, mode="nearest"))
+
+    def __len__(self) -> int:
+        return len(self.landmarks_TN2)
+
+    def size(self, frame: int) -> float:
+        """The face's size in pixels, about a quarter of its height."""
+        return float(face_size(self.steady_TN2[frame]))
+
+
+@lru_cache(maxsize=32)  # a take is often forged in several ways, and lends its face to others
+def track_of(take: Take) -> Track:
+    """The landmarks of a clip's one face in every frame. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    landmarks = []
+    with Landmarker() as landmarker:
+        for index, frame in enumerate(iter_frames(take.path)):
+            faces = landmarker.detect(frame, index / FPS)
+            where = f"{take.video} at {index / FPS:.2f} s"
+            if not faces:
+                raise Refused(Reason.NO_FACE, f"{where}: no face; only a clip whose every frame shows it is forged.")
+            if len(faces) > 1:
+                raise NpvfError(f"{where}: {len(faces)} faces; cut the clip to the one who speaks")
+            landmarks.append(faces[0].landmarks_N2)
+    return Track.of(np.stack(landmarks))
+
+
+def spline_warp(picture_HWC: np.ndarray, there_N2: np.ndarray, here_N2: np.ndarray, box: Box) -> np.ndarray:
+    """The picture as seen through a thin-plate spline that moves its points `there` onto `here`.
+
+    Returns:
+        (h, w, 3) float32, what then lies in `box` of the plane of `here`.
+    """
+    x0, y0, x1, y1 = box
+    step = max(_GRID, (x1 - x0) // 64)
+    spline = RBFInterpolator(here_N2, there_N2 - here_N2, kernel="thin_plate_spline", smoothing=1.0)
+    coarse = np.stack(np.meshgrid(np.arange(x0, x1 + step, step), np.arange(y0, y1 + step, step)), axis=-1)
+    shift = spline(coarse.reshape(-1, 2)).reshape(coarse.shape).astype(np.float32)
+    points = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1).astype(np.float32)
+    knots = ((points - (x0, y0)) / step).astype(np.float32)
+    at = points + cv2.remap(shift, knots[..., 0], knots[..., 1], cv2.INTER_LINEAR)
+    picture = picture_HWC.astype(np.float32)
+    return cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def feathered(points_N2: np.ndarray, feather: float, size_hw: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32: 1 deep inside the points' convex hull, falling to exactly 0 over `feather` pixels at its rim."""
+    hull = cv2.convexHull(points_N2.round().astype(np.int32))
+    inside = cv2.fillConvexPoly(np.zeros((size_hw[0] + 2, size_hw[1] + 2), np.uint8), hull + 1, 1)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / feather
+    ramp = np.clip(depth, 0, 1)
+    return ramp * ramp * (3 - 2 * ramp)
+
+
+def box_of(share_HW: np.ndarray) -> Box | None:
+    """Around the pixels that are not 0; None: there are none."""
+    rows, columns = np.flatnonzero(share_HW.any(axis=1)), np.flatnonzero(share_HW.any(axis=0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def blended(picture_HWC: np.ndarray, made_hwC: np.ndarray, share_hw: np.ndarray, box: Box) -> np.ndarray:
+    """The picture with `made` laid over its box at these shares; where a share is 0, the picture's own values."""
+    x0, y0, x1, y1 = box
+    own = picture_HWC[y0:y1, x0:x1].astype(np.float32)
+    result = picture_HWC.copy()
+    result[y0:y1, x0:x1] = np.clip(own + share_hw[..., None] * (made_hwC - own) + 0.5, 0, 255).astype(np.uint8)
+    return result
+
+
+@dataclass(frozen=True)
+class Patched:
+    """A take with one patch painted over each of its frames, as two streams that agree to the pixel.
+
+    Attributes:
+        share: (frame, picture size) -> (H, W) float32, how much of each pixel is replaced.
+        paint: (picture, frame, box) -> (h, w, 3) float32, what replaces it in the box.
+        strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the take's own.
+    """
+
+    take: Take
+    share: Callable[[int, tuple[int, int]], np.ndarray]
+    paint: Callable[[np.ndarray, int, Box], np.ndarray]
+    strength_T: np.ndarray
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """(H, W, 3) uint8 each."""
+        for frame, picture in enumerate(pictures(self.take, len(self.strength_T))):
+            share = self._share(frame, picture.shape[:2])
+            box = box_of(share)
+            if box is None:
+                yield picture
+                continue
+            x0, y0, x1, y1 = box
+            yield blended(picture, self.paint(picture, frame, box), share[y0:y1, x0:x1], box)
+
+    def masks(self) -> Iterator[np.ndarray]:
+        """(H, W) bool each: the pixels that are not wholly the frame's own."""
+        first = next(iter(pictures(self.take, 1)))
+        for frame in range(len(self.strength_T)):
+            yield self._share(frame, first.shape[:2]) > 0
+
+    def _share(self, frame: int, size_hw: tuple[int, ...]) -> np.ndarray:
+        height, width = size_hw
+        if not self.strength_T[frame]:
+            return np.zeros((height, width), np.float32)
+        share = self.share(frame, (height, width)) * np.float32(self.strength_T[frame])
+        return np.where(share < _FAINTEST, np.float32(0), share)
