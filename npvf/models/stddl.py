@@ -7,7 +7,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from npvf.models.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.config import ModelConfig
+from npvf.models.face_meshes import Mesh
 from npvf.models.fusion_attention import FusionAttention
 from npvf.models.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
 from npvf.models.mask_decoder import MaskDecoder
@@ -26,7 +28,7 @@ class STDDLConfig(ModelConfig):
         picture, motion_encoder: the two HRNets.
         motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
             batch, and "none", no motion branch: the picture is its own key in the fusion attention.
-        mesh: of Anchor-Mesh Motion, "68", the paper's anchors, or "dense", all of MediaPipe's.
+        mesh: of Anchor-Mesh Motion, "anchors", the paper's 68, or "dense", all of MediaPipe's.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
     """
@@ -37,7 +39,7 @@ class STDDLConfig(ModelConfig):
     picture: HRNetSpec = field(default_factory=HRNetSpec)
     motion_encoder: HRNetSpec = field(default_factory=HRNetSpec)
     motion: MotionSource = "anchor_mesh"
-    mesh: Literal["68", "dense"] = "68"
+    mesh: Mesh = "anchors"
     dim: int = 512
     heads: int = 16
     decoder: tuple[int, int] = (32, 8)
@@ -47,8 +49,8 @@ class STDDLConfig(ModelConfig):
             raise ValueError(f"size must be a multiple of {MULTIPLE}, not {self.size}")
         if self.motion not in ("anchor_mesh", "flow", "none"):
             raise ValueError(f"motion {self.motion!r} is none of anchor_mesh, flow, none")
-        if self.mesh not in ("68", "dense"):
-            raise ValueError(f"mesh {self.mesh!r} is neither 68 nor dense")
+        if self.mesh not in ("anchors", "dense"):
+            raise ValueError(f"mesh {self.mesh!r} is neither anchors nor dense")
 
     def build(self, pretrained: bool = False) -> STDDL:
         return STDDL(self, pretrained)
@@ -78,8 +80,8 @@ class STDDL(PretrainedModel):
 
     Shape:
         frames (B, T, 3, H, W) uint8 RGB, landmarks (B, T, 478, 2) in pixels of these pictures, T at least 2, H and W
-        multiples of 32 -> `STDDLOutput`. `motion` (B, T - 1 or T, 2, H, W) takes the place of what the model would
-        compute; with the source "flow" it must be given, with "none" it is not looked at.
+        multiples of 32 -> `STDDLOutput`. `motion` (B, T - 1 or T, 2, H, W) in pixels takes the place of what the model
+        would compute; with the source "flow" it must be given, with "none" it is not looked at.
 
     Raises:
         ValueError: a clip of a single frame, a size that is no multiple of 32, flow that is missing.
@@ -116,15 +118,15 @@ class STDDL(PretrainedModel):
             return None
         if motion is None:
             motion = self.motion(frames_BTCHW, landmarks_BTN2)
-        return tokens(self.motion_encoder(motion[:, : frames_BTCHW.shape[1] - 1].flatten(0, 1)))
+        motion = normalise_motion(motion[:, : frames_BTCHW.shape[1] - 1])
+        return tokens(self.motion_encoder(motion.flatten(0, 1)))
 
     def motion(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor) -> Tensor:
-        """Anchor-Mesh Motion from each frame to the next one, normalised over the clip: (B, T - 1, 2, H, W)."""
+        """Anchor-Mesh Motion from each frame to the next one, in pixels: (B, T - 1, 2, H, W)."""
         if self.config.motion != "anchor_mesh":
             raise ValueError(f"this model's motion is {self.config.motion}: it must come with the batch")
-        from npvf.models.anchor_mesh_motion import anchor_mesh_motion
-
-        return anchor_mesh_motion(landmarks_BTN2, frames_BTCHW.shape[-1], mesh=self.config.mesh)
+        height, width = frames_BTCHW.shape[-2:]
+        return anchor_mesh_motion(landmarks_BTN2, (height, width), self.config.mesh)
 
 
 def normalise(picture_NCHW: Tensor) -> Tensor:

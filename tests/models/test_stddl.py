@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from npvf import create_model
 from npvf.errors import NpvfError
-from npvf.models import NPV, STDDL, PretrainedModel
+from npvf.models import NPV, STDDL, PretrainedModel, anchor_mesh_motion
 
 
 def tiny(**overrides) -> STDDL:
@@ -53,6 +53,17 @@ def test_a_clip_does_not_depend_on_its_batch(motion):
         alone = model(frames[b : b + 1], landmarks[b : b + 1], field[b : b + 1])
         assert_close(together.mask_logits_BTHW[b : b + 1], alone.mask_logits_BTHW, atol=1e-4, rtol=1e-4)
         assert_close(together.logits_B[b : b + 1], alone.logits_B, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mesh", ["anchors", "dense"])
+@torch.no_grad()
+def test_motion_that_is_not_given_is_anchor_mesh_motion(mesh):
+    model, (frames, landmarks, _) = tiny(mesh=mesh), clips(64, 96)
+    given = model(frames, landmarks, anchor_mesh_motion(landmarks, (64, 96), mesh))
+    assert_close(model(frames, landmarks).mask_logits_BTHW, given.mask_logits_BTHW)
+    # Normalised by the model: the size of a clip's motion as a whole says nothing.
+    doubled = model(frames, landmarks, 2 * anchor_mesh_motion(landmarks, (64, 96), mesh))
+    assert_close(doubled.mask_logits_BTHW, given.mask_logits_BTHW, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
