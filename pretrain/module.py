@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -159,14 +160,23 @@ class PretrainModule(NPVModule):
             )
 
     def on_validation_epoch_end(self) -> None:
-        """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.protocol`)."""
+        """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.protocol`).
+
+        What they leave nothing to measure of is NaN.
+        """
         clips = sorted(gather(self._validated), key=lambda clip: clip["key"])
         self._validated = []
         streams = FramewiseFeatures(*([clip[name] for clip in clips] for name in ("viseme", "audio", "gate")))
         settings = Settings(segments=self.val_segments, bootstrap=Bootstrap(n=0))
-        report = measure_synchrony(streams, [clip["identity"] for clip in clips], settings=settings)
-        found = {name: report.estimates[name].value for name in SYNCHRONY_METRICS if name in report.estimates}
-        counts = {"segments": report.segments, "clips": report.clips, "clips_unusable": len(report.unusable)}
+        found = dict.fromkeys(SYNCHRONY_METRICS, math.nan)
+        counts = {"segments": 0, "clips": 0, "clips_unusable": len(clips)}
+        try:
+            report = measure_synchrony(streams, [clip["identity"] for clip in clips], settings=settings)
+        except ValueError as error:  # short clips on a narrow gate: no reason to lose what was trained
+            warnings.warn(f"nothing to validate on: {error}", stacklevel=2)
+        else:
+            found |= {name: report.estimates[name].value for name in SYNCHRONY_METRICS if name in report.estimates}
+            counts = {"segments": report.segments, "clips": report.clips, "clips_unusable": len(report.unusable)}
         self.log_dict({f"val/{name}": float(value) for name, value in (found | counts).items()})
 
     def export(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from npvf.clip import FAKE, REAL
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
-from npvf.losses.representations import Representations, represent
+from npvf.losses.representations import Context, Representations, represent
 from npvf.models.batch import Batch, Features, slice_segments
 from npvf.models.npv import NPV, Fused
 
@@ -30,6 +30,7 @@ class NPVObjective(nn.Module):
         temperature: tau of both contrastive terms.
         features_weight, difference_weight: see `EvolutionConsistencyLoss`.
         mu, correlation: see `CorrelationAlignmentLoss`.
+        context: what F and A' of L_Info are pooled over, the whole "clip" or each "segment".
         duplicate_frames: segments of one video that start closer than this are near-duplicates and no negatives, also
             where they lie in different windows of it.
         same_clip: farther segments of one video are negatives, the hardest there are, as all but the moment agrees;
@@ -48,11 +49,15 @@ class NPVObjective(nn.Module):
         difference_weight: float = 0.5,
         mu: float = 5e-3,
         correlation: Literal["cross", "auto"] = "cross",
+        context: Context = "clip",
         duplicate_frames: int = 4,
         same_clip: bool = True,
         gather: bool = True,
     ) -> None:
         super().__init__()
+        if context not in ("clip", "segment"):
+            raise ValueError(f"context {context!r} is neither clip nor segment")
+        self.context = context
         self.ec_weight, self.cor_weight, self.info_weight = ec_weight, cor_weight, info_weight
         self.duplicate_frames, self.same_clip, self.gather = duplicate_frames, same_clip, gather
         self.evolution = EvolutionConsistencyLoss(temperature, features_weight, difference_weight)
@@ -71,7 +76,7 @@ class NPVObjective(nn.Module):
         """Run the network on some clips. Clips do not see each other here, except in batch statistics."""
         features = model.encode(batch)
         fused = model.fuse(features.segments(starts_BK)) if self.cor_weight else None
-        return represent(model.project(features), features, fused, batch, starts_BK)
+        return represent(model.project(features), features, fused, batch, starts_BK, self.context)
 
     def compare(self, own: Representations) -> dict[str, Tensor]:
         """What `forward` returns, from this rank's clips; in single precision, also under autocast."""
@@ -93,8 +98,9 @@ class NPVObjective(nn.Module):
             terms["ec"] = self.evolution(z_v, z_a, gate, excluded_NN)
         if self.cor_weight:
             terms["cor"] = self.alignment_term(clips.fused())
-        if self.info_weight and clips.face_BP.shape[-1]:
-            terms["info"] = self.face_audio(clips.face_BP, clips.voice_BP, clips.identity_B)
+        if self.info_weight and clips.face_BLP.shape[-1]:
+            identity_N = clips.identity_B.repeat_interleave(clips.face_BLP.shape[1])
+            terms["info"] = self.face_audio(clips.face_BLP.flatten(0, 1), clips.voice_BLP.flatten(0, 1), identity_N)
         return terms
 
     def weighted(self, terms: dict[str, Tensor]) -> Tensor:
@@ -172,7 +178,8 @@ class DetectionObjective(nn.Module):
         seen = Features(**{name: getattr(features, name)[seen_B] for name in Features.__slots__})
         seen_N = seen_B[:, None].expand_as(starts_BK).flatten()
         aligned = Fused(*(getattr(fused, name)[seen_N] for name in Fused.__slots__))
-        own = represent(model.project(seen), seen, aligned, batch.rows(seen_B), starts_BK[seen_B])
+        rows, starts = batch.rows(seen_B), starts_BK[seen_B]
+        own = represent(model.project(seen), seen, aligned, rows, starts, self.auxiliary.context)
         own = own.rows(keep_B[seen_B])
         with torch.autocast(starts_BK.device.type, enabled=False):
             clips = own.gathered() if self.auxiliary.gather else own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from torch import Tensor
 from npvf.losses.gathering import gather_rows
 from npvf.models.batch import Batch, Features, slice_segments
 from npvf.models.npv import Fused, Projections
+
+Context = Literal["clip", "segment"]
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Representations:
         start_BK: long, the segments' first frames, counted in their video.
         video_B, identity_B: long, a number for each video and person, the same on every rank. A person who is not
             known is whoever speaks in this video.
-        face_BP, voice_BP: unit vectors in S_fa, pooled over the clip.
+        face_BLP, voice_BLP: unit vectors in S_fa, pooled over the clip (L = 1) or over each segment (L = K).
         fused_*_BKSD: the awareness module's streams, None where nothing aligns them.
     """
 
@@ -34,8 +37,8 @@ class Representations:
     start_BK: Tensor
     video_B: Tensor
     identity_B: Tensor
-    face_BP: Tensor
-    voice_BP: Tensor
+    face_BLP: Tensor
+    voice_BLP: Tensor
     fused_viseme_BKSD: Tensor | None = None
     fused_audio_BKSD: Tensor | None = None
     fused_face_BKSD: Tensor | None = None
@@ -69,15 +72,27 @@ class Representations:
 
 
 def represent(
-    projections: Projections, features: Features, fused: Fused | None, batch: Batch, starts_BK: Tensor
+    projections: Projections,
+    features: Features,
+    fused: Fused | None,
+    batch: Batch,
+    starts_BK: Tensor,
+    context: Context = "clip",
 ) -> Representations:
     """Put together what the losses compare.
+
+    Args:
+        context: over what F and A' are pooled, the "clip" or each "segment".
 
     Shape:
         starts: (B, K) long, first frames of the segments in their window; fused streams: (B K, S, D).
     """
     aligned = {} if fused is None else {name: getattr(fused, name) for name in Fused.__slots__}
     device = starts_BK.device
+
+    def span(x_BT: Tensor) -> Tensor:
+        return x_BT[:, None] if context == "clip" else slice_segments(x_BT, starts_BK)
+
     people = [
         number("video", video) if person is None else number("person", person)
         for video, person in zip(batch.videos, batch.identities, strict=True)
@@ -89,15 +104,15 @@ def represent(
         start_BK=starts_BK + batch.start_B[:, None],
         video_B=torch.tensor([number("video", video) for video in batch.videos], device=device),
         identity_B=torch.tensor(people, device=device),
-        face_BP=pool(projections.face, features.valid_BT),
-        voice_BP=pool(projections.context, features.valid_BT),
+        face_BLP=pool(span(projections.face), span(features.valid_BT)),
+        voice_BLP=pool(span(projections.context), span(features.valid_BT)),
         **{f"fused_{name}_BKSD": x_NSD.unflatten(0, starts_BK.shape) for name, x_NSD in aligned.items()},
     )
 
 
-def pool(z_BTD: Tensor, valid_BT: Tensor) -> Tensor:
-    """Mean direction of unit vectors over a clip's frames: (B, T, D) -> (B, D)."""
-    return torch.nn.functional.normalize((z_BTD * valid_BT[..., None]).sum(1), dim=-1)
+def pool(z_BLTD: Tensor, valid_BLT: Tensor) -> Tensor:
+    """Mean direction of unit vectors over valid frames: (B, L, T, D) -> (B, L, D)."""
+    return torch.nn.functional.normalize((z_BLTD * valid_BLT[..., None]).sum(2), dim=-1)
 
 
 def number(*words: str) -> int:

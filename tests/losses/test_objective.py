@@ -67,6 +67,18 @@ def test_other_moments_of_a_video_are_negatives_unless_switched_off(model, make_
     assert easy["ec"] < hard["ec"] and torch.equal(easy["info"], hard["info"])
 
 
+def test_face_and_voice_meet_over_the_clip_or_over_each_segment(model, make_batch):
+    batch = make_batch(model.config.inputs)
+    model.eval()
+    clip, segment = (NPVObjective(context=context).represent(model, batch, STARTS) for context in ("clip", "segment"))
+    assert clip.face_BLP.shape[:2] == (3, 1) and segment.face_BLP.shape[:2] == (3, 3)
+    first, start = model.project(model.encode(batch)).face[0], int(STARTS[0, 1])
+    assert_close(segment.face_BLP[0, 1], torch.nn.functional.normalize(first[start : start + 24].sum(0), dim=-1))
+    assert NPVObjective(context="segment")(model, batch, STARTS)["info"].isfinite()
+    with pytest.raises(ValueError, match="context"):
+        NPVObjective(context="film")
+
+
 def test_where_a_window_begins_counts(model, make_batch):
     """Two windows of one video that show the same moment are no negatives of each other."""
     batch, objective = make_batch(model.config.inputs), NPVObjective()
