@@ -171,6 +171,25 @@ class TrackVerdict:
     span: tuple[float, float]
     fake_probability: float | None
     segments: list[SegmentVerdict] = field(default_factory=list)
+    forged_area: float | None = None  # percent of the face's pixels called forged, mean over time; None: not looked for
+    mask: str | None = None  # a video of its forged pixels, as large as the source and on its clock
+
+
+@dataclass(slots=True)
+class PartVerdict:
+    """What one of the two methods says of the face that decided: "speech" (lips and sound) or "picture" (pixels).
+
+    `logit` is the log-odds of its own `fake_probability`; `contribution` what it adds to the log-odds of the verdict's,
+    and `share` the part of that in all contributions, sign aside. Where it had nothing to judge, `reason` says why, it
+    adds nothing, and the other one answers alone.
+    """
+
+    part: Literal["speech", "picture"]
+    fake_probability: float | None
+    logit: float | None
+    contribution: float
+    share: float
+    reason: str
 
 
 @dataclass(slots=True)
@@ -178,7 +197,8 @@ class Verdict:
     """What npvf says of one video.
 
     `fake_probability` is None where there was nothing to judge; where it abstains because that is too close to the
-    threshold, it is there. The reason to abstain begins with a code: `no_face: ...`.
+    threshold, it is there. The reason to abstain begins with a code: `no_face: ...`. `parts` says what each method
+    contributes, where the detector looks for forged pixels. `threshold` is where "fake" begins.
     """
 
     video: str
@@ -190,6 +210,8 @@ class Verdict:
     phone_source: PhoneSource | None
     coverage: float  # judged share of the video's time
     detector: str
+    threshold: float = 0.5
+    parts: Sequence[PartVerdict] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

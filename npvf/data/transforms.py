@@ -109,7 +109,7 @@ class ClipTransform:
 
         return Sample(
             mouth_TCHW=cut_mouth(clip.face_THWC, clip.landmarks_TN2, with_margin(spec.mouth_size), spec),
-            face_TCHW=_resize(clip.face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
+            face_TCHW=resize(clip.face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
             mel_TM=log_mel(torch.from_numpy(np.ascontiguousarray(clip.audio_N))),
             gate_T=passes(spec.gate),
             speech_T=passes("all"),
@@ -183,7 +183,8 @@ def _channels(picture_THWC: np.ndarray, channels: int) -> Tensor:
     return (0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
 
 
-def _resize(picture_THWC: np.ndarray, size: int, channels: int) -> Tensor:
+def resize(picture_THWC: np.ndarray, size: int, channels: int = 3) -> Tensor:
+    """uint8 pictures to (T, `channels`, size, size), 3 RGB or 1 gray, without aliasing."""
     picture_TCHW = _channels(picture_THWC, channels)
     resized_TCHW = interpolate(picture_TCHW, (size, size), mode="bilinear", antialias=True, align_corners=False)
     return resized_TCHW.round_().clamp_(0, 255).byte().contiguous()

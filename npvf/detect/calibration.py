@@ -25,36 +25,48 @@ class Calibration:
         """The same of many logits."""
         return expit(self.a * np.asarray(logits, dtype=np.float64) + self.b)
 
+    def log_odds(self, logit: float) -> float:
+        """Of the same probability; finite where that is 0 or 1 to the last digit."""
+        return self.a * logit + self.b
+
     @classmethod
     def fit(cls, logits: ArrayLike, labels: ArrayLike) -> Calibration:
-        """Logistic regression of labels (N,) on logits (N,), with Platt's targets.
+        """Logistic regression of labels (N,) on logits (N,); see `fit_logistic`."""
+        (a,), b = fit_logistic(np.asarray(logits, np.float64)[:, None], np.asarray(labels))
+        return cls(float(a), b)
 
-        Both classes weigh the same whatever their numbers, so that the probability does not carry the share of fakes
-        of the corpus it was fitted on. Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep
-        the fit finite where a threshold parts the classes.
 
-        Raises:
-            ValueError: a class is missing, or a logit is not finite.
-        """
-        logits_N, labels_N = np.asarray(logits, np.float64), np.asarray(labels)
-        fakes, reals = int((labels_N == 1).sum()), int((labels_N == 0).sum())
-        if not fakes or not reals or fakes + reals != len(logits_N):
-            raise ValueError(f"calibration needs fakes and reals, all labelled: {fakes} and {reals} of {len(logits_N)}")
-        if not np.isfinite(logits_N).all():
-            raise ValueError("calibration needs finite logits")
-        target_N = np.where(labels_N == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
-        weight_N = np.where(labels_N == 1, 0.5 / fakes, 0.5 / reals)
-        # In units of the logits' own scale the problem looks the same for every network.
-        scale = float(logits_N.std()) or 1.0
+def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray) -> tuple[np.ndarray, float]:
+    """Logistic regression of labels on F logits, with Platt's targets: non-negative weights (F,), and a bias.
 
-        def loss(ab: np.ndarray) -> tuple[float, np.ndarray]:
-            x_N = ab[0] * logits_N / scale + ab[1]
-            value = -(weight_N * (target_N * log_expit(x_N) + (1 - target_N) * log_expit(-x_N))).sum()
-            slope_N = weight_N * (expit(x_N) - target_N)
-            return value, np.array([(slope_N * logits_N / scale).sum(), slope_N.sum()])
+    Both classes weigh the same whatever their numbers, so that the probability does not carry the share of fakes of the
+    corpus it was fitted on. Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep the fit
+    finite where a threshold parts the classes.
 
-        found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
-        return cls(float(found.x[0]) / scale, float(found.x[1]))
+    Raises:
+        ValueError: a class is missing, or a logit is not finite.
+    """
+    fakes, reals = int((labels_N == 1).sum()), int((labels_N == 0).sum())
+    if not fakes or not reals or fakes + reals != len(logits_NF):
+        raise ValueError(f"calibration needs fakes and reals, all labelled: {fakes} and {reals} of {len(logits_NF)}")
+    if not np.isfinite(logits_NF).all():
+        raise ValueError("calibration needs finite logits")
+    target_N = np.where(labels_N == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+    weight_N = np.where(labels_N == 1, 0.5 / fakes, 0.5 / reals)
+    # In units of the logits' own scale the problem looks the same for every network.
+    scale_F = np.where(logits_NF.std(0) > 0, logits_NF.std(0), 1.0)
+    scaled_NF = logits_NF / scale_F
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        x_N = scaled_NF @ weights[:-1] + weights[-1]
+        value = -(weight_N * (target_N * log_expit(x_N) + (1 - target_N) * log_expit(-x_N))).sum()
+        slope_N = weight_N * (expit(x_N) - target_N)
+        return value, np.append(slope_N @ scaled_NF, slope_N.sum())
+
+    count = logits_NF.shape[1]
+    begin, bounds = np.append(np.full(count, 1 / count), 0.0), [(0, None)] * count + [(None, None)]
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds)
+    return found.x[:-1] / scale_F, float(found.x[-1])
 
 
 def best_threshold(probabilities_N: np.ndarray, labels_N: np.ndarray) -> float:

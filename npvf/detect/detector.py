@@ -92,6 +92,11 @@ class Detector:
             raise NpvfError(f"{folder} holds an encoder, not a detector: fine-tune it first (npvf finetune)")
         return cls(NPV.from_pretrained(folder).to(device), DetectorSettings.from_json(content["detector"]))
 
+    @property
+    def speech(self) -> Detector:
+        """The part that compares lips with sound, as `JointDetector` has one: this."""
+        return self
+
     def save(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
         """Write the detector folder: `config.json`, calibration included, and `model.safetensors`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Clip, PhoneEvidence, Phones, SegmentVerdict, TrackVerdict, Verdict
 from npvf.data.transforms import OUTER_LIPS
+from npvf.detect.heatmaps import PictureEvidence, jpeg
+from npvf.detect.paste import MaskPiece
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import NpvfError, Reason, Refused
 
@@ -33,9 +35,11 @@ BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR})
 class ClipEvidence:
     """What is kept of a clip once it is judged: its scores, phones and a few small pictures, not its frames.
 
-    `scored` is None for a face that does not speak. `phones` are on the clip's own clock, `span` on its video's.
+    `scored` is None for a face that does not speak, `picture` where nobody looked for forged pixels. `phones` are on
+    the clip's own clock, `span` on its video's.
     `sounds` are those that met a picture, on the video's clock, each with the agreement of its frames.
     `faces` and `mouths` are JPEGs by frame: faces evenly over the clip, mouths at the sounds that fit them least.
+    `no_sound` is the code of why the video has none.
     """
 
     track: int
@@ -45,18 +49,20 @@ class ClipEvidence:
     sounds: list[PhoneEvidence] = field(default_factory=list)
     faces: dict[int, bytes] = field(default_factory=dict)
     mouths: dict[int, bytes] = field(default_factory=dict)
+    picture: PictureEvidence | None = None
+    no_sound: str | None = None
 
     @classmethod
     def of(cls, clip: Clip, scored: ScoredClip | None, critical: Set[str] = frozenset()) -> ClipEvidence:
         """Keep what a verdict and its report need."""
-        item = cls(clip.meta.track, clip.meta.span, clip.phones, scored)
+        item = cls(clip.meta.track, clip.meta.span, clip.phones, scored, no_sound=clip.meta.no_sound)
         for frame in np.linspace(0, clip.frames - 1, THUMBNAILS).round().astype(int).tolist():
-            item.faces[frame] = _jpeg(cv2.resize(clip.face_THWC[frame], _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA))
+            item.faces[frame] = jpeg(cv2.resize(clip.face_THWC[frame], _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA))
         if scored is not None:
             item.sounds = phone_evidence(item, scored, critical)
             for sound in most_suspicious(item.sounds, MOUTHS):
                 frame = item.frame_of(sound)
-                item.mouths[frame] = _jpeg(_mouth(clip, frame))
+                item.mouths[frame] = jpeg(_mouth(clip, frame))
         return item
 
     @property
@@ -75,6 +81,7 @@ class Judgement:
     """A verdict and the evidence it rests on.
 
     `broken` says that the file could not be read at all; `seconds` is the video's length, 0 where nobody knows.
+    `masks` are those of its faces, where forged pixels were looked for; `size` and `fps` are its own.
     """
 
     verdict: Verdict
@@ -82,6 +89,9 @@ class Judgement:
     seconds: float = 0.0
     sha256: str = ""
     broken: bool = False
+    masks: list[MaskPiece] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    fps: float = FPS
 
     @classmethod
     def abstain(cls, video: str, error: NpvfError, detector: str) -> Judgement:
@@ -112,10 +122,7 @@ class Judgement:
 
 def build_verdict(evidence: Sequence[ClipEvidence], video: str, seconds: float, detector: Detector) -> Verdict:
     """Judge tracks by the mean logit of their segments, and a video of `seconds` by its most suspicious track."""
-    by_track: dict[int, list[ClipEvidence]] = defaultdict(list)
-    for item in evidence:
-        by_track[item.track].append(item)
-    tracks = [_track(number, items, detector) for number, items in sorted(by_track.items())]
+    tracks = [_track(number, items, detector) for number, items in by_track(evidence).items()]
     judged = [item for item in evidence if item.scored is not None]
     speech = sum(float(item.scored.gate_T.sum()) for item in judged if item.scored) / FPS
     probabilities = [t.fake_probability for t in tracks if t.fake_probability is not None]
@@ -129,9 +136,31 @@ def build_verdict(evidence: Sequence[ClipEvidence], video: str, seconds: float, 
         audio_offset_s=_offset(judged),
         tracks=tracks,
         phone_source=judged[0].phones.source if judged else None,
-        coverage=_coverage(evidence, seconds),
+        coverage=coverage(_judged_frames(evidence), seconds),
         detector=detector.settings.name,
+        threshold=detector.settings.threshold,
     )
+
+
+def by_track(evidence: Sequence[ClipEvidence]) -> dict[int, list[ClipEvidence]]:
+    """The clips of each face, in order of their numbers."""
+    tracks: dict[int, list[ClipEvidence]] = defaultdict(list)
+    for item in evidence:
+        tracks[item.track].append(item)
+    return dict(sorted(tracks.items()))
+
+
+def coverage(judged: Iterable[slice], seconds: float) -> float:
+    """Share of a video's time that lies in a judged stretch of frames."""
+    seen = np.zeros(max(1, round(seconds * FPS)), dtype=bool)
+    for frames in judged:
+        seen[frames] = True
+    return float(seen.mean())
+
+
+def too_close(probability: float, threshold: float) -> str:
+    """The reason to abstain where a probability is undecided."""
+    return f"too_close_to_call: {probability:.2f} is too close to the threshold of {threshold:.2f}"
 
 
 def _decide(
@@ -141,7 +170,7 @@ def _decide(
     if probability is None:
         return "abstain", f"{Reason.TOO_LITTLE_SPEECH}: lips and sound could be compared for {speech:.1f} s only"
     if abs(probability - threshold) < detector.settings.undecided:
-        return "abstain", f"too_close_to_call: {probability:.2f} is too close to the threshold of {threshold:.2f}"
+        return "abstain", too_close(probability, threshold)
     if probability >= threshold:
         return "fake", "lips and sound do not evolve together as they do in genuine speech"
     return "real", "lips and sound evolve together"
@@ -210,14 +239,12 @@ def _offset(judged: Sequence[ClipEvidence]) -> float | None:
     return longest.scored.offset_s if longest.scored else None
 
 
-def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
-    """Share of the video's time that lies in a judged segment."""
-    seen = np.zeros(max(1, round(seconds * FPS)), dtype=bool)
+def _judged_frames(evidence: Sequence[ClipEvidence]) -> Iterator[slice]:
+    """Of each judged segment."""
     for item in evidence:
         for first in item.scored.starts_K.tolist() if item.scored else []:
             begin = round(item.span[0] * FPS) + first
-            seen[begin : begin + SEGMENT_FRAMES] = True
-    return float(seen.mean())
+            yield slice(begin, begin + SEGMENT_FRAMES)
 
 
 def _mouth(clip: Clip, frame: int) -> np.ndarray:
@@ -226,8 +253,3 @@ def _mouth(clip: Clip, frame: int) -> np.ndarray:
     height, width = clip.face_THWC.shape[1:3]
     x, y = np.clip(corner, 0, (width - _MOUTH_SIDE, height - _MOUTH_SIDE)).round().astype(int)
     return clip.face_THWC[frame, y : y + _MOUTH_SIDE, x : x + _MOUTH_SIDE]
-
-
-def _jpeg(picture_HWC: np.ndarray) -> bytes:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, 85))
-    return data.tobytes()

@@ -1,0 +1,143 @@
+"""NPV and ST-DDL in one probability: lips against sound say when and at which sound, pixels say where."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from npvf.clip import PartVerdict
+from npvf.detect.calibration import best_threshold, fit_logistic
+from npvf.errors import NpvfError
+from npvf.metrics.detection import auc
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """Calibrated log-odds of one face being forged, by each method; None, with a reason, where it cannot tell."""
+
+    speech: float | None
+    picture: float | None
+    speech_reason: str = ""
+    picture_reason: str = ""
+
+    @property
+    def both(self) -> bool:
+        """Whether there is something to fuse."""
+        return self.speech is not None and self.picture is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Fused log-odds = speech x (its log-odds) + picture x (its log-odds) + bias; both weights are at least 0.
+
+    Where one method has nothing to say the other answers alone, by its own calibrated probability: no weight, no bias.
+
+    Args:
+        speech, picture, bias: the coefficients.
+        threshold: a face is fake from this fused probability on.
+        undecided: probabilities closer to the threshold than this are too close to call.
+    """
+
+    speech: float = 1.0
+    picture: float = 1.0
+    bias: float = 0.0
+    threshold: float = 0.5
+    undecided: float = 0.05
+
+    @classmethod
+    def fit(cls, opinions: Sequence[Opinion], labels: Sequence[int]) -> Fusion:
+        """Logistic regression on faces that neither network was trained on, both classes weighing the same.
+
+        Raises:
+            ValueError: a class is missing, or an opinion lacks a part.
+        """
+        logits_N2, labels_N = _matrix(opinions), np.asarray(labels)
+        (speech, picture), bias = fit_logistic(logits_N2, labels_N)
+        fused = cls(float(speech), float(picture), bias)
+        return cls(fused.speech, fused.picture, fused.bias, best_threshold(expit(fused.log_odds(opinions)), labels_N))
+
+    def log_odds(self, opinions: Sequence[Opinion]) -> np.ndarray:
+        """(N,) of opinions that have both parts."""
+        return _matrix(opinions) @ (self.speech, self.picture) + self.bias
+
+    def probability(self, opinion: Opinion) -> float:
+        """Of one face; see the class where a part is missing."""
+        if opinion.both:
+            return float(expit(self.log_odds([opinion])[0]))
+        alone = opinion.picture if opinion.speech is None else opinion.speech
+        if alone is None:
+            raise ValueError("neither part has an opinion")
+        return float(expit(alone))
+
+    def parts(self, opinion: Opinion) -> list[PartVerdict]:
+        """What each part contributes to the log-odds. With the bias, contributions sum to them; shares sum to 1."""
+        weights = {"speech": self.speech, "picture": self.picture} if opinion.both else {"speech": 1.0, "picture": 1.0}
+        logits = {"speech": opinion.speech, "picture": opinion.picture}
+        reasons = {"speech": opinion.speech_reason, "picture": opinion.picture_reason}
+        adds = {name: 0.0 if logit is None else weights[name] * logit for name, logit in logits.items()}
+        total = sum(map(abs, adds.values()))
+        spoken = sum(logit is not None for logit in logits.values())
+        return [
+            PartVerdict(
+                part=name,  # type: ignore[arg-type]
+                fake_probability=None if logit is None else float(expit(logit)),
+                logit=logit,
+                contribution=adds[name],
+                share=abs(adds[name]) / total if total else float(logit is not None) / max(spoken, 1),
+                reason=reasons[name],
+            )
+            for name, logit in logits.items()
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `config.json` under "fusion"."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Fusion:
+        """Raises NpvfError where a key is unknown."""
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise NpvfError(f"this fusion is not one of this version of npvf: {error}") from error
+
+
+def held_out(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable]) -> np.ndarray | None:
+    """Fused probabilities (N,) by coefficients that were fitted on other people: what the fusion is worth.
+
+    The people are dealt into at most `FOLDS` parts. None where no such division leaves both classes to fit on.
+    """
+    numbers = {person: number % FOLDS for number, person in enumerate(dict.fromkeys(people))}
+    fold_N, labels_N = np.array([numbers[person] for person in people]), np.asarray(labels)
+    found_N = np.full(len(labels_N), np.nan)
+    for fold in sorted(set(numbers.values())):
+        kept, asked = (np.flatnonzero(side).tolist() for side in (fold_N != fold, fold_N == fold))
+        if len(set(labels_N[kept].tolist())) < 2:
+            return None
+        fusion = Fusion.fit([opinions[i] for i in kept], labels_N[kept].tolist())
+        found_N[asked] = expit(fusion.log_odds([opinions[i] for i in asked]))
+    return found_N
+
+
+def fusion_figures(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable]) -> dict[str, Any]:
+    """AUC of each part alone and of both, the latter by people held out of the fit (None: they are too few)."""
+    logits_N2, fused_N = _matrix(opinions), held_out(opinions, labels, people)
+    return {
+        "videos": len(labels),
+        "people": len(set(people)),
+        "auc_speech": auc(logits_N2[:, 0], labels),
+        "auc_picture": auc(logits_N2[:, 1], labels),
+        "auc_fused_held_out": None if fused_N is None else auc(fused_N, labels),
+    }
+
+
+def _matrix(opinions: Sequence[Opinion]) -> np.ndarray:
+    if not all(opinion.both for opinion in opinions):
+        raise ValueError("an opinion lacks a part: there is nothing to fuse")
+    return np.array([(opinion.speech, opinion.picture) for opinion in opinions], np.float64).reshape(-1, 2)
