@@ -16,8 +16,9 @@ from rich.table import Table
 
 from npvf.clip import PhoneSource
 from npvf.data.ingest import DEFAULTS
-from npvf.detect.detector import Detector
 from npvf.detect.evidence import Judgement
+from npvf.detect.loading import AnyDetector, load_detector
+from npvf.detect.mask_video import write_masks
 from npvf.detect.report import EXAMPLES, write_report
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
@@ -36,9 +37,20 @@ exit status: 0 every file has a verdict; 3 at least one was not judged; 2 at lea
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file")
-    parser.add_argument("--detector", required=True, metavar="DIR", help="a detector folder, or a hub repository's id")
+    parser.add_argument(
+        "--detector",
+        required=True,
+        metavar="DIR",
+        help="a folder of a detector, of a localizer, or of both, as npvf fuse makes it; or a hub repository's id",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a report to read and print")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help="for a video of each face's forged pixels, where the detector finds any (default: beside the report)",
+    )
     parser.add_argument(
         "--phones",
         choices=("auto", *get_args(PhoneSource)),
@@ -55,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report and args.report.is_dir():
         raise NpvfError(f"{args.report} is a folder: --report names the file to write, such as report.html")
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    detector = Detector.from_pretrained(args.detector, device)
+    detector = load_detector(args.detector, device)
     judgements = list(_judge(args, detector))
     if args.json:
         print(json.dumps([_rounded(j.verdict.to_json()) for j in judgements], indent=2, ensure_ascii=False))
@@ -73,8 +85,9 @@ def exit_status(judgements: Sequence[Judgement]) -> int:
     return ABSTAINED if any(judgement.verdict.verdict == "abstain" for judgement in judgements) else 0
 
 
-def _judge(args: argparse.Namespace, detector: Detector) -> Iterator[Judgement]:
-    """One judgement a file; a file that fails does not stop the others."""
+def _judge(args: argparse.Namespace, detector: AnyDetector) -> Iterator[Judgement]:
+    """One judgement a file; a file that fails does not stop the others. Masks are written as they come."""
+    folder = args.masks or (args.report and args.report.with_name(f"{args.report.stem}-masks"))
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -98,13 +111,24 @@ def _judge(args: argparse.Namespace, detector: Detector) -> Iterator[Judgement]:
                 judgement = Judgement.abstain(video, error, detector.settings.name)
                 if judgement.broken:
                     console.print(f"npvf: {video}: {error}", markup=False, highlight=False, soft_wrap=True)
+            _keep_masks(judgement, folder)
             progress.advance(task)
             yield judgement
 
 
+def _keep_masks(judgement: Judgement, folder: Path | None) -> None:
+    if folder is None:
+        judgement.masks = []
+        return
+    try:
+        write_masks(judgement, folder)
+    except OSError as error:
+        raise NpvfError(f"the masks cannot be written: {error}") from error
+
+
 def _table(judgements: Sequence[Judgement]) -> Table:
     table = Table()
-    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious sound"):
+    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious sound", "forged pixels"):
         table.add_column(title, overflow="fold")  # a name cut short names nothing
     for judgement in judgements:
         verdict = judgement.verdict
@@ -116,8 +140,18 @@ def _table(judgements: Sequence[Judgement]) -> Table:
             "" if offset is None else f"{offset:+.2f} s",
             escape(verdict.reason),
             _worst_sound(judgement),
+            _forged_pixels(judgement),
         )
     return table
+
+
+def _forged_pixels(judgement: Judgement) -> str:
+    """Of the face that shows most."""
+    areas = [(track.forged_area, track.id) for track in judgement.verdict.tracks if track.forged_area is not None]
+    if not areas:
+        return ""
+    area, number = max(areas)
+    return f"{area:.0f} % of face {number + 1}"
 
 
 def _worst_sound(judgement: Judgement) -> str:
@@ -127,7 +161,7 @@ def _worst_sound(judgement: Judgement) -> str:
     return ""
 
 
-def _write(judgements: Sequence[Judgement], detector: Detector, path: Path) -> None:
+def _write(judgements: Sequence[Judgement], detector: AnyDetector, path: Path) -> None:
     try:
         write_report(judgements, detector, path)
     except OSError as error:

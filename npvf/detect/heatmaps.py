@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from npvf.detect.localizer import LocatedClip
 
 # From faint to certain: colours that no skin has, in order of lightness, so that they can be told apart in grey too.
-COLOURS = ((64, 30, 160), (190, 30, 170), (255, 120, 60), (255, 240, 120))
+COLOURS = ((50, 20, 160), (150, 20, 190), (240, 40, 170), (255, 215, 245))
 OPACITY = 0.75  # of the heat where a pixel is certainly forged
 _SMALL, _LARGE = 112, 336
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from npvf import __version__
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
 from npvf.detect.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
-from npvf.detect.evidence import MOUTHS, Judgement
-
-if TYPE_CHECKING:
-    from npvf.detect.detector import Detector
+from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
+from npvf.detect.joint import JointDetector
+from npvf.detect.loading import AnyDetector
+from npvf.detect.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
 
 SOUNDS = MOUTHS  # rows of the table of suspicious sounds, each with a picture
 
@@ -62,6 +63,19 @@ class Piece:
     rows: list[Row]
     offset_s: float  # that was undone
     speaks: bool
+    heat: list[tuple[float, str]]  # as `faces`, forged pixels shown
+    area: AreaChart | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorstFrame:
+    """The frame of a face that shows most forged pixels, without and with its heat-map."""
+
+    time: float
+    area: float
+    face: str
+    heat: str
+    mask: str | None  # the video of masks, seen from the report
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +84,23 @@ class Face:
 
     verdict: TrackVerdict
     pieces: list[Piece]
+    worst: WorstFrame | None
 
     @property
     def speaks(self) -> bool:
         return any(piece.speaks for piece in self.pieces)
 
 
-def write_report(judgements: Sequence[Judgement], detector: Detector, path: str | Path) -> Path:
+def write_report(judgements: Sequence[Judgement], detector: AnyDetector, path: str | Path) -> Path:
     """Render the report of some videos into a file, making its folder. Raises OSError where it cannot be written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_report(judgements, detector), encoding="utf-8")
+    path.write_text(render_report(judgements, detector, path.parent), encoding="utf-8")
     return path
 
 
-def render_report(judgements: Sequence[Judgement], detector: Detector) -> str:
-    """One self-contained HTML page on some videos that `detector` has judged."""
+def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder: Path = Path()) -> str:
+    """One self-contained HTML page on some videos that `detector` has judged, to lie in `folder`."""
     environment = Environment(
         loader=PackageLoader("npvf.detect", "."),
         autoescape=True,  # names of files and sounds come from outside
@@ -94,21 +109,25 @@ def render_report(judgements: Sequence[Judgement], detector: Detector) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(seconds=_seconds, sentence=_sentence, colour=colour_of, y=y_of)
-    settings, inputs = detector.settings, detector.model.config.inputs
+    settings = detector.settings
+    inputs = detector.speech.model.config.inputs if detector.speech else None
     return environment.get_template("report.html.j2").render(
-        videos=[_video(judgement, detector) for judgement in judgements],
+        videos=[_video(judgement, detector, folder) for judgement in judgements],
         settings=settings,
-        gate=inputs.gate,
-        critical=sorted(inputs.critical),
+        gate=inputs.gate if inputs else None,
+        critical=sorted(inputs.critical) if inputs else [],
+        pictures=isinstance(detector, JointDetector),
+        heat=gradient(),
+        reach=REACH,
         lean=lambda p: leaning(p, settings.threshold),
         phone_sources=PHONE_SOURCES,
-        geometry={"width": WIDTH, "left": LEFT, "curve": CURVE_HEIGHT, "full": FULL},
+        geometry={"width": WIDTH, "left": LEFT, "curve": CURVE_HEIGHT, "full": FULL, "area": AREA_HEIGHT},
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         version=__version__,
     )
 
 
-def _video(judgement: Judgement, detector: Detector) -> dict[str, Any]:
+def _video(judgement: Judgement, detector: AnyDetector, folder: Path) -> dict[str, Any]:
     """What the template says of one video."""
     verdict = judgement.verdict
     kind = "broken" if judgement.broken else verdict.verdict
@@ -124,7 +143,8 @@ def _video(judgement: Judgement, detector: Detector) -> dict[str, Any]:
         "seconds": judgement.seconds,
         "sha256": judgement.sha256,
         "offset_undone": any(item.offset_s for item in judgement.evidence),
-        "faces": _faces(judgement, detector),
+        "faces": _faces(judgement, detector, folder),
+        "parts": part_bars(list(verdict.parts or ())),
         "suspects": [
             Suspect(sound, item.track, _data_address(item.mouths[item.frame_of(sound)]))
             for sound, item in judgement.suspects(SOUNDS)
@@ -132,17 +152,40 @@ def _video(judgement: Judgement, detector: Detector) -> dict[str, Any]:
     }
 
 
-def _faces(judgement: Judgement, detector: Detector) -> list[Face]:
+def _faces(judgement: Judgement, detector: AnyDetector, folder: Path) -> list[Face]:
     pieces: dict[int, list[Piece]] = defaultdict(list)
     segments = {track.id: track.segments for track in judgement.verdict.tracks}
-    critical = frozenset(detector.model.config.inputs.critical)
+    critical = frozenset(detector.speech.model.config.inputs.critical) if detector.speech else frozenset()
     for item in judgement.evidence:
         rows = []
         if item.scored is not None:
             rows = chart_rows(item, segments[item.track], critical, detector.settings.threshold)
-        faces = [(item.span[0] + frame / FPS, _data_address(jpeg)) for frame, jpeg in item.faces.items()]
-        pieces[item.track].append(Piece(item.span[0], faces, rows, item.offset_s, item.scored is not None))
-    return [Face(t, sorted(pieces[t.id], key=lambda piece: piece.start)) for t in judgement.verdict.tracks]
+        heat, area = {}, None
+        if item.picture is not None:
+            heat, area = item.picture.heat, area_chart(item.picture.area_T, item.picture.worst, item.span[0])
+        faces, heated = _at_times(item, item.faces), _at_times(item, heat)
+        pieces[item.track].append(
+            Piece(item.span[0], faces, rows, item.offset_s, item.scored is not None, heated, area)
+        )
+    return [
+        Face(t, sorted(pieces[t.id], key=lambda piece: piece.start), _worst(judgement, t, folder))
+        for t in judgement.verdict.tracks
+    ]
+
+
+def _at_times(item: ClipEvidence, pictures: dict[int, bytes]) -> list[tuple[float, str]]:
+    return [(item.span[0] + frame / FPS, _data_address(jpeg)) for frame, jpeg in pictures.items()]
+
+
+def _worst(judgement: Judgement, track: TrackVerdict, folder: Path) -> WorstFrame | None:
+    """Of all clips of a face."""
+    seen = [(item, item.picture) for item in judgement.evidence if item.track == track.id and item.picture]
+    if not seen:
+        return None
+    item, picture = max(seen, key=lambda pair: pair[1].area_T[pair[1].worst])
+    mask = track.mask and Path(os.path.relpath(track.mask, folder)).as_posix()
+    face, heat = _data_address(picture.worst_face), _data_address(picture.worst_heat)
+    return WorstFrame(item.span[0] + picture.worst / FPS, float(picture.area_T[picture.worst]), face, heat, mask)
 
 
 def _sentence(text: str) -> str:

@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
+from test_localizer import tiny_stddl
 
 from npvf.cli.detect import exit_status
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.evidence import Judgement
+from npvf.detect.fusion import Fusion
+from npvf.detect.loading import save_fused
+from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.media.encode import write_video
+from npvf.media.probe import probe
 from npvf.models import create_model
 
 FRAMES = 36
@@ -30,6 +35,8 @@ KEYS = {
     "phone_source",
     "coverage",
     "detector",
+    "threshold",
+    "parts",
 }
 
 
@@ -95,7 +102,8 @@ def test_a_good_file_is_judged_although_others_are_broken(verdicts: dict[str, di
     assert (good["phone_source"], good["detector"]) == ("times", "tester")
     assert good["coverage"] == pytest.approx(1.0, abs=0.1)
     (track,) = good["tracks"]
-    assert set(track) == {"id", "span", "fake_probability", "segments"} and track["span"] == [0.0, 1.44]
+    assert set(track) == {"id", "span", "fake_probability", "segments", "forged_area", "mask"}
+    assert track["span"] == [0.0, 1.44]
     segment = track["segments"][0]
     assert set(segment) == {"start", "end", "fake_probability", "agreement", "phones"}
     assert set(segment["phones"][0]) == {"phone", "start", "end", "critical", "agreement"}
@@ -181,3 +189,34 @@ def test_several_files_share_one_landmarker(folder: Path, detector: Path, monkey
     monkeypatch.setattr("npvf.cli.detect.Landmarker", Counted)
     npvf("detect", folder / "mute.mp4", folder / "gone.mp4", "--detector", detector, "--json")
     assert len(opened) == 1
+
+
+@pytest.fixture(scope="module")
+def both(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("both")
+    Localizer(tiny_stddl(), LocalizerSettings("pixels", undecided=0.0)).save(folder / "picture")
+    return save_fused(Fusion(undecided=0.0), detector, folder / "picture", folder / "fused", {})
+
+
+def test_a_mute_video_is_judged_by_its_picture_and_gets_a_mask(folder: Path, both: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.html"
+    videos = [folder / name for name in ("good.mp4", "mute.mp4", "wall.mp4")]
+    ran = npvf("detect", *videos, "--detector", both, "--json", "--report", report)
+    good, mute, wall = json.loads(ran.out)
+    assert ran.status == 3 and wall["reason"].startswith("no_face")
+    assert mute["verdict"] in {"real", "fake"} and mute["reason"].startswith("by the picture alone (no_audio: ")
+    assert [part["share"] for part in mute["parts"]] == [0.0, 1.0]
+    assert good["parts"][0]["fake_probability"] is not None and good["phone_source"] == "times"
+    for verdict in (good, mute):
+        (track,) = verdict["tracks"]
+        assert 0 <= track["forged_area"] <= 100
+        assert Path(track["mask"]).parent == tmp_path / "r-masks"
+        assert probe(track["mask"]).video.frames == FRAMES
+    assert "by the picture alone" in report.read_text().lower()
+
+
+def test_masks_go_where_they_are_asked_for_and_nowhere_else(folder: Path, both: Path, tmp_path: Path) -> None:
+    ran = npvf("detect", folder / "mute.mp4", "--detector", both / "picture", "--masks", tmp_path / "m")
+    assert ran.status == 0 and len(list((tmp_path / "m").iterdir())) == 1 and "face 1" in " ".join(ran.out.split())
+    ran = npvf("detect", folder / "mute.mp4", "--detector", both / "picture", "--json")
+    assert json.loads(ran.out)[0]["tracks"][0]["mask"] is None
