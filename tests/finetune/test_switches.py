@@ -39,7 +39,8 @@ def test_it_trains_from_a_configuration_file(stage: str, name: str, corpus: Path
         from finetune.cli import main
     base = yaml.safe_load((CONF / f"{stage}.yaml").read_text())
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(merged(base, SWITCHES[stage][name])))
-    run = [f"--data.train=[{corpus}]", f"--trainer.default_root_dir={tmp_path}", "--trainer.max_steps=1"]
+    run = [f"--data.train=[{corpus}]", f"--trainer.default_root_dir={tmp_path}"]
+    run += ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
     assert main(["fit", "--config", str(tmp_path / "config.yaml"), *run]) == 0
     model = NPV.from_pretrained(tmp_path / LEFT_BEHIND[stage])
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
