@@ -27,6 +27,7 @@ from npvf.data.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
+from npvf.media.probe import probe
 
 TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 """Corpora whose file names say what is spoken: file stem -> transcript."""
@@ -121,6 +122,7 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
         line["sha256"] = _readable_hash(source.path)
         if source.problem is not None:
             raise source.problem
+        line["media"] = probe(source.path).to_json()
         with (
             Landmarker(max_faces=settings.max_faces) as landmarker,
             ingest(
@@ -180,6 +182,7 @@ def _blank_line(source: Source) -> Line:
         "phone_source": None,
         "sha256": None,
         "duplicate_of": None,
+        "media": None,
         "size_bytes": size_bytes,
         "mtime_ns": mtime_ns,
         "mask_sha256": mask_hash(source),

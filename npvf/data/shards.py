@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -146,8 +146,8 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
     return keys
 
 
-def read_tar(path: Path) -> Iterator[Sample]:
-    """The samples of one tar in their order."""
+def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sample]:
+    """The samples of one tar in their order; with `parts` only these of each, and the others are not read."""
     sample: Sample = {}
     with tarfile.open(path) as tar:
         for entry in tar:
@@ -157,9 +157,11 @@ def read_tar(path: Path) -> Iterator[Sample]:
             if sample and sample["__key__"] != key:
                 yield sample
                 sample = {}
-            file = tar.extractfile(entry)
-            assert file is not None, entry.name  # a shard holds plain files only
-            sample |= {"__key__": key, part: file.read()}
+            sample["__key__"] = key
+            if parts is None or part in parts:
+                file = tar.extractfile(entry)
+                assert file is not None, entry.name  # a shard holds plain files only
+                sample[part] = file.read()
     if sample:
         yield sample
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData, Type
+from av.video.frame import VideoFrame
 
 from npvf.errors import Reason, Refused
 from npvf.media.container import audio_stream, decoded, open_media, video_stream
+
+# "x264 - core 164 r3095 baee400 - H.264/MPEG-4 AVC codec", "x265 (build 209) - 4.1:[Linux]"
+_LIBRARY = re.compile(rb"(x26[45])(?: \(build \d+\))? - (core \d+|[\d.+]+\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,8 @@ class VideoStream:
     start: float  # seconds
     duration: float  # seconds
     rotation: int  # degrees counter-clockwise, from the stored to the shown picture
+    profile: str | None  # of the codec, as in "High"
+    encoder: str  # what the stream says wrote it: "x264 core 164"; empty: it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +57,13 @@ class MediaInfo:
     format: str
     size_bytes: int
     duration: float  # seconds
+    encoder: str  # what the container says wrote it: "Lavf61.7.100"; empty: it does not
     video: VideoStream | None
     audio: AudioStream | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the path."""
+        return {name: value for name, value in asdict(self).items() if name != "path"}
 
 
 def probe(path: str | Path) -> MediaInfo:
@@ -62,7 +77,8 @@ def probe(path: str | Path) -> MediaInfo:
         duration = container.duration / av.time_base if container.duration else _last_time(path)
         audio = _audio(container, duration)
         video = _video(container, duration)
-    return MediaInfo(path, container.format.name, path.stat().st_size, duration, video, audio)
+        encoder = _tag(container.metadata, "encoder")
+    return MediaInfo(path, container.format.name, path.stat().st_size, duration, encoder, video, audio)
 
 
 def _video(container: InputContainer, duration: float) -> VideoStream | None:
@@ -83,6 +99,8 @@ def _video(container: InputContainer, duration: float) -> VideoStream | None:
         start=_seconds(stream.start_time, stream.time_base) or 0.0,
         duration=_seconds(stream.duration, stream.time_base) or duration,
         rotation=frame.rotation,
+        profile=stream.codec_context.profile,
+        encoder=_tag(stream.metadata, "encoder") or _library(frame),
     )
 
 
@@ -97,6 +115,19 @@ def _audio(container: InputContainer, duration: float) -> AudioStream | None:
         start=_seconds(stream.start_time, stream.time_base) or 0.0,
         duration=_seconds(stream.duration, stream.time_base) or duration,
     )
+
+
+def _tag(metadata: dict[str, str], name: str) -> str:
+    """Containers differ in how they write the names of their tags."""
+    return next((value for key, value in metadata.items() if key.lower() == name), "")
+
+
+def _library(frame: VideoFrame) -> str:
+    """x264 and x265 write their version into the stream itself, where remuxing keeps it."""
+    for data in cast(Iterable[SideData], frame.side_data):
+        if data.type == Type.SEI_UNREGISTERED and (found := _LIBRARY.search(bytes(data))):
+            return b" ".join(part for part in found.groups() if part).decode()
+    return ""
 
 
 def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:

@@ -9,6 +9,7 @@ from npvf.data import prepare
 from npvf.data.ingest import Ingested
 from npvf.data.shards import clip_key
 from npvf.errors import Reason, Refused
+from npvf.media.probe import MediaInfo
 
 
 @contextmanager
@@ -34,5 +35,6 @@ def fake_sample(video, number, path):
 def install(put=setattr):
     """`put(object, name, value)`: pytest's monkeypatch.setattr, or for good."""
     put(prepare, "ingest", fake_ingest)
+    put(prepare, "probe", lambda path: MediaInfo(path, "text", path.stat().st_size, 1.0, "", None, None))
     put(prepare, "Landmarker", lambda **_: nullcontext())
     put(prepare, "face_model_path", lambda: None)

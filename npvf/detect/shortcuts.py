@@ -1,0 +1,136 @@
+"""How well each trait alone tells fakes from reals: what a detector may have learnt in place of forgeries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import false_discovery_control, mannwhitneyu
+
+from npvf.clip import FAKE, REAL
+from npvf.data.corpus import Corpus
+from npvf.data.selection import Selection
+from npvf.detect.evaluation import LABELLED, bootstrap_groups
+from npvf.detect.traits import TRAITS, Trait, VideoTraits, corpus_traits
+from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Interval, Statistic
+from npvf.metrics.categories import category_auc, category_p_value
+from npvf.metrics.detection import auc
+
+WORTH_SAYING = 0.6
+"""A trait with an AUC from here on is called a shortcut, where chance is an unlikely explanation."""
+FALSE_DISCOVERIES = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What one trait alone is worth.
+
+    Attributes:
+        name: of the trait.
+        auc: free of direction, from 0.5 on; None where it is known of too few videos to say.
+        interval: of the AUC in this direction, by a bootstrap over people (source videos where they are unknown).
+        typical_real, typical_fake: medians with units, or the most frequent categories with their shares.
+        coverage: share of the videos of which the trait is known; `real` and `fake` count them.
+        p: probability of such a difference by chance, with the number of traits looked at taken into account.
+        found: the AUC is at least `WORTH_SAYING`, its interval lies above 0.5, and `p` is below 0.05.
+        cure: what to do about it.
+    """
+
+    name: str
+    auc: float | None
+    interval: Interval | None
+    typical_real: str
+    typical_fake: str
+    coverage: float
+    real: int
+    fake: int
+    p: float | None
+    found: bool
+    cure: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `npvf audit --json`."""
+        ends = None if self.interval is None else [self.interval.low, self.interval.high]
+        content = {name: value for name, value in asdict(self).items() if name != "interval"}
+        return {**content, "auc_ci": ends}
+
+    @property
+    def sentence(self) -> str:
+        """For people: what it is worth, and what to do."""
+        said = f"{self.name} alone gives AUC {self.auc:.2f} (real: {self.typical_real}; fake: {self.typical_fake})"
+        return f"{said}: {self.cure}."
+
+
+def shortcuts(corpus: Corpus, selection: Selection = LABELLED, bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:
+    """Every trait of a prepared corpus, the strongest first.
+
+    Raises:
+        NpvfError: the selection holds no labelled video.
+    """
+    return rank_traits(corpus_traits(corpus, selection), bootstrap)
+
+
+def rank_traits(videos: Sequence[VideoTraits], bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:
+    """Every trait over these videos, the strongest first; unknown ones last."""
+    groups, _ = bootstrap_groups([(video.identity, video.original or video.video) for video in videos])
+    measured = [_measure(trait, videos, groups, bootstrap) for trait in TRAITS]
+    p_values = [one.p for one in measured if one.p is not None]
+    corrected = iter(false_discovery_control(p_values) if p_values else ())
+    judged = [one if one.p is None else _judge(one, float(next(corrected))) for one in measured]
+    return sorted(judged, key=lambda one: -(one.auc or 0))
+
+
+def by_manipulation(videos: Sequence[VideoTraits], bootstrap: Bootstrap = DEFAULT) -> dict[str, list[Shortcut]]:
+    """`rank_traits` of each manipulation's fakes against all reals: one method's habit drowns among the others."""
+    kinds = sorted({video.manipulation or "unknown" for video in videos if video.label == FAKE})
+    return {
+        kind: rank_traits([v for v in videos if v.label == REAL or (v.manipulation or "unknown") == kind], bootstrap)
+        for kind in kinds
+    }
+
+
+def _measure(trait: Trait, videos: Sequence[VideoTraits], groups: Sequence[Any], bootstrap: Bootstrap) -> Shortcut:
+    known = [i for i, video in enumerate(videos) if video.values.get(trait.name) is not None]
+    values = [videos[i].values[trait.name] for i in known]
+    labels_N = np.array([videos[i].label for i in known], dtype=int)
+    fake = int((labels_N == FAKE).sum())
+    result = Shortcut(
+        trait.name, None, None, "unknown", "unknown", len(known) / len(videos), len(known) - fake, fake, None, False,
+        trait.cure,
+    )  # fmt: skip
+    if not 0 < fake < len(known):
+        return result
+    here = [groups[i] for i in known]
+    if trait.unit is None:
+        statistic, p = category_auc(values, labels_N, here), category_p_value(values, labels_N)
+    else:
+        statistic, p = _numbers(np.array(values, float), labels_N)
+    estimate = bootstrap.estimates(lambda weights_RN: {"auc": statistic(weights_RN)}, here)["auc"]
+    typical = [_typical([v for v, y in zip(values, labels_N, strict=True) if y == c], trait.unit) for c in (REAL, FAKE)]
+    return replace(
+        result, auc=max(0.5, estimate.value), interval=estimate.interval, p=p, typical_real=typical[0],
+        typical_fake=typical[1],
+    )  # fmt: skip
+
+
+def _numbers(values_N: np.ndarray, labels_N: np.ndarray) -> tuple[Statistic, float]:
+    """The AUC of a number, in the direction in which it is at least 0.5 on all videos, and its p value."""
+    sign = 1.0 if auc(values_N, labels_N) >= 0.5 else -1.0
+    p = mannwhitneyu(values_N[labels_N == FAKE], values_N[labels_N == REAL]).pvalue
+    return lambda weights_RN: auc(sign * values_N, labels_N, weights_RN), float(np.nan_to_num(p, nan=1.0))
+
+
+def _judge(shortcut: Shortcut, p: float) -> Shortcut:
+    above = shortcut.interval is None or shortcut.interval.low > 0.5
+    found = shortcut.auc is not None and shortcut.auc >= WORTH_SAYING and p < FALSE_DISCOVERIES and above
+    return replace(shortcut, p=p, found=found)
+
+
+def _typical(values: Sequence[Any], unit: str | None) -> str:
+    if unit is None:
+        (value, count), *_ = Counter(values).most_common(1)
+        return f"{value} ({count / len(values):.0%})"
+    return f"{np.median(values):.4g} {unit}"

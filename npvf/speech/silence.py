@@ -1,0 +1,44 @@
+"""How long a recording is silent before anything is heard: the shortcut of corpora whose forgeries are sound first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npvf.clip import SAMPLE_RATE
+
+WINDOW = SAMPLE_RATE // 200  # 5 ms
+QUIET_DB = 40.0  # below the loudest window: pauses between words, breath and rooms are down there
+DEAD_DB = -70.0  # full scale: no microphone is as quiet, but padding is, also after a lossy codec
+
+
+def quiet_start(audio_N: np.ndarray) -> float:
+    """Seconds before the sound first comes within 40 dB of its loudest 5 ms; (N,) in [-1, 1] at 16 kHz.
+
+    A recording without a single sample above zero is quiet all through.
+    """
+    level_W = _levels(audio_N)
+    return _before(level_W, max(level_W.max(initial=DEAD_DB) - QUIET_DB, DEAD_DB))
+
+
+def dead_start(audio_N: np.ndarray) -> float:
+    """Seconds before the sound first exceeds -70 dB full scale: digital silence, which no microphone records."""
+    return _before(_levels(audio_N), DEAD_DB)
+
+
+def loudness(audio_N: np.ndarray) -> float:
+    """Mean power in dB full scale, at least -120."""
+    return float(10 * np.log10(np.square(audio_N, dtype=np.float64).mean() + 1e-12))
+
+
+def _levels(audio_N: np.ndarray) -> np.ndarray:
+    """The level of each 5 ms in dB full scale, (ceil(N / 80),); the last window may be shorter."""
+    starts_W = np.arange(0, len(audio_N), WINDOW)
+    if not len(starts_W):
+        return np.zeros(0)
+    power_W = np.add.reduceat(np.square(audio_N, dtype=np.float64), starts_W)
+    return 10 * np.log10(power_W / np.diff(starts_W, append=len(audio_N)) + 1e-12)
+
+
+def _before(level_W: np.ndarray, threshold: float) -> float:
+    heard_W = level_W > threshold
+    return float(np.argmax(heard_W) if heard_W.any() else len(level_W)) * WINDOW / SAMPLE_RATE
