@@ -5,12 +5,15 @@ sound.
 """
 
 from npvf.media.decode import iter_frames, read_audio, spool_audio
-from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac, replace_audio, write_video
+from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac, write_video
 from npvf.media.probe import AudioStream, MediaInfo, VideoStream, probe
+from npvf.media.transcode import Pictures, Sound, transcode
 
 __all__ = [
     "AudioStream",
     "MediaInfo",
+    "Pictures",
+    "Sound",
     "VideoStream",
     "decode_crops",
     "decode_flac",
@@ -19,7 +22,7 @@ __all__ = [
     "iter_frames",
     "probe",
     "read_audio",
-    "replace_audio",
     "spool_audio",
+    "transcode",
     "write_video",
 ]

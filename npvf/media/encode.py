@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
@@ -18,8 +18,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
 
 from npvf.clip import FPS, SAMPLE_RATE
-from npvf.errors import NpvfError, Reason, Refused
-from npvf.media.container import clock_zero, has_presentation_times, open_media, video_stream
+from npvf.errors import Reason, Refused
 from npvf.media.decode import to_float, to_int16
 
 CROP_GOP = 8  # a random piece of a clip costs at most 7 frames decoded in vain
@@ -68,56 +67,16 @@ def write_video(
         options |= {"bf": str(bframes)}
     if tune is not None:
         options |= {"tune": tune}
-    with _output(target) as container:
-        video = _h264_stream(container, first, fps, options)
+    with output_file(target) as container:
+        video = video_encoder(container, first, fps, options)
         sound = None if audio is None else _Sound(container, audio, sample_rate, audio_bitrate)
         for index, picture in enumerate(chain([first], frames)):
-            container.mux(video.encode(_frame(picture, index, video)))
+            container.mux(video.encode(encode_frame(picture, index, video)))
             if sound is not None:
                 sound.write(until=(index + 1) / fps)
         container.mux(video.encode())
         if sound is not None:
             sound.finish()
-
-
-def replace_audio(
-    source: str | Path,
-    target: str | Path,
-    audio: np.ndarray,
-    sample_rate: int = SAMPLE_RATE,
-    audio_bitrate: int = 96_000,
-) -> None:
-    """The pictures of `source`, packet by packet untouched, with another sound (AAC).
-
-    Args:
-        source: a video whose codec MP4 can hold.
-        target: path of the new MP4 file; it appears only when it is whole.
-        audio: (N,) float32 in [-1, 1]; sample 0 sounds at the first picture.
-        sample_rate: of `audio`.
-        audio_bitrate: bits a second.
-
-    Raises:
-        Refused: NOT_FOUND, NO_VIDEO or UNDECODABLE, for the source.
-    """
-    zero = clock_zero(source)
-    with open_media(source) as container, _output(target) as output:
-        stream = video_stream(container)
-        if stream is None:
-            raise Refused(Reason.NO_VIDEO, f"{Path(source).name} has no video stream.")
-        if not has_presentation_times(container):
-            raise NpvfError(f"{Path(source).name}: AVI does not say when a picture is shown; convert it to MP4 first.")
-        video = output.add_stream_from_template(stream, opaque=True)
-        sound = _Sound(output, audio, sample_rate, audio_bitrate)
-        shift = round(zero / _tick(stream))
-        for packet in container.demux(stream):
-            if packet.pts is None:
-                continue  # the end of the stream
-            packet.stream = video
-            packet.pts -= shift
-            packet.dts = None if packet.dts is None else packet.dts - shift
-            sound.write(until=float(packet.pts * _tick(stream)))
-            output.mux(packet)
-        sound.finish()
 
 
 def encode_crops(face_THWC: np.ndarray, crf: float = CROP_CRF) -> bytes:
@@ -210,7 +169,7 @@ def _tick(stream: VideoStream) -> Fraction:
 
 
 @contextmanager
-def _output(target: str | Path | BinaryIO) -> Iterator[OutputContainer]:
+def output_file(target: str | Path | BinaryIO) -> Iterator[OutputContainer]:
     """An MP4 container to write into; a path gets its file only when all went well."""
     if not isinstance(target, str | Path):
         with av.open(target, "w", format="mp4") as container:
@@ -225,15 +184,20 @@ def _output(target: str | Path | BinaryIO) -> Iterator[OutputContainer]:
         part.unlink(missing_ok=True)
 
 
-def _h264_stream(container: OutputContainer, first: np.ndarray, fps: float, options: dict[str, str]) -> VideoStream:
-    stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1_000_000), options=options)
+def video_encoder(
+    container: OutputContainer, first: np.ndarray, fps: float, options: dict[str, str], codec: str = "libx264"
+) -> VideoStream:
+    """A stream for pictures like the first one, in one thread; `options` are the encoder's own."""
+    rate = Fraction(fps).limit_denominator(1_000_000)
+    stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
     stream.height, stream.width = first.shape[:2]
     stream.pix_fmt = "yuv444p" if stream.height % 2 or stream.width % 2 else "yuv420p"
     stream.codec_context.colorspace = Colorspace.ITU601
     return stream
 
 
-def _frame(picture: np.ndarray, index: int, stream: VideoStream) -> av.VideoFrame:
+def encode_frame(picture: np.ndarray, index: int, stream: VideoStream) -> av.VideoFrame:
+    """(H, W, 3) uint8 RGB as frame `index` of a stream. Raises ValueError where its size is not the stream's."""
     if picture.shape != (stream.height, stream.width, 3):
         raise ValueError(f"frame {index} is {picture.shape}, the first was {(stream.height, stream.width, 3)}")
     frame = av.VideoFrame.from_ndarray(picture).reformat(

@@ -3,23 +3,20 @@
 import hashlib
 import io
 import os
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from media_maker import at_rate, click, is_flash, make, number_of, numbered
+from media_maker import click, is_flash, number_of, numbered
 
-from npvf.errors import NpvfError, Reason, Refused
+from npvf.errors import Reason, Refused
 from npvf.media import (
     decode_crops,
     decode_flac,
     encode_crops,
     encode_flac,
     iter_frames,
-    probe,
     read_audio,
-    replace_audio,
     write_video,
 )
 
@@ -99,32 +96,6 @@ def test_a_file_appears_only_when_whole(tmp_path):
     with pytest.raises(ValueError, match="frame 1 is"):
         write_video(tmp_path / "a.mp4", [numbered(0), numbered(1)[1:]])
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mpg"])
-def test_replaced_sound_leaves_the_pictures_untouched(tmp_path, suffix):
-    codec, sound = ("mpeg1video", "mp2") if suffix == "mpg" else ("libx264", "aac")
-    times = [t if suffix == "mpg" else Fraction(1, 3) + t for t in at_rate(25, 50)]
-    noise = RNG.normal(0, 0.2, 88200)
-    source = make(tmp_path / f"a.{suffix}", times, flash=30, codec=codec, bframes=2, audio=noise, audio_codec=sound)
-    target = tmp_path / "b.mp4"
-    replace_audio(source, target, click(2.0, at=1.2, rate=16000))
-    for before, after in zip(iter_frames(source), iter_frames(target), strict=True):
-        np.testing.assert_array_equal(before, after)
-    assert abs(np.abs(read_audio(target)).argmax() / 16000 - 1.2) < 0.001
-    assert probe(target).video.start == 0
-
-
-def test_replaced_sound_keeps_the_rotation(tmp_path):
-    source = make(tmp_path / "a.mp4", rotation=90, audio=np.zeros(88200))
-    replace_audio(source, tmp_path / "b.mp4", np.zeros(32000, np.float32))
-    assert probe(tmp_path / "b.mp4").video.rotation == 90
-
-
-def test_replacing_sound_needs_presentation_times(tmp_path):
-    with pytest.raises(NpvfError, match="convert it to MP4"):
-        replace_audio(make(tmp_path / "a.avi"), tmp_path / "b.mp4", np.zeros(32000, np.float32))
-    assert not (tmp_path / "b.mp4").exists()
 
 
 @pytest.fixture(scope="module")
