@@ -22,7 +22,7 @@ from rich.table import Table
 
 from npvf.cli.main import main as npvf
 from npvf.data.corpus import Corpus
-from npvf.data.files import write_json
+from npvf.data.files import config_path, write_json
 from npvf.errors import NpvfError
 
 # People by number: eight to learn from, three to validate and calibrate on, five to test on.
@@ -194,15 +194,6 @@ class Demo:
             for row in csv.DictReader(file):
                 found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
         return [found[kind] for kind in ("none", *KINDS) if kind in found]
-
-
-def config_path(name: str) -> Path:
-    """A configuration file of the package: beside it in a checkout, inside it when installed."""
-    package = Path(__file__).resolve().parents[1]
-    for root in (package / "configs", package.parent / "configs"):
-        if (root / name).is_file():
-            return root / name
-    raise NpvfError(f"the configuration {name} is not installed: reinstall npvf, or run from a checkout")
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from npvf.errors import NpvfError
+
 TEMPORARY = ".tmp"
 
 
@@ -59,3 +61,12 @@ def sha256(path: Path) -> str:
     """The hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def config_path(name: str) -> Path:
+    """A configuration file of the package: beside it in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package / "configs", package.parent / "configs"):
+        if (root / name).is_file():
+            return root / name
+    raise NpvfError(f"the configuration {name} is not installed: reinstall npvf, or run from a checkout")
