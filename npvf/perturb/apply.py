@@ -1,0 +1,85 @@
+"""One video through one perturbation: `perturb_video`."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from npvf import __version__
+from npvf.data.files import sha256
+from npvf.errors import NpvfError
+from npvf.perturb.film import Film
+from npvf.perturb.registry import get_perturbation
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A perturbation at one level. The seed decides what is drawn: noise, rooms, up or down."""
+
+    kind: str
+    level: int = 1
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """`blur-3`; of a route, which has one level, its name."""
+        return self.kind if len(get_perturbation(self.kind).levels) == 1 else f"{self.kind}-{self.level}"
+
+    def recipe(self) -> dict[str, Any]:
+        """All that decides what becomes of a video, as JSON: what a result is kept under."""
+        item = get_perturbation(self.kind)
+        passes = [asdict(change.__self__) for change in item.passes if hasattr(change, "__self__")]
+        setting = item.setting(self.level)
+        return {
+            "kind": self.kind,
+            "level": self.level,
+            "setting": list(setting) if isinstance(setting, tuple) else setting,
+            "seed": self.seed,
+            "passes": passes,
+            "npvf": __version__,
+            "av": av.__version__,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a perturbation did to the clock of a video, and what chance decided."""
+
+    factor: float  # how many times as long it lasts
+    delay: float  # seconds by which its sound is later
+    drawn: dict[str, float]
+
+
+def perturb_video(source: Path, target: Path, condition: Condition) -> Applied:
+    """Writes `source`, perturbed, as the MP4 file `target`; the same video, condition and seed give the same bytes.
+
+    What is drawn depends on the content of the video, not on its name or its place in a list.
+
+    Raises:
+        NpvfError: an unknown perturbation or level; `target` would overwrite `source`.
+        Refused: the video cannot be decoded, or lacks the stream that is to change.
+    """
+    item = get_perturbation(condition.kind)
+    setting = item.setting(condition.level)
+    if target.resolve() == source.resolve():
+        raise NpvfError(f"{target} is the video itself: choose another place for the perturbed one")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = int(sha256(source)[:16], 16)
+    factor, delay, current = 1.0, 0.0, source
+    drawn: dict[str, float] = {}
+    steps = [target.with_name(f".{target.stem}.{number}.mp4") for number in range(1, len(item.passes))]
+    try:
+        for number, (change, made) in enumerate(zip(item.passes, [*steps, target], strict=True)):
+            own = [condition.seed, content, zlib.crc32(condition.kind.encode()), condition.level, number]
+            film = change(Film.open(current), setting, np.random.default_rng(own))
+            film.write(made)
+            factor, delay, drawn, current = factor * film.factor, delay + film.delay, {**drawn, **film.drawn}, made
+    finally:
+        for step in steps:
+            step.unlink(missing_ok=True)
+    return Applied(factor, delay, drawn)

@@ -1,0 +1,58 @@
+"""What concerns picture and sound together: rate, size, delay, and the video codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from npvf.media.transcode import blocks_of
+from npvf.perturb.film import Film, scaled_size, scaled_to
+from npvf.perturb.registry import perturbation
+
+# One thread (the same bytes every time), and no banner on the screen.
+_X265 = "log-level=error:pools=none:frame-threads=1"
+
+
+@perturbation("both", (30, 20, 15, 12, 8), "{} pictures a second")
+def frame_rate(film: Film, fps: float, rng: np.random.Generator) -> Film:
+    """Pictures left out or repeated as their time stamps say; the sound is copied."""
+    return film.with_pictures(fps=fps)
+
+
+@perturbation("both", (0.04, 0.08, 0.16, 0.24, 0.4), "the sound {} s late")
+def audio_delay(film: Film, seconds: float, rng: np.random.Generator) -> Film:
+    """The sound later than the picture, in its samples and not in its time stamps, which some readers overlook."""
+    audio_N, rate = film.audio()
+    late = round(seconds * rate)
+
+    def blocks() -> Iterator[np.ndarray]:
+        yield np.zeros(min(late, len(audio_N)), np.float32)
+        yield from blocks_of(audio_N[: max(0, len(audio_N) - late)], rate)
+
+    return replace(film.with_sound(blocks(), rate), delay=late / rate)
+
+
+@perturbation("both", ((23, 96), (28, 64), (33, 48), (38, 32), (43, 24)), "H.264 at CRF {}, AAC at {} kbit/s")
+def h264(film: Film, quality: tuple[int, int], rng: np.random.Generator) -> Film:
+    """A whole file through x264 and AAC."""
+    return _recoded(film, "libx264", quality, {"preset": "medium"})
+
+
+@perturbation("both", ((23, 96), (28, 64), (33, 48), (38, 32), (43, 24)), "H.265 at CRF {}, AAC at {} kbit/s")
+def h265(film: Film, quality: tuple[int, int], rng: np.random.Generator) -> Film:
+    """A whole file through x265 and AAC."""
+    return _recoded(film, "libx265", quality, {"preset": "fast", "x265-params": _X265})
+
+
+@perturbation("both", (0.75, 0.5, 0.4, 0.3, 0.2), "sides x {}")
+def resize(film: Film, factor: float, rng: np.random.Generator) -> Film:
+    """A smaller picture, its sides even and none below 64 pixels; the sound is copied."""
+    return film.with_pictures(scaled_to(*scaled_size(film.stream.width, film.stream.height, factor)))
+
+
+def _recoded(film: Film, codec: str, quality: tuple[int, int], options: dict[str, str]) -> Film:
+    crf, kbps = quality
+    film = film.with_pictures(codec=codec, options={"crf": str(crf), **options})
+    return film if film.sample_rate is None else film.recoded("aac", kbps, 44_100)

@@ -1,0 +1,88 @@
+"""The picture alone: the seven perturbations of DeeperForensics-1.0 (Jiang et al. 2020, arXiv 2001.03024), its levels.
+
+The settings are those of its published code, in pixels of the video's own size. Sound is copied as it is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from npvf.perturb.film import Film
+from npvf.perturb.registry import perturbation
+
+_BLOCK = 8  # pixels
+_GREY = 128
+
+
+@perturbation("picture", (0.4, 0.3, 0.2, 0.1, 0.0), "colour x {}")
+def saturation(film: Film, factor: float, rng: np.random.Generator) -> Film:
+    """Colour towards grey: both chroma planes times `factor`."""
+
+    def change(rgb: np.ndarray) -> np.ndarray:
+        ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
+        ycc[..., 1:] = np.rint(_GREY + factor * (ycc[..., 1:].astype(np.float32) - _GREY))
+        return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
+
+    return film.with_pictures(change)
+
+
+@perturbation("picture", (0.85, 0.725, 0.6, 0.475, 0.35), "brightness and contrast x {}")
+def contrast(film: Film, factor: float, rng: np.random.Generator) -> Film:
+    """Every value times `factor`: flatter, and darker too, as in the published code."""
+    return film.with_pictures(lambda rgb: cv2.convertScaleAbs(rgb, alpha=factor))
+
+
+@perturbation("picture", (16, 32, 48, 64, 80), "{} grey blocks for every 256 pixels of height")
+def block(film: Film, count: int, rng: np.random.Generator) -> Film:
+    """Grey squares of 8 x 8 pixels at random places of every picture.
+
+    The published code counts whole multiples of 256 pixels of the shorter side, which leaves small videos untouched;
+    here the count grows in proportion.
+    """
+
+    def change(rgb: np.ndarray) -> np.ndarray:
+        height, width = rgb.shape[:2]
+        changed = rgb.copy()
+        number = max(1, round(count * min(height, width) / 256))
+        for x, y in rng.integers(0, (width - _BLOCK, height - _BLOCK), (number, 2)):
+            changed[y : y + _BLOCK, x : x + _BLOCK] = _GREY
+        return changed
+
+    return film.with_pictures(change)
+
+
+@perturbation("picture", (0.001, 0.002, 0.005, 0.01, 0.05), "Gaussian noise of variance {}")
+def noise(film: Film, variance: float, rng: np.random.Generator) -> Film:
+    """White noise on luma and chroma, its variance that of values from 0 to 1."""
+
+    def change(rgb: np.ndarray) -> np.ndarray:
+        ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+        ycc += 255 * variance**0.5 * rng.standard_normal(ycc.shape, np.float32)
+        return cv2.cvtColor(np.clip(np.rint(ycc), 0, 255).astype(np.uint8), cv2.COLOR_YCrCb2RGB)
+
+    return film.with_pictures(change)
+
+
+@perturbation("picture", (7, 9, 13, 17, 21), "Gaussian blur, kernel of {} pixels")
+def blur(film: Film, kernel: int, rng: np.random.Generator) -> Film:
+    """Out of focus; sigma is a sixth of the kernel."""
+    return film.with_pictures(lambda rgb: cv2.GaussianBlur(rgb, (kernel, kernel), kernel / 6))
+
+
+@perturbation("picture", (2, 3, 4, 5, 6), "squares of {0} x {0} pixels")
+def pixelation(film: Film, side: int, rng: np.random.Generator) -> Film:
+    """Each square gets its mean colour. The published code (there "jpeg") smooths the squares; here they show."""
+
+    def change(rgb: np.ndarray) -> np.ndarray:
+        height, width = rgb.shape[:2]
+        small = cv2.resize(rgb, (max(1, width // side), max(1, height // side)), interpolation=cv2.INTER_AREA)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+
+    return film.with_pictures(change)
+
+
+@perturbation("picture", (30, 32, 35, 38, 40), "H.264 at CRF {}")
+def compression(film: Film, crf: int, rng: np.random.Generator) -> Film:
+    """The picture through x264 at its default preset."""
+    return film.with_pictures(options={"crf": str(crf), "preset": "medium"})

@@ -1,0 +1,78 @@
+"""`list_perturbations` and `get_perturbation`: the suite by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from npvf.errors import NpvfError
+from npvf.perturb.film import Film
+
+Group = Literal["picture", "sound", "both", "route"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+Change = Callable[[Film, Any, np.random.Generator], Film]
+
+_PERTURBATIONS: dict[str, Perturbation] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """One kind of change at several strengths.
+
+    Attributes:
+        name: as on the command line.
+        group: what it changes.
+        levels: its setting at level 1, 2, ..., from weak to strong; a route has one.
+        says: a level in words, with its setting in braces.
+        passes: one after the other, each of them a real encoding.
+    """
+
+    name: str
+    group: Group
+    levels: tuple[Any, ...]
+    says: str
+    passes: tuple[Change, ...]
+
+    def setting(self, level: int) -> Any:
+        """Raises NpvfError where it has no such level."""
+        if not 1 <= level <= len(self.levels):
+            there = "one level" if len(self.levels) == 1 else f"levels 1 to {len(self.levels)}"
+            raise NpvfError(f"{self.name} has {there}, no level {level}")
+        return self.levels[level - 1]
+
+    def describe(self, level: int) -> str:
+        """A level in words."""
+        setting = self.setting(level)
+        return self.says.format(*(setting if isinstance(setting, tuple) else (setting,)))
+
+
+def perturbation(group: Group, levels: Sequence[Any], says: str) -> Callable[[Change], Change]:
+    """Register a function under its own name."""
+
+    def register(change: Change) -> Change:
+        add(Perturbation(change.__name__, group, tuple(levels), says, (change,)))
+        return change
+
+    return register
+
+
+def add(item: Perturbation) -> None:
+    """Put one into the suite."""
+    _PERTURBATIONS[item.name] = item
+
+
+def list_perturbations(pattern: str = "*", groups: Sequence[Group] = GROUPS) -> list[Perturbation]:
+    """The suite in order of group and registration, filtered by a shell pattern and by groups."""
+    chosen = [item for item in _PERTURBATIONS.values() if fnmatch(item.name, pattern) and item.group in groups]
+    return sorted(chosen, key=lambda item: GROUPS.index(item.group))
+
+
+def get_perturbation(name: str) -> Perturbation:
+    """Raises NpvfError for an unknown name."""
+    if name not in _PERTURBATIONS:
+        raise NpvfError(f"no perturbation is called {name!r}; there are {', '.join(_PERTURBATIONS)}")
+    return _PERTURBATIONS[name]

@@ -1,0 +1,86 @@
+"""The social-network routes: chains of resize, frame rate, H.264 and AAC out of a configuration file.
+
+What the networks really do is not known; `configs/perturb/routes.yaml` says that it is our approximation, and why each
+number is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from npvf.data.files import config_path
+from npvf.errors import NpvfError
+from npvf.perturb.film import Film, scaled_size, scaled_to
+from npvf.perturb.registry import Perturbation, add
+
+ROUTES = "perturb/routes.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One encoding of a route; the configuration file says what each field means."""
+
+    short_side: int
+    max_fps: float
+    crf: float
+    max_kbps: float
+    preset: str
+    profile: str
+    audio_kbps: float
+    audio_rate: int
+    why: str
+
+    def apply(self, film: Film, setting: Any, rng: np.random.Generator) -> Film:
+        """The film as it comes out of this encoding."""
+        width, height = film.stream.width, film.stream.height
+        size = scaled_size(width, height, min(1.0, self.short_side / min(width, height)))
+        options = {
+            "crf": str(self.crf),
+            "maxrate": f"{self.max_kbps}k",
+            "bufsize": f"{2 * self.max_kbps}k",
+            "preset": self.preset,
+            "profile": self.profile,
+        }
+        film = film.with_pictures(scaled_to(*size), fps=min(film.fps, self.max_fps), options=options)
+        return film if film.sample_rate is None else film.recoded("aac", self.audio_kbps, self.audio_rate)
+
+
+def add_routes(path: Path | None = None) -> list[Perturbation]:
+    """Put the routes of a configuration file (default: the seven that come with npvf) into the suite.
+
+    Raises NpvfError where the file is no such configuration.
+    """
+    path = path or config_path(ROUTES)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise NpvfError(f"{path} cannot be read as a configuration of routes: {error}") from error
+    if not isinstance(content, dict) or not content:
+        raise NpvfError(f"{path} names no routes: it maps a name to `says` and `passes`")
+    routes = [_route(str(name), said, path) for name, said in content.items()]
+    for route in routes:
+        add(route)
+    return routes
+
+
+def _route(name: str, said: Any, path: Path) -> Perturbation:
+    if not isinstance(said, Mapping) or set(said) != {"says", "passes"} or not said["passes"]:
+        raise NpvfError(f"{path}: a route has `says` and at least one of `passes`, {name!r} has not")
+    passes = [_pass(content, f"{path}: pass {number} of {name}") for number, content in enumerate(said["passes"], 1)]
+    return Perturbation(name, "route", (name,), str(said["says"]), tuple(item.apply for item in passes))
+
+
+def _pass(content: Any, place: str) -> Pass:
+    wanted = {field.name: {"int": int, "float": (int, float), "str": str}[str(field.type)] for field in fields(Pass)}
+    if not isinstance(content, Mapping) or set(content) != set(wanted):
+        raise NpvfError(f"{place} does not give exactly {', '.join(wanted)}")
+    for key, value in content.items():
+        if not isinstance(value, wanted[key]) or (not isinstance(value, str) and value <= 0):  # type: ignore[arg-type]
+            raise NpvfError(f"{place}: {key} is {value!r}")
+    return Pass(**content)

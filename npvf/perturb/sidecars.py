@@ -1,0 +1,81 @@
+"""What is known of a video, carried over to its perturbed copy: spans and phones in its time, masks in its pixels."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from npvf.clip import FPS, Phones
+from npvf.data.files import write_json
+from npvf.data.masks import SUFFIX, VideoMasks, write_masks
+from npvf.data.sources import Source
+from npvf.media.probe import VideoStream, probe
+from npvf.perturb.apply import Applied
+from npvf.speech.times import SUFFIXES, read_times
+
+
+def carry_over(source: Source, made: Path, target: Path, applied: Applied) -> None:
+    """Writes the sidecars of `target`: `.meta.json`, `.phones.json` or what stands for it, `.txt`, `.mask.npz`.
+
+    Args:
+        source: the video and what is said of it, in a list or beside it.
+        made: the perturbed video, which gets the name `target` when its sidecars are there.
+        target: that name.
+        applied: what became of its clock.
+    """
+    intervals = tuple((start * applied.factor, end * applied.factor) for start, end in source.annotation.intervals)
+    mask = f"{target.stem}{SUFFIX}" if source.mask is not None else None
+    said = replace(source.annotation, intervals=intervals, mask=mask).to_json()
+    if said := {key: value for key, value in said.items() if value not in (None, [], {})}:
+        write_json(target.with_suffix(".meta.json"), said)
+    _carry_phones(source.path, target, applied)
+    if source.mask is not None:
+        _carry_mask(source, made, target.with_suffix(SUFFIX), applied)
+
+
+def _carry_phones(video: Path, target: Path, applied: Applied) -> None:
+    """Files of phone times and words, as they are unless their clock has changed."""
+    moved = applied.factor != 1 or applied.delay != 0
+    times = next((path for end in SUFFIXES if (path := video.with_name(video.stem + end)).is_file()), None)
+    words = video.with_suffix(".txt")
+    if words.is_file():
+        shutil.copyfile(words, target.with_suffix(".txt"))
+    if times is None:
+        return
+    if not moved:
+        shutil.copyfile(times, target.with_name(target.stem + times.name.removeprefix(video.stem)))
+        return
+    phones = read_times(times)
+    scaled = tuple(replace(p, start=p.start * applied.factor, end=p.end * applied.factor) for p in phones.items)
+    late = Phones(scaled, phones.source).between(-applied.delay, np.inf, applied.delay)
+    write_json(target.with_suffix(".phones.json"), late.to_json())
+
+
+def _carry_mask(source: Source, made: Path, path: Path, applied: Applied) -> None:
+    assert source.mask is not None
+    before, after = probe(source.path).video, probe(made).video
+    assert before is not None and after is not None  # they were decoded and written
+    masks = VideoMasks(source.mask, round(before.duration * FPS), (after.height, after.width))
+    write_masks(path, _taken(masks.between(0, masks.frames), _moments(before, after, applied.factor, masks.frames)))
+
+
+def _moments(before: VideoStream, after: VideoStream, factor: float, frames: int) -> Iterator[int]:
+    """For each moment k / 25 s of the new video, which of the old one's `frames` is seen at it."""
+    coarser = abs(after.average_fps * factor - before.average_fps) > 1e-3
+    for k in range(round(after.duration * FPS)):
+        # A picture of a lower rate stands still until the next one comes.
+        seen = int(k / FPS * after.average_fps + 1e-6) / after.average_fps if coarser else k / FPS
+        yield min(int(seen / factor * FPS + 1e-6), frames - 1)
+
+
+def _taken(masks: Iterator[np.ndarray], indices: Iterable[int]) -> Iterator[np.ndarray]:
+    """Items of a stream by indices that never fall."""
+    place, mask = -1, np.zeros(0, bool)
+    for index in indices:
+        while place < index:
+            mask, place = next(masks), place + 1
+        yield mask
