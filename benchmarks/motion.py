@@ -9,8 +9,8 @@ quarter of its peak), mean and standard deviation over seeds, and the captured s
 <estimate, truth> / <truth, truth>: 1 is all, 0 none. `still` is the motion seen where nothing moves.
 
 Anchor-Mesh Motion is given MediaPipe's landmarks of these pictures, and the true ones. Times are CPU time a pair of
-frames, median, MediaPipe's included where its landmarks are used; the published algorithm's is that of its form, a thin-plate
-spline (SciPy's) for each triangle.
+frames, median, MediaPipe's included where its landmarks are used; the published algorithm's is that of its form, a
+thin-plate spline (SciPy's) for each triangle.
 """
 
 from __future__ import annotations
