@@ -21,6 +21,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     BAD_SIDECAR = "bad_sidecar"
     BAD_MASK = "bad_mask"
+    LISTED_TWICE = "listed_twice"
+    NOT_LISTED = "not_listed"
     TOOL_MISSING = "tool_missing"
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FPS
+from npvf.data.corpora.grid import parse_grid_name
 from npvf.data.files import atomic_write, sha256, stamp, write_json
-from npvf.data.grid import parse_grid_name
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks

@@ -24,7 +24,7 @@ class Source:
 
     `video` is the path relative to the source folder (or as the list writes it), with forward slashes.
     `problem` is what is wrong with the annotation; the video is then refused. `mask` is where the annotation's mask
-    lies, or the one that is found where masks lie (`mask_of`).
+    lies, or the one that is found where masks lie (`mask_of`); `audio` is another file that has the sound.
     """
 
     video: str
@@ -32,6 +32,7 @@ class Source:
     annotation: Annotation = NOTHING_SAID
     problem: Refused | None = None
     mask: Path | None = None
+    audio: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def find_sources(
     src = Path(src)
     ignored = 0
     if src.is_dir():
-        files = sorted(_walk(src, skip), key=lambda path: path.relative_to(src).parts)
+        files = sorted(walk_files(src, skip), key=lambda path: path.relative_to(src).parts)
         videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."]
         items = [_source(path.relative_to(src).as_posix(), path) for path in videos]
         ignored = len(files) - len(videos)
@@ -76,7 +77,8 @@ def find_sources(
     return Sources(items, ignored)
 
 
-def _walk(folder: Path, skip: Path | None) -> Iterator[Path]:
+def walk_files(folder: Path, skip: Path | None = None) -> Iterator[Path]:
+    """Every file in a folder and its sub-folders, less those in `skip`."""
     # Corpora are often put together from symbolic links, so links are followed, each folder once.
     seen = {skip.resolve()} if skip is not None else set()
     for root, folders, files in os.walk(folder, followlinks=True):

@@ -1,0 +1,49 @@
+"""Corpora as they lie on users' disks, each read into the same `Record`s. One file a corpus."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from pathlib import Path
+
+from npvf.data.corpora.record import Listing, Reader, Record
+from npvf.data.sources import Source, Sources
+from npvf.errors import NpvfError
+
+PRE_TRAINING = ("voxceleb2", "lrs2", "lrs3", "avspeech", "grid")
+DETECTION = (
+    "fakeavceleb",
+    "dfdc",
+    "dfdc_preview",
+    "faceforensics",
+    "celebdf",
+    "kodf",
+    "deepfaketimit",
+    "lavdf",
+    "avdeepfake1m",
+    "manualfake",
+)
+NAMES = (*PRE_TRAINING, *DETECTION, "folder", "csv")
+
+__all__ = ["DETECTION", "NAMES", "PRE_TRAINING", "Listing", "Reader", "Record", "corpus_sources", "get_reader"]
+
+
+def get_reader(name: str) -> Reader:
+    """A corpus by name. Raises NpvfError for a name that is not in `NAMES`."""
+    if name not in NAMES:
+        near = difflib.get_close_matches(name.lower(), NAMES, n=1)
+        raise NpvfError(f"no corpus {name!r}" + (f"; did you mean {near[0]!r}?" if near else "; see `npvf corpora`"))
+    module = import_module(f"npvf.data.corpora.{'csv_list' if name == 'csv' else name}")
+    reader: Reader = module.READER
+    return reader
+
+
+def corpus_sources(name: str, root: Path) -> Sources:
+    """The videos of a corpus for `npvf.data.prepare`: all of them, also those that are missing or cannot be used."""
+    listing = get_reader(name).read(root)
+    return Sources([_source(listing.root, record) for record in listing.records])
+
+
+def _source(root: Path, record: Record) -> Source:
+    mask, audio = (None if part is None else root / part for part in (record.said.mask, record.audio))
+    return Source(record.path, root / record.place, record.said, record.problem, mask=mask, audio=audio)

@@ -1,0 +1,87 @@
+"""DeepfakeTIMIT (Korshunov, Marcel 2018), with VidTIMIT (Sanderson 2002) as its reals.
+
+The forged AVI has no sound: it is in a WAV beside it, called after the sentence or after the AVI. VidTIMIT comes as
+folders of JPEG pictures without a file name ending, 25 a second, and WAVs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from npvf.clip import FAKE, REAL
+from npvf.data.corpora.files import find_videos, locate
+from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.sidecar import Annotation
+from npvf.errors import Reason, Refused
+
+_QUALITIES = ("higher_quality", "lower_quality")
+_FORGED = re.compile(r"(?P<sentence>.+)-video-(?P<target>\w+)")
+_VIDTIMIT = ("VidTIMIT", "vidtimit")
+
+
+def read(root: Path) -> Listing:
+    """`root` holds DeepfakeTIMIT and beside or in it VidTIMIT; or is DeepfakeTIMIT alone."""
+    forged = locate(root, *_QUALITIES, what="DeepfakeTIMIT")
+    root = root if forged == root else forged.parent
+    real = next((folder / name for folder in (root, forged) for name in _VIDTIMIT if (folder / name).is_dir()), None)
+    records = list(_forged(root, forged))
+    notes = ["no folder VidTIMIT beside DeepfakeTIMIT: it holds the real videos"] if real is None else []
+    return listing(root, [*records, *([] if real is None else _real(root, real))], notes)
+
+
+def _forged(root: Path, folder: Path) -> Iterator[Record]:
+    for quality in _QUALITIES:
+        for found in find_videos(folder, quality):
+            place = (folder / found).relative_to(root).as_posix()
+            speaker, name = Path(found).parent.name, Path(found).stem
+            match = _FORGED.fullmatch(name)
+            if match is None:
+                yield not_listed(found, "the naming of DeepfakeTIMIT", place)
+                continue
+            beside = (root / place).parent
+            wav = next((w for w in (f"{name}.wav", f"{match['sentence']}.wav") if (beside / w).is_file()), None)
+            silent = Refused(Reason.NO_AUDIO, f"{found}: neither {name}.wav nor {match['sentence']}.wav is beside it.")
+            said = Annotation(
+                label=FAKE,
+                audio_label=REAL,
+                video_label=FAKE,
+                manipulation=quality,
+                identity=speaker,
+                identities=tuple(dict.fromkeys((speaker, match["target"]))),
+            )
+            audio = None if wav is None else (beside / wav).relative_to(root).as_posix()
+            yield Record(found, said, place, audio, silent if wav is None else None)
+
+
+def _real(root: Path, folder: Path) -> Iterator[Record]:
+    """`<subject>/video/<sentence>` is a folder of pictures, or a video that somebody made of it."""
+    for place in sorted(folder.glob("*/video/*")):
+        subject, sentence = place.parent.parent.name, place.stem
+        if sentence.startswith("head"):  # silent head rotations
+            continue
+        wav = place.parent.parent / "audio" / f"{sentence}.wav"
+        silent = Refused(Reason.NO_AUDIO, f"VidTIMIT/{subject}: there is no audio/{sentence}.wav.")
+        said = Annotation(label=REAL, audio_label=REAL, video_label=REAL, identity=subject, identities=(subject,))
+        audio = wav.relative_to(root).as_posix() if wav.is_file() else None
+        path = f"VidTIMIT/{subject}/{sentence}"
+        yield Record(path, said, place.relative_to(root).as_posix(), audio, None if audio else silent)
+
+
+def _class_of(record: Record) -> str:
+    return record.said.manipulation or "VidTIMIT"
+
+
+READER = Reader(
+    name="deepfaketimit",
+    title="DeepfakeTIMIT, VidTIMIT",
+    use="detection",
+    get="zenodo.org/records/4068245 (form); VidTIMIT: zenodo.org/records/158963",
+    licence="DeepfakeTIMIT: EULA (non-commercial research); VidTIMIT: research with attribution",
+    layout="DeepfakeTIMIT/{higher,lower}_quality/<speaker>/<sentence>-video-<target>.avi and .wav; VidTIMIT/<speaker>/",
+    read=read,
+    counts={"higher_quality": 320, "lower_quality": 320, "VidTIMIT": 430},
+    class_of=_class_of,
+    people="vidtimit",
+)

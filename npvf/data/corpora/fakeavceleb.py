@@ -1,0 +1,142 @@
+"""FakeAVCeleb v1.2 (Khalid, Tariq, Kim, Woo 2021): 500 people of VoxCeleb2, forged in picture, sound or both.
+
+`meta_data.csv` names a file and its folder. As distributed its header calls the file name `path` and leaves the
+folder's column without a name; many copies have had that put right by hand to `filename,path`. Both are read.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from npvf.clip import FAKE, REAL
+from npvf.data.corpora.files import find_videos, locate, read_text
+from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
+from npvf.data.sidecar import Annotation
+from npvf.errors import NpvfError, Reason
+
+LIST = "meta_data.csv"
+_KNOWN = ["source", "target1", "target2", "method", "category", "type", "race", "gender"]
+_HEADERS = {("path", ""): "distributed", ("filename", "path"): "put right by hand"}
+RACES = ("African", "Asian (East)", "Asian (South)", "Caucasian (American)", "Caucasian (European)")
+# (category, method) -> type, videos in a whole copy, people besides the source that the method takes
+_METHODS = {
+    ("A", "real"): ("RealVideo-RealAudio", 500, 0),
+    ("B", "rtvc"): ("RealVideo-FakeAudio", 500, 0),  # the voice is a clone of the source's own
+    ("C", "wav2lip"): ("FakeVideo-RealAudio", 5015, 1),
+    ("C", "fsgan"): ("FakeVideo-RealAudio", 3964, 1),
+    ("C", "faceswap"): ("FakeVideo-RealAudio", 730, 1),
+    ("D", "wav2lip"): ("FakeVideo-FakeAudio", 4587 - 22, 1),
+    ("D", "fsgan-wav2lip"): ("FakeVideo-FakeAudio", 3553, 2),
+    ("D", "faceswap-wav2lip"): ("FakeVideo-FakeAudio", 2717 - 22, 2),
+}
+_PERSON = re.compile(r"id\d{5}")
+LEFT_OUT = {
+    "RVFA": ("B", "rtvc"),
+    "FVRA-WL": ("C", "wav2lip"),
+    "FVRA-FS": ("C", "faceswap"),
+    "FVRA-GAN": ("C", "fsgan"),
+    "FVFA-WL": ("D", "wav2lip"),
+    "FVFA-FS": ("D", "faceswap-wav2lip"),
+    "FVFA-GAN": ("D", "fsgan-wav2lip"),
+}
+"""The field's names of what leave-one-manipulation-out leaves out: (category, method)."""
+
+
+def read(root: Path) -> Listing:
+    """`meta_data.csv`, and the videos below its folder that it does not have."""
+    root = locate(root, LIST, what="FakeAVCeleb")
+    records = list(_records(root / LIST))
+    reals = {record.path for record in records if record.said.label == REAL}
+    records = [_with_original(record, reals) for record in records]
+    listed = {record.path for record in records}
+    stray = (not_listed(path, LIST) for path in find_videos(root) if path not in listed)
+    return listing(root, [*records, *stray])
+
+
+def _records(path: Path) -> Iterator[Record]:
+    rows = csv.reader(read_text(path).splitlines())
+    header = [name.strip() for name in next(rows, [])]
+    if header[:8] != _KNOWN or tuple(header[8:]) not in _HEADERS:
+        raise NpvfError(f"{path}: the header is {','.join(header)!r}, which is none of FakeAVCeleb's. Get it again.")
+    for cells in rows:
+        where = f"{LIST}, line {rows.line_num}"
+        if len(cells) != 10:
+            raise NpvfError(f"{path}, line {rows.line_num}: {len(cells)} cells, not 10. Get the file again.")
+        yield _record(where, *(cell.strip() for cell in cells))
+
+
+def _record(
+    where: str,
+    source: str,
+    target1: str,
+    target2: str,
+    method: str,
+    category: str,
+    kind: str,
+    race: str,
+    gender: str,
+    name: str,
+    folder: str,
+) -> Record:
+    top, _, below = folder.partition("/")  # FakeAVCeleb/... or FakeAVCeleb_v1.2/...; the unpacked folder is either
+    path = f"{below}/{name}"
+    known = _METHODS.get((category, method))
+    if known is None or known[0] != kind:
+        return bad_value(path, where, f"method {method!r} in category {category!r}, type {kind!r} is not known")
+    if race not in RACES or gender not in ("men", "women"):
+        return bad_value(path, where, f"race {race!r} or gender {gender!r} is not known")
+    if not top.startswith("FakeAVCeleb") or below != f"{kind}/{race}/{gender}/{source}":
+        return bad_value(path, where, f"the folder {folder!r} does not go with the other columns")
+    # Target columns hold whatever stood between two underscores: '-', 'fake.mp4', '10', halves of YouTube ids.
+    in_name = [part for part in Path(name).stem.split("_") if _PERSON.fullmatch(part)]
+    targets = [target for target in (target1, target2) if _PERSON.fullmatch(target)]
+    said = Annotation(
+        label=int(category != "A"),
+        audio_label=FAKE if kind.endswith("FakeAudio") else REAL,
+        video_label=FAKE if kind.startswith("FakeVideo") else REAL,
+        manipulation=None if category == "A" else method,
+        category=category,
+        identity=source,
+        identities=tuple(dict.fromkeys([source, *targets, *in_name])),
+        attributes={"race": race, "gender": gender},
+    )
+    return Record(path, said, unnamed=len(in_name) < known[2])
+
+
+def _with_original(record: Record, reals: set[str]) -> Record:
+    """The source's real video, which the name of a forgery begins with."""
+    if not record.said.label:
+        return record
+    _, race, gender, source, name = record.path.split("/")
+    stem = Path(name).stem.partition("_")[0]
+    real = f"RealVideo-RealAudio/{race}/{gender}/{source}/{stem}.mp4"
+    return _saying(record, Annotation(original=real)) if real in reals else record
+
+
+def _saying(record: Record, more: Annotation) -> Record:
+    return Record(record.path, more.over(record.said), problem=record.problem, unnamed=record.unnamed)
+
+
+def _class_of(record: Record) -> str:
+    said = record.said
+    if record.problem is not None and record.problem.reason == Reason.LISTED_TWICE:
+        return f"{said.category} listed under two methods"
+    return f"{said.category} {said.manipulation or 'real'}"
+
+
+READER = Reader(
+    name="fakeavceleb",
+    title="FakeAVCeleb v1.2",
+    use="detection",
+    get="form at github.com/DASH-Lab/FakeAVCeleb; a link comes by mail",
+    licence="CC BY-NC 4.0, and the form's agreement",
+    layout="meta_data.csv, <type>/<race>/<gender>/<source id>/<file>.mp4",
+    read=read,
+    counts={f"{category} {method}": known[1] for (category, method), known in _METHODS.items()}
+    | {"D listed under two methods": 22},
+    class_of=_class_of,
+    people="voxceleb2",
+)

@@ -1,0 +1,94 @@
+"""Finding a corpus in the folder a user gives, and reading its lists as they really are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from npvf.data.sources import VIDEO_SUFFIXES, walk_files
+from npvf.errors import NpvfError
+
+_DEPTH = 3  # FakeAVCeleb_v1.2/FakeAVCeleb_v1.2, LAV-DF/LAV-DF/LAV-DF
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+
+
+def locate(root: Path, *marks: str, what: str) -> Path:
+    """The folder at `root` or up to three levels below it that holds one of `marks` (names or patterns).
+
+    Unpacked archives are often nested once or twice; the uppermost folder wins.
+
+    Raises:
+        NpvfError: there is none, or there are two that lie equally deep: two copies.
+    """
+    if not root.is_dir():
+        raise NpvfError(f"{root} is no folder. Give the folder that {what} was unpacked into.")
+    level = [root]
+    for _ in range(_DEPTH + 1):
+        found = [folder for folder in level if any(next(folder.glob(mark), None) for mark in marks)]
+        if len(found) > 1:
+            raise NpvfError(f"{root} holds {what} twice: {found[0]} and {found[1]}. Give one of them.")
+        if found:
+            return found[0]
+        level = sorted(Path(entry) for folder in level for entry in os.scandir(folder) if entry.is_dir())
+    raise NpvfError(f"{root} holds no {what}: there is no {' or '.join(marks)} in it. `npvf corpora` shows its layout.")
+
+
+def find_videos(root: Path, below: str = "") -> list[str]:
+    """The videos under `root/below`, links followed; sorted, relative to `root`, with forward slashes."""
+    return find_files(root, VIDEO_SUFFIXES, below)
+
+
+def find_files(root: Path, suffixes: frozenset[str] | set[str], below: str = "") -> list[str]:
+    """As `find_videos`, for other file name endings (lower case)."""
+    folder = root / below
+    if not folder.is_dir():
+        return []
+    files = (path for path in walk_files(folder) if path.suffix.lower() in suffixes and path.name[0] != ".")
+    return sorted(path.relative_to(root).as_posix() for path in files)
+
+
+def read_text(path: Path) -> str:
+    """A list's text, without a byte-order mark.
+
+    Raises:
+        NpvfError: it is not UTF-8, or somebody has left a conflict of git in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NpvfError(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(_CONFLICT):
+            raise NpvfError(f"{path}, line {number}: an unresolved git conflict ({line[:20]!r}). Get the file again.")
+    return text
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file. Raises NpvfError where there is none."""
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise NpvfError(f"{path} is no JSON: {error}. Get the file again.") from error
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file with a header, cells stripped: (file and line, for messages; column -> cell).
+
+    Raises:
+        NpvfError: one of `columns` is missing, or a row has other than as many cells as the header.
+    """
+    reader = csv.reader(read_text(path).splitlines())
+    header = [name.strip() for name in next(reader, [])]
+    if missing := [name for name in columns if name not in header]:
+        raise NpvfError(f"{path} has no column {missing[0]!r}; its columns are {', '.join(header)}.")
+    for cells in reader:
+        where = f"{path.name}, line {reader.line_num}"
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise NpvfError(f"{where}: {len(cells)} cells under {len(header)} columns. Get the file again.")
+        yield where, dict(zip(header, (cell.strip() for cell in cells), strict=True))

@@ -1,0 +1,40 @@
+"""Any folder of videos, with what `<stem>.meta.json` beside each says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from npvf.data.corpora.record import Listing, Reader, Record, listing
+from npvf.data.sources import Source, find_sources
+
+
+def read(root: Path) -> Listing:
+    """As `npvf prepare FOLDER`."""
+    return listing(root, (as_record(source, root) for source in find_sources(root).items))
+
+
+def as_record(source: Source, root: Path) -> Record:
+    """A source that was found without a corpus; its mask is relative to `root`, and not to a sidecar."""
+    said = source.annotation
+    if source.mask is not None:
+        said = replace(said, mask=os.path.relpath(source.mask, root))
+    return Record(source.video, said, problem=source.problem, unnamed=not source.annotation.identities)
+
+
+def class_of(record: Record) -> str:
+    """By label."""
+    return {None: "unlabelled", 0: "real", 1: "fake"}[record.said.label]
+
+
+READER = Reader(
+    name="folder",
+    title="any folder",
+    use="any",
+    get="",
+    licence="",
+    layout="*.mp4 (or any video), <stem>.meta.json beside it",
+    read=read,
+    class_of=class_of,
+)

@@ -1,0 +1,41 @@
+"""What LRS2 and LRS3 share: a video and a text of the same name, in a folder a recording.
+
+The text begins with `Text:  WORDS`; in the pre-training set times of the words follow.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from npvf.clip import REAL
+from npvf.data.corpora.files import find_videos
+from npvf.data.corpora.record import Record, bad_value
+from npvf.data.sidecar import Annotation
+
+_NOISE = re.compile(r"\{[^}]*\}")  # {NS}: no speech
+
+
+def find_utterances(root: Path, folder: str, split: str | None) -> list[Record]:
+    """Every video of `root/folder` with its words. The speakers have no names."""
+    return [_record(root, path, split) for path in find_videos(root, folder)]
+
+
+def _record(root: Path, path: str, split: str | None) -> Record:
+    text = (root / path).with_suffix(".txt")
+    about = {"recording": Path(path).parent.name}
+    said = Annotation(label=REAL, split=split, attributes=about)
+    if not text.is_file():
+        return Record(path, said, unnamed=True)
+    first = text.read_text(encoding="utf-8-sig").partition("\n")[0]
+    word, colon, words = first.partition(":")
+    if word.strip() != "Text" or not colon:
+        return bad_value(path, text.name, f"it begins with {first[:40]!r}, not with `Text:`", said=said)
+    spoken = " ".join(_NOISE.sub(" ", words).split())
+    return Record(path, Annotation(transcript=spoken or None).over(said), unnamed=True)
+
+
+def without_text(records: list[Record]) -> list[str]:
+    """A note where texts are missing."""
+    mute = [record.path for record in records if record.problem is None and record.said.transcript is None]
+    return [f"{len(mute)} videos have no words in a .txt beside them, {mute[0]} for one"] if mute else []

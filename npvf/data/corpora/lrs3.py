@@ -1,0 +1,31 @@
+"""LRS3-TED (Afouras, Chung, Zisserman 2018): talks. A folder is one talk; who speaks is not said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from npvf.data.corpora.files import locate
+from npvf.data.corpora.lrs import find_utterances, without_text
+from npvf.data.corpora.record import Listing, Reader, listing
+
+_SETS = ("pretrain", "trainval", "test")
+
+
+def read(root: Path) -> Listing:
+    """Its three sets."""
+    root = locate(root, *_SETS, what="LRS3")
+    records = [record for split in _SETS for record in find_utterances(root, split, split)]
+    return listing(root, records, without_text(records))
+
+
+READER = Reader(
+    name="lrs3",
+    title="LRS3-TED",
+    use="pre-training",
+    get="withdrawn by its makers in 2024; copies that exist",
+    licence="TED terms, CC BY-NC-ND 4.0",
+    layout="{pretrain,trainval,test}/<talk>/NNNNN.mp4 and .txt",
+    read=read,
+    counts={"pretrain": 118_516, "trainval": 31_982, "test": 1_321},
+    class_of=lambda record: record.said.split or "",
+)

@@ -1,0 +1,41 @@
+"""ManualFake, the corpus of ST-DDL (arXiv 2210.15872): forged by hand in editors, with a mask video for each forgery.
+
+Mask and video pair by file name. Their frame rates differ (a sample has 25 and 30), so they are paired by time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from npvf.clip import FAKE, REAL
+from npvf.data.corpora.files import find_videos, locate
+from npvf.data.corpora.record import Listing, Reader, Record, listing
+from npvf.data.sidecar import Annotation
+
+
+def read(root: Path) -> Listing:
+    """`real/videos`, `fake/videos`, `fake/masks`."""
+    root = locate(root, "real/videos", "fake/videos", what="ManualFake")
+    masks = {Path(path).stem: path for path in find_videos(root, "fake/masks")}
+    said_real = Annotation(label=REAL, video_label=REAL)
+    records = [Record(path, said_real, unnamed=True) for path in find_videos(root, "real/videos")]
+    for path in find_videos(root, "fake/videos"):
+        said = Annotation(label=FAKE, video_label=FAKE, manipulation="manual", mask=masks.get(Path(path).stem))
+        records.append(Record(path, said, unnamed=True))
+    bare = [record.path for record in records if record.said.label and record.said.mask is None]
+    lone = sorted(set(masks) - {Path(record.path).stem for record in records if record.said.label})
+    notes = [f"{len(bare)} forgeries have no mask, {bare[0]} for one"] if bare else []
+    notes += [f"{len(lone)} masks have no video, {masks[lone[0]]} for one"] if lone else []
+    return listing(root, records, notes)
+
+
+READER = Reader(
+    name="manualfake",
+    title="ManualFake",
+    use="detection",
+    get="archive and form (for its password) at github.com/HighwayWu/ST-DDL",
+    licence="academic, non-commercial",
+    layout="real/videos/real_NN.mp4, fake/videos/fake_NN.mp4, fake/masks/fake_NN.mp4",
+    read=read,
+    class_of=lambda record: "fake" if record.said.label else "real",
+)
