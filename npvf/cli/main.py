@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "say what is installed, what is missing, and the line that installs it",
     "models": "bring the face landmark model and check its hash",
     "synth": "make the embedded talking-head corpus",
+    "corpora": "say which corpora can be read, whether a copy is complete, and split it",
     "prepare": "turn videos into shards of aligned face tracks, sound and phones",
     "sync": "move the sound of a prepared corpus to where it fits the lips, and drop what never does",
     "forge": "make labelled forgeries out of real clips",

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+from npvf.data.corpora import corpus_sources
 from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
 from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
@@ -22,8 +23,11 @@ PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     defaults = IngestSettings()
-    parser.add_argument("src", type=Path, help="a folder of videos, a video, or a .csv list with a column 'path'")
+    parser.add_argument(
+        "src", type=Path, help="a folder of videos, a video, a .csv list with a column 'path', or a corpus's folder"
+    )
     parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
+    parser.add_argument("--corpus", metavar="NAME", help="which corpus SRC is: `npvf corpora` names them")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument(
         "--phones", choices=PHONES, default=defaults.phones, help="who says which sound is when (default: %(default)s)"
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Prepare. Exit status 0 where at least one video was prepared, else 1."""
     console = Console(stderr=True)
     if args.list:
-        return _list(args.src, args.out)
+        return _list(args)
     if args.out is None:
         console.print("npvf prepare: say where the shards go: npvf prepare SRC OUT")
         return 2
@@ -89,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
             settings=settings,
             workers=args.workers,
             transcript_from=args.transcript_from,
+            corpus=args.corpus,
             shard_bytes=round(args.shard_mb * 2**20),
             overwrite=args.overwrite,
             on_start=on_start,
@@ -105,8 +110,8 @@ class _Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
 
 
-def _list(src: Path, out: Path | None) -> int:
-    found = find_sources(src, skip=out)
+def _list(args: argparse.Namespace) -> int:
+    found = corpus_sources(args.corpus, args.src) if args.corpus else find_sources(args.src, skip=args.out)
     for source in found.items:
         said = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
         print(source.video, source.problem or said or "")

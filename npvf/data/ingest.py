@@ -122,17 +122,19 @@ def ingest(
     annotation: Annotation = NOTHING_SAID,
     settings: IngestSettings = DEFAULTS,
     mask: Path | None = None,
+    audio: Path | None = None,
     content_hash: str | None = None,
     spool: Path | None = None,
 ) -> Iterator[Ingested]:
     """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given.
 
-    With a `mask` (`npvf.data.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
+    `audio` is the file that has the sound where the video has none: its first sample sounds at the first picture. With
+    a `mask` (`npvf.data.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
     Refused(BAD_MASK) where it cannot be read or belongs to another video.
     """
     path = Path(path)
     stream = _video_stream(path)
-    sound = _Sound.of(path, settings.need_sound)
+    sound = _Sound.of(path if audio is None else audio, settings.need_sound)
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
         frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
         faces = len({piece.lips.track for piece in pieces})

@@ -226,15 +226,16 @@ def _describes(line: Line, source: Source) -> bool:
     said, nothing = source.annotation.to_json(), NOTHING_SAID.to_json()
     if (
         source.problem is not None
-        or line["reason"] == Reason.BAD_SIDECAR
+        or line["reason"] in (Reason.BAD_SIDECAR, Reason.LISTED_TWICE, Reason.NOT_LISTED)
         or any(line.get(key, nothing[key]) != said[key] for key in said)
     ):
         return False
     if line.get("mask_sha256") != mask_hash(source):
         return False
-    if [line["size_bytes"], line["mtime_ns"]] == list(stamp(source.path)):
+    size_and_time = source_stamp(source)
+    if [line["size_bytes"], line["mtime_ns"]] == list(size_and_time):
         return True
-    return line["sha256"] is not None and source.path.is_file() and line["sha256"] == sha256(source.path)
+    return line["sha256"] is not None and size_and_time[0] is not None and line["sha256"] == source_hash(source)
 
 
 def count_lines(lines: list[Line]) -> Line:
@@ -251,6 +252,21 @@ def count_lines(lines: list[Line]) -> Line:
         "hours": sum(line["seconds"] for line in prepared) / 3600,
         "phone_sources": dict(sorted(Counter(filter(None, (line["phone_source"] for line in prepared))).items())),
     }
+
+
+def source_stamp(source: Source) -> tuple[int, int] | tuple[None, None]:
+    """As `stamp`, of the video and the file that has its sound together."""
+    (size, time), (more, later) = stamp(source.path), stamp(source.audio) if source.audio is not None else (0, 0)
+    if size is None or time is None or more is None or later is None:
+        return None, None
+    return size + more, max(time, later)
+
+
+def source_hash(source: Source) -> str:
+    """Of the video's content, and of its sound's where that is in a file of its own."""
+    if source.audio is None:
+        return sha256(source.path)
+    return hashlib.sha256((sha256(source.path) + sha256(source.audio)).encode()).hexdigest()
 
 
 def mask_hash(source: Source) -> str | None:

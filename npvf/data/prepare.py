@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FPS
+from npvf.data.corpora import corpus_sources
 from npvf.data.corpora.grid import parse_grid_name
-from npvf.data.files import atomic_write, sha256, stamp, write_json
+from npvf.data.files import atomic_write, write_json
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, work_path
+from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.data.shards import Sample, write_tar
 from npvf.data.sources import Source, find_sources
@@ -53,6 +54,7 @@ def prepare(
     settings: IngestSettings = DEFAULTS,
     workers: int | None = None,
     transcript_from: str | None = None,
+    corpus: str | None = None,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     on_start: Callable[[int, int], None] | None = None,
@@ -66,6 +68,8 @@ def prepare(
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).
         transcript_from: a key of `TRANSCRIPTS`.
+        corpus: which corpus lies at `src` (`npvf.data.corpora`); its own reader finds the videos and what is known of
+            them. None: a folder, a list or a video.
         shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.
         overwrite: make `out` anew instead of going on with it.
         on_start: called with the number of inputs and of those that were finished by earlier runs.
@@ -78,11 +82,12 @@ def prepare(
     """
     src, out = Path(src), Path(out)
     transcript_of = TRANSCRIPTS[transcript_from] if transcript_from else None
-    sources = find_sources(src, skip=out, transcript_of=transcript_of)
+    sources = corpus_sources(corpus, src) if corpus else find_sources(src, skip=out, transcript_of=transcript_of)
     face_model_path()  # missing: say so before any work
     began, new, new_clips = time.monotonic(), 0, 0
     failures: list[tuple[Source, str]] = []
-    with Store(out, {**settings.to_json(), "transcript_from": transcript_from}, overwrite, shard_bytes) as store:
+    made_with = {**settings.to_json(), "transcript_from": transcript_from, **({"corpus": corpus} if corpus else {})}
+    with Store(out, made_with, overwrite, shard_bytes) as store:
         todo = store.resume(sources.items)
         if on_start:
             on_start(len(sources.items), len(sources.items) - len(todo))
@@ -119,7 +124,9 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
     try:
         if not source.path.is_file():
             raise Refused(Reason.NOT_FOUND, f"{source.path} is not there.")
-        line["sha256"] = _readable_hash(source.path)
+        if source.audio is not None and not source.audio.is_file():
+            raise Refused(Reason.NOT_FOUND, f"{source.audio}, the sound of {source.video}, is not there.")
+        line["sha256"] = _readable_hash(source)
         if source.problem is not None:
             raise source.problem
         line["media"] = probe(source.path).to_json()
@@ -131,6 +138,7 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
                 video_id=source.video,
                 annotation=source.annotation,
                 mask=source.mask,
+                audio=source.audio,
                 settings=settings,
                 content_hash=line["sha256"],
                 spool=work,
@@ -157,19 +165,20 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
     return line
 
 
-def _readable_hash(path: Path) -> str:
+def _readable_hash(source: Source) -> str:
     try:
-        return sha256(path)
+        return source_hash(source)
     except OSError as error:
-        raise Refused(Reason.UNDECODABLE, f"{path.name} cannot be read: {error.strerror}.") from error
+        raise Refused(Reason.UNDECODABLE, f"{source.path.name} cannot be read: {error.strerror}.") from error
 
 
 def _blank_line(source: Source) -> Line:
     """The manifest line of an input of which nothing is known yet but what people say."""
-    size_bytes, mtime_ns = stamp(source.path)
+    size_bytes, mtime_ns = source_stamp(source)
     return {
         "video": source.video,
         "path": str(source.path),
+        "audio": None if source.audio is None else str(source.audio),
         "status": "refused",
         "reason": None,
         "sentence": None,

@@ -13,7 +13,7 @@ from npvf.media.probe import MediaInfo
 
 
 @contextmanager
-def fake_ingest(path, landmarker, *, video_id, annotation, settings, mask, content_hash, spool):
+def fake_ingest(path, landmarker, *, video_id, annotation, settings, mask, audio, content_hash, spool):
     word = path.read_text().split()[0]
     time.sleep(float(os.environ.get("FAKE_INGEST_SECONDS", 0)))
     if not word.isdigit():

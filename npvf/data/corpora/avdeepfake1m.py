@@ -88,4 +88,5 @@ READER = Reader(
     counts={"train": 746_180, "val": 57_340, "test": 343_240},
     class_of=lambda record: record.said.split or "",
     people="voxceleb2",
+    official={"train": "train", "val": "val", "test": "test"},
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_videos
-from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.data.sidecar import Annotation
 from npvf.errors import NpvfError
 
@@ -28,7 +28,7 @@ def read(root: Path) -> Listing:
 def _record(path: str) -> Record:
     match = _NAME.fullmatch(Path(path).stem)
     if match is None:
-        return not_listed(path, "the naming <youtube id>_<start>")
+        return misnamed(path, "the naming <youtube id>_<start>")
     split = next((part for part in Path(path).parts[:-1] if part in ("train", "test")), None)
     return Record(path, Annotation(label=REAL, split=split, attributes={"recording": match[1]}), unnamed=True)
 
@@ -42,4 +42,5 @@ READER = Reader(
     layout="[train|test]/**/<youtube id>_<start>*.mp4",
     read=read,
     class_of=lambda record: record.said.split or "videos",
+    official={"train": "train", "test": "test"},
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate, read_text
-from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.data.sidecar import Annotation
 from npvf.errors import NpvfError
 
@@ -36,7 +36,7 @@ def _record(path: str, test: set[str] | None) -> Record:
     match = _NAME.fullmatch(Path(name).stem)
     people = tuple(person for person in match.groups() if person) if match else ()
     if len(people) != {"Celeb-real": 1, "YouTube-real": 0, "Celeb-synthesis": 2}[folder]:
-        return not_listed(path, f"the naming of {folder}")
+        return misnamed(path, f"the naming of {folder}")
     split = None if test is None else "test" if path in test else "train"
     said = Annotation(
         label=label,
@@ -86,4 +86,5 @@ READER = Reader(
     counts={"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639},
     class_of=lambda record: record.said.category or "",
     sound=False,
+    official={"train": "train", "test": "test"},
 )

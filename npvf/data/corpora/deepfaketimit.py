@@ -12,9 +12,8 @@ from pathlib import Path
 
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate
-from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.data.sidecar import Annotation
-from npvf.errors import Reason, Refused
 
 _QUALITIES = ("higher_quality", "lower_quality")
 _FORGED = re.compile(r"(?P<sentence>.+)-video-(?P<target>\w+)")
@@ -26,9 +25,11 @@ def read(root: Path) -> Listing:
     forged = locate(root, *_QUALITIES, what="DeepfakeTIMIT")
     root = root if forged == root else forged.parent
     real = next((folder / name for folder in (root, forged) for name in _VIDTIMIT if (folder / name).is_dir()), None)
-    records = list(_forged(root, forged))
+    records = [*_forged(root, forged), *([] if real is None else _real(root, real))]
     notes = ["no folder VidTIMIT beside DeepfakeTIMIT: it holds the real videos"] if real is None else []
-    return listing(root, [*records, *([] if real is None else _real(root, real))], notes)
+    mute = [record.path for record in records if record.audio is None and record.problem is None]
+    notes += [f"{len(mute)} videos have no WAV, {mute[0]} for one"] if mute else []
+    return listing(root, records, notes)
 
 
 def _forged(root: Path, folder: Path) -> Iterator[Record]:
@@ -38,11 +39,10 @@ def _forged(root: Path, folder: Path) -> Iterator[Record]:
             speaker, name = Path(found).parent.name, Path(found).stem
             match = _FORGED.fullmatch(name)
             if match is None:
-                yield not_listed(found, "the naming of DeepfakeTIMIT", place)
+                yield misnamed(found, "the naming of DeepfakeTIMIT", place)
                 continue
             beside = (root / place).parent
             wav = next((w for w in (f"{name}.wav", f"{match['sentence']}.wav") if (beside / w).is_file()), None)
-            silent = Refused(Reason.NO_AUDIO, f"{found}: neither {name}.wav nor {match['sentence']}.wav is beside it.")
             said = Annotation(
                 label=FAKE,
                 audio_label=REAL,
@@ -52,7 +52,7 @@ def _forged(root: Path, folder: Path) -> Iterator[Record]:
                 identities=tuple(dict.fromkeys((speaker, match["target"]))),
             )
             audio = None if wav is None else (beside / wav).relative_to(root).as_posix()
-            yield Record(found, said, place, audio, silent if wav is None else None)
+            yield Record(found, said, place, audio)
 
 
 def _real(root: Path, folder: Path) -> Iterator[Record]:
@@ -62,11 +62,10 @@ def _real(root: Path, folder: Path) -> Iterator[Record]:
         if sentence.startswith("head"):  # silent head rotations
             continue
         wav = place.parent.parent / "audio" / f"{sentence}.wav"
-        silent = Refused(Reason.NO_AUDIO, f"VidTIMIT/{subject}: there is no audio/{sentence}.wav.")
         said = Annotation(label=REAL, audio_label=REAL, video_label=REAL, identity=subject, identities=(subject,))
         audio = wav.relative_to(root).as_posix() if wav.is_file() else None
         path = f"VidTIMIT/{subject}/{sentence}"
-        yield Record(path, said, place.relative_to(root).as_posix(), audio, None if audio else silent)
+        yield Record(path, said, place.relative_to(root).as_posix(), audio)
 
 
 def _class_of(record: Record) -> str:

@@ -116,4 +116,5 @@ READER = Reader(
     },
     class_of=_class_of,
     editions=True,
+    official={"train": "train", "validation": "val", "test": "test"},
 )

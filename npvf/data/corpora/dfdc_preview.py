@@ -27,7 +27,7 @@ def read(root: Path) -> Listing:
 
 
 def _record(path: str, entry: Any) -> Record:
-    label = _LABELS.get(entry.get("label")) if isinstance(entry, dict) else None
+    label = _LABELS.get(str(entry.get("label"))) if isinstance(entry, dict) else None
     if label is None or entry.get("set") not in ("train", "test"):
         return bad_value(path, LIST, f"label or set is not known: {entry!r}")
     people = [str(entry[key]) for key in ("target_id", "swapped_id") if entry.get(key) is not None]
@@ -53,4 +53,5 @@ READER = Reader(
     read=read,
     counts={"real": 1_131, "fake": 4_113},
     class_of=lambda record: "fake" if record.said.label else "real",
+    official={"train": "train", "test": "test"},
 )

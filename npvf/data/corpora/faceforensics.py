@@ -12,7 +12,7 @@ from pathlib import Path
 
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate, read_json
-from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.data.sidecar import Annotation
 from npvf.errors import NpvfError
 
@@ -35,7 +35,7 @@ def read(root: Path) -> Listing:
             continue
         place = _PLACE.fullmatch(path)
         record = _record(path, place, splits, masks) if place else None
-        records.append(record or not_listed(path, "the layout of FaceForensics++"))
+        records.append(record or misnamed(path, "the layout of FaceForensics++"))
         if place and record:
             kinds.add(place.groups()[:3])
     there = {record.path for record in records}
@@ -142,4 +142,5 @@ READER = Reader(
     class_of=_class_of,
     editions=True,
     sound=False,
+    official={split: split for split in SPLITS},
 )

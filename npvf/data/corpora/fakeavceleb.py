@@ -33,16 +33,16 @@ _METHODS = {
     ("D", "faceswap-wav2lip"): ("FakeVideo-FakeAudio", 2717 - 22, 2),
 }
 _PERSON = re.compile(r"id\d{5}")
-LEFT_OUT = {
-    "RVFA": ("B", "rtvc"),
-    "FVRA-WL": ("C", "wav2lip"),
-    "FVRA-FS": ("C", "faceswap"),
-    "FVRA-GAN": ("C", "fsgan"),
-    "FVFA-WL": ("D", "wav2lip"),
-    "FVFA-FS": ("D", "faceswap-wav2lip"),
-    "FVFA-GAN": ("D", "fsgan-wav2lip"),
+FORGERIES = {
+    ("B", "rtvc"): "RVFA",
+    ("C", "wav2lip"): "FVRA-WL",
+    ("C", "faceswap"): "FVRA-FS",
+    ("C", "fsgan"): "FVRA-GAN",
+    ("D", "wav2lip"): "FVFA-WL",
+    ("D", "faceswap-wav2lip"): "FVFA-FS",
+    ("D", "fsgan-wav2lip"): "FVFA-GAN",
 }
-"""The field's names of what leave-one-manipulation-out leaves out: (category, method)."""
+"""The field's names of (category, method), which leave-one-out leaves out one at a time."""
 
 
 def read(root: Path) -> Listing:
@@ -132,11 +132,13 @@ READER = Reader(
     title="FakeAVCeleb v1.2",
     use="detection",
     get="form at github.com/DASH-Lab/FakeAVCeleb; a link comes by mail",
-    licence="CC BY-NC 4.0, and the form's agreement",
+    licence="the form's agreement (research)",
     layout="meta_data.csv, <type>/<race>/<gender>/<source id>/<file>.mp4",
     read=read,
     counts={f"{category} {method}": known[1] for (category, method), known in _METHODS.items()}
     | {"D listed under two methods": 22},
     class_of=_class_of,
     people="voxceleb2",
+    forgery_of=lambda record: FORGERIES.get((record.said.category or "", record.said.manipulation or "")),
+    doubles=22,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_files, find_videos, locate
-from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, misnamed
 from npvf.data.sidecar import Annotation
 
 _COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
@@ -51,7 +51,7 @@ def _record(root: Path, place: str, aligned: dict[tuple[str, str], str]) -> Reco
     speaker, stem = _utterance(place)
     sentence = parse_grid_name(stem)
     if not speaker or sentence is None:
-        return not_listed(place, "the naming of GRID")
+        return misnamed(place, "the naming of GRID")
     path = f"{speaker}/{Path(place).name}"
     said = Annotation(label=REAL, identity=speaker, identities=(speaker,))
     align = aligned.get((speaker, stem))

@@ -44,10 +44,16 @@ def _read_list(path: Path) -> Iterator[Record]:
 
 
 def _real(row: dict[str, str]) -> Record:
-    who = {"identity": row["UUID"], "identities": (row["UUID"],)} if row["UUID"] else {}
-    about = {"gender": row[_GENDER]} if row[_GENDER] else {}
-    said = Annotation(label=REAL, audio_label=REAL, video_label=REAL, attributes=about, **who)
-    return Record(row[_VIDEO], said, unnamed=not who)
+    person = row["UUID"] or None
+    said = Annotation(
+        label=REAL,
+        audio_label=REAL,
+        video_label=REAL,
+        identity=person,
+        identities=(person,) if person else (),
+        attributes={"gender": row[_GENDER]} if row[_GENDER] else {},
+    )
+    return Record(row[_VIDEO], said, unnamed=not person)
 
 
 def _fake(where: str, row: dict[str, str]) -> Record:

@@ -30,14 +30,15 @@ def read(root: Path) -> Listing:
 def _record(entry: dict[str, Any], where: str) -> Record:
     video, spans = entry["file"], entry.get("fake_periods")
     picture, sound, split = entry.get("modify_video"), entry.get("modify_audio"), entry.get("split")
-    known = isinstance(picture, bool) and isinstance(sound, bool) and split in _SPLITS and isinstance(spans, list)
-    if not known or bool(spans) != (picture or sound) or entry.get("n_fakes", len(spans)) != len(spans):
-        return bad_value(video, f"{where}, {video}", f"it contradicts itself, or a value is not known: {entry!r}")
+    if not (isinstance(picture, bool) and isinstance(sound, bool) and split in _SPLITS and isinstance(spans, list)):
+        return bad_value(video, f"{where}, {video}", f"a value is not known: {entry!r}")
+    if bool(spans) != (picture or sound) or entry.get("n_fakes", len(spans)) != len(spans):
+        return bad_value(video, f"{where}, {video}", f"its spans contradict what it says of them: {entry!r}")
     said = {
         "label": int(picture or sound),
         "audio_label": int(sound),
         "video_label": int(picture),
-        "manipulation": manipulation(bool(picture), bool(sound)),
+        "manipulation": manipulation(picture, sound),
         "original": entry.get("original"),
         "split": split,
         "intervals": spans,
@@ -64,4 +65,5 @@ READER = Reader(
     counts={"train": 78_703, "dev": 31_501, "test": 26_100},
     class_of=lambda record: record.said.split or "",
     people="voxceleb2",
+    official={"train": "train", "dev": "val", "test": "test"},
 )

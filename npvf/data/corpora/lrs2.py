@@ -55,4 +55,5 @@ READER = Reader(
     read=read,
     counts={"pretrain": 96_318, "train": 45_839, "val": 1_082, "test": 1_243},
     class_of=lambda record: record.said.split or "main, set unknown",
+    official={"pretrain": "train", "train": "train", "val": "val", "test": "test"},
 )

@@ -22,10 +22,11 @@ READER = Reader(
     name="lrs3",
     title="LRS3-TED",
     use="pre-training",
-    get="withdrawn by its makers in 2024; copies that exist",
+    get="no longer handed out; it was at mmai.io/datasets/lip_reading",
     licence="TED terms, CC BY-NC-ND 4.0",
     layout="{pretrain,trainval,test}/<talk>/NNNNN.mp4 and .txt",
     read=read,
     counts={"pretrain": 118_516, "trainval": 31_982, "test": 1_321},
     class_of=lambda record: record.said.split or "",
+    official={"pretrain": "train", "trainval": "train", "test": "test"},
 )

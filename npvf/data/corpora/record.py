@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -70,6 +69,9 @@ class Reader:
         editions: classes are named `<edition>/...`, and one whole edition is a whole copy.
         sound: whether its videos have sound.
         people: whose identities these are; corpora made of VoxCeleb2 share its people.
+        official: what the corpus calls the parts of its split -> train, val, test. Empty: it has none.
+        forgery_of: the kind of forgery, as leave-one-out names it; None: real, or not known.
+        doubles: files that every copy lists twice, contradicting itself.
     """
 
     name: str
@@ -84,6 +86,9 @@ class Reader:
     editions: bool = False
     sound: bool = True
     people: str = ""
+    official: Mapping[str, str] = field(default_factory=dict)
+    forgery_of: Callable[[Record], str | None] = lambda record: record.said.manipulation
+    doubles: int = 0
 
 
 def listing(root: Path, records: Iterable[Record], notes: Iterable[str] = ()) -> Listing:
@@ -105,15 +110,16 @@ def bad_value(path: str, where: str, sentence: str, **more: Any) -> Record:
     return Record(path, problem=Refused(Reason.BAD_SIDECAR, f"{where}: {sentence}"), **more)
 
 
+def misnamed(path: str, rule: str, file: str | None = None) -> Record:
+    """A video whose name tells nothing, in a corpus that has no list."""
+    problem = Refused(Reason.NOT_LISTED, f"{path} does not follow {rule}, so nothing is known of it.")
+    return Record(path, file=file, problem=problem)
+
+
 def not_listed(path: str, list_name: str, file: str | None = None) -> Record:
     """A video that is there and of which the corpus says nothing."""
     problem = Refused(Reason.NOT_LISTED, f"{path} is not in {list_name}, so nothing is known of it.")
     return Record(path, file=file, problem=problem)
-
-
-def count_classes(reader: Reader, records: Iterable[Record]) -> Counter[str]:
-    """Usable records by class; those with a problem by its code."""
-    return Counter(reader.class_of(r) if r.problem is None else f"refused: {r.problem.reason}" for r in records)
 
 
 def _contradicting(rows: list[Record]) -> Record:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_files, find_videos, locate, read_text
-from npvf.data.corpora.record import Listing, Reader, Record, listing, not_listed
+from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.data.sidecar import Annotation
 from npvf.errors import NpvfError
 
@@ -40,7 +40,7 @@ def read(root: Path) -> Listing:
 def _record(place: str, sounds: set[str], people: dict[str, tuple[str, str]]) -> Record:
     match = _PLACE.fullmatch(place)
     if match is None:
-        return not_listed(place, "the layout of VoxCeleb2")
+        return misnamed(place, "the layout of VoxCeleb2")
     subset, utterance = match.groups()
     person = utterance[:7]
     sound = f"{subset}/aac/{utterance}.m4a" if subset else f"aac/{utterance}.m4a"
@@ -78,4 +78,5 @@ READER = Reader(
     read=read,
     counts={"dev": 1_092_009, "test": 36_237},
     class_of=lambda record: record.said.split or "unknown split",
+    official={"dev": "train", "test": "test"},
 )

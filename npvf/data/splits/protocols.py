@@ -1,0 +1,196 @@
+"""The rules by which corpora are split.
+
+- `official`: what the corpus says. It says how many people are in two parts.
+- `identity-disjoint`: 70 % of the people train, 10 % validate, 20 % test (`npvf.data.splits.people`).
+- `leave-one-out`: as that, with one kind of forgery kept for the test, and no other forgery in it.
+- `five-fold`: people in five folds; as many videos of each category as there are reals, one a person if possible;
+  one fold tests, the next validates.
+- `cross-corpus`: everything tests, less whom other splits of the same people train on.
+
+Who is not named cannot be kept apart, so in all but the first and the last such a video is left out, and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from npvf.clip import REAL
+from npvf.data.corpora.record import Reader, Record
+from npvf.data.splits import Split
+from npvf.data.splits.people import divide
+from npvf.errors import NpvfError
+
+PROTOCOLS = ("official", "identity-disjoint", "leave-one-out", "five-fold", "cross-corpus")
+SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
+FOLDS = 5
+
+
+def make_split(
+    reader: Reader,
+    records: Sequence[Record],
+    protocol: str,
+    seed: int = 0,
+    left_out: str | None = None,
+    fold: int = 0,
+    apart_from: Sequence[Split] = (),
+) -> Split:
+    """Split a corpus.
+
+    Args:
+        reader: the corpus.
+        records: of its listing. Videos need not be there: the same list gives the same split in every copy.
+        protocol: one of `PROTOCOLS`.
+        seed: of the division of people.
+        left_out: leave-one-out: the kind of forgery, as `reader.forgery_of` calls it.
+        fold: five-fold: which fold tests, from 0.
+        apart_from: cross-corpus: nobody whom these splits train or validate on.
+
+    Raises:
+        NpvfError: a protocol that this corpus cannot serve, with what it lacks.
+    """
+    lost: Counter[str] = Counter(r.problem.reason.value for r in records if r.problem is not None)
+    usable = [record for record in records if record.problem is None]
+    settings: dict[str, object] = {"seed": seed}
+    if protocol == "official":
+        parts, settings = _official(reader, usable, lost), {}
+    elif protocol == "identity-disjoint":
+        parts = _identity_disjoint(reader, usable, lost, seed)
+    elif protocol == "leave-one-out":
+        parts = _leave_one_out(reader, _identity_disjoint(reader, usable, lost, seed), lost, left_out)
+        settings["left_out"] = left_out
+    elif protocol == "five-fold":
+        parts = _five_fold(reader, usable, lost, seed, fold)
+        settings["fold"] = fold
+    elif protocol == "cross-corpus":
+        parts = _cross_corpus(reader, usable, lost, apart_from)
+        settings = {"apart_from": [split.hash for split in apart_from]}
+    else:
+        raise NpvfError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
+    people = {part: tuple(sorted({p for r in found for p in r.said.identities})) for part, found in parts.items()}
+    seen = Counter(person for named in people.values() for person in named)
+    return Split(
+        corpus=reader.name,
+        protocol=protocol,
+        settings=settings,
+        parts={part: tuple(sorted(record.path for record in found)) for part, found in parts.items()},
+        people=people,
+        namespace=reader.people or reader.name,
+        counts={part: dict(sorted(Counter(map(reader.class_of, found)).items())) for part, found in parts.items()},
+        left_out=dict(lost.most_common()),
+        shared_people=sum(count > 1 for count in seen.values()),
+    )
+
+
+Parts = dict[str, list[Record]]
+
+
+def _official(reader: Reader, records: Iterable[Record], lost: Counter[str]) -> Parts:
+    if not reader.official:
+        raise NpvfError(f"{reader.title} has no official split. Take identity-disjoint, and publish the file it makes.")
+    parts: Parts = {part: [] for part in dict.fromkeys(reader.official.values())}
+    for record in records:
+        part = reader.official.get(record.said.split or "")
+        if part is None:
+            lost["in no official split"] += 1
+        else:
+            parts[part].append(record)
+    if not any(parts.values()):
+        raise NpvfError(f"this copy of {reader.title} does not say which video is in which official split.")
+    return parts
+
+
+def _identity_disjoint(
+    reader: Reader, records: Iterable[Record], lost: Counter[str], seed: int, shares: Mapping[str, float] = SHARES
+) -> Parts:
+    named = []
+    for record in records:
+        if record.unnamed or not record.said.identities:
+            lost["somebody in it is not named"] += 1
+        else:
+            named.append(record)
+    if not named:
+        raise NpvfError(f"{reader.title} does not name the people it shows: nobody can be kept apart by identity.")
+    strata: dict[str, Hashable] = {
+        record.said.identity: tuple(sorted((k, v) for k, v in record.said.attributes.items() if k in _GROUPS))
+        for record in named
+        if record.said.identity is not None
+    }
+    part_of = divide([frozenset(record.said.identities) for record in named], shares, strata, seed)
+    parts: Parts = {part: [] for part in shares}
+    for record in named:
+        places = {part_of[person] for person in record.said.identities}
+        if len(places) == 1:
+            parts[places.pop()].append(record)
+        else:
+            lost["joins people of two parts"] += 1
+    return parts
+
+
+_GROUPS = ("race", "gender")
+
+
+def _leave_one_out(reader: Reader, parts: Parts, lost: Counter[str], left_out: str | None) -> Parts:
+    kinds = sorted({kind for found in parts.values() for r in found if (kind := reader.forgery_of(r)) is not None})
+    if left_out not in kinds:
+        raise NpvfError(f"say which kind of forgery is left out; {reader.title} has {', '.join(kinds) or 'none'}.")
+    kept: Parts = {}
+    for part, found in parts.items():
+        # The test: the forgery that training never saw against the reals of the test's people.
+        fits = [(reader.forgery_of(r) == left_out) == (part == "test") or r.said.label == REAL for r in found]
+        kept[part] = [record for record, fit in zip(found, fits, strict=True) if fit]
+        lost["the forgery left out" if part != "test" else "another forgery than the one left out"] += fits.count(False)
+    return kept
+
+
+def _five_fold(reader: Reader, records: Iterable[Record], lost: Counter[str], seed: int, fold: int) -> Parts:
+    if not 0 <= fold < FOLDS:
+        raise NpvfError(f"there are {FOLDS} folds, 0 to {FOLDS - 1}, and no fold {fold}.")
+    folds = _identity_disjoint(reader, records, lost, seed, {str(k): 1 / FOLDS for k in range(FOLDS)})
+    chosen = [_balanced(folds[str(k)], np.random.default_rng([seed, k])) for k in range(FOLDS)]
+    lost["more than one a person and category"] += sum(map(len, folds.values())) - sum(map(len, chosen))
+    validates = (fold + 1) % FOLDS
+    train = [record for k in range(FOLDS) if k not in (fold, validates) for record in chosen[k]]
+    return {"train": train, "val": chosen[validates], "test": chosen[fold]}
+
+
+def _balanced(records: Sequence[Record], rng: np.random.Generator) -> list[Record]:
+    """As many of each category as there are reals: one a person where they have one, methods in turn."""
+    by_category: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_category[record.said.category or str(record.said.label)].append(record)
+    wanted = sum(record.said.label == REAL for record in records)
+    chosen = []
+    for _, found in sorted(by_category.items()):
+        found = [found[i] for i in rng.permutation(len(found))]
+        people: Counter[str | None] = Counter()
+        methods: Counter[str | None] = Counter()
+        for _ in range(min(wanted, len(found))):
+            best = min(found, key=lambda r: (people[r.said.identity], methods[r.said.manipulation]))
+            found.remove(best)
+            people[best.said.identity] += 1
+            methods[best.said.manipulation] += 1
+            chosen.append(best)
+    return chosen
+
+
+def _cross_corpus(reader: Reader, records: Iterable[Record], lost: Counter[str], apart_from: Sequence[Split]) -> Parts:
+    namespace = reader.people or reader.name
+    known = {
+        person
+        for split in apart_from
+        if split.namespace == namespace
+        for part in ("train", "val")
+        for person in split.people.get(part, ())
+    }
+    test = []
+    for record in records:
+        if record.said.label is None:
+            lost["no label"] += 1
+        elif known & set(record.said.identities):
+            lost["shows somebody whom another split trains on"] += 1
+        else:
+            test.append(record)
+    return {"test": test}
