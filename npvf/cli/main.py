@@ -23,6 +23,7 @@ COMMANDS = {
     "perturb": "put videos through noise, codecs, rooms and social networks",
     "pretrain": "stage 1: self-supervised pre-training on real talking faces",
     "finetune": "stage 2: fine-tune a detector",
+    "audit": "look for shortcuts and leakage in a labelled corpus, before anyone trains on it",
     "evaluate": "score a prepared corpus: detection metrics or the synchrony protocol",
     "detect": "judge videos: real, fake, or cannot tell",
     "demo": "go the whole way on the embedded corpus",

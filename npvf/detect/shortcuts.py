@@ -61,7 +61,7 @@ class Shortcut:
     def sentence(self) -> str:
         """For people: what it is worth, and what to do."""
         said = f"{self.name} alone gives AUC {self.auc:.2f} (real: {self.typical_real}; fake: {self.typical_fake})"
-        return f"{said}: {self.cure}."
+        return f"{said}: {self.cure}"
 
 
 def shortcuts(corpus: Corpus, selection: Selection = LABELLED, bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:

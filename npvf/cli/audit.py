@@ -1,0 +1,108 @@
+"""`npvf audit CORPUS`: shortcuts and leakage, before anyone trains on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from npvf import __version__
+from npvf.data.corpus import DATASET, Corpus
+from npvf.data.parts import read_parts
+from npvf.data.selection import Selection
+from npvf.detect.audit import Audit, audit
+from npvf.detect.shortcuts import Shortcut
+from npvf.errors import NpvfError
+from npvf.metrics.bootstrap import Bootstrap
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("src", type=Path, help="a folder made by `npvf prepare`, or labelled videos as it takes them")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
+        "--split-by", metavar="KEY", default="split", help="what of the manifest names a video's part (default: split)"
+    )
+    parts.add_argument("--split-file", type=Path, metavar="FILE", help="a file that says each video's part")
+    parser.add_argument(
+        "--include", nargs="+", default=["*"], metavar="PATTERN", help="shortcuts among such videos only"
+    )
+    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="and not among these")
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples; 0: none (default: 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result there, as JSON")
+    parser.add_argument("--json", action="store_true", help="print it as JSON instead of a table")
+    parser.epilog = "Exit status: 0 nothing found, 1 a shortcut or leakage found, 2 wrong use or broken input."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit. Exit status 1 where a shortcut or leakage was found, else 0."""
+    selection = Selection(label="known", include=tuple(args.include), exclude=tuple(args.exclude))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("clips", total=None)
+        found = audit(
+            args.src,
+            selection,
+            _parts(args),
+            Bootstrap(args.bootstrap, args.seed),
+            on_step=lambda: progress.advance(task),
+        )
+    content = json.dumps({"npvf": __version__, "src": str(args.src), **found.to_json()}, indent=2)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(content + "\n", encoding="utf-8")
+    if args.json:
+        print(content)
+        return int(found.found)
+    console = Console()
+    console.print(_table(found))
+    for line in found.verdict():
+        console.print(f"- {line}", highlight=False, markup=False)
+    return int(found.found)
+
+
+def _parts(args: argparse.Namespace) -> dict[str, str] | None:
+    if args.split_file:
+        return read_parts(args.split_file)
+    if args.split_by == "split" or not (args.src / DATASET).is_file():
+        return None
+    lines = Corpus(args.src).manifest
+    if not any(line.get(args.split_by) for line in lines):
+        known = ", ".join(sorted(key for key, value in lines[0].items() if isinstance(value, str)))
+        raise NpvfError(f"no line of the manifest has a {args.split_by!r}; the first one has {known}")
+    return {line["video"]: str(line[args.split_by]) for line in lines if line.get(args.split_by)}
+
+
+def _table(found: Audit) -> Table:
+    """A row for each trait; the last column names the manipulations for which it is a shortcut, or says all."""
+    title = f"What each trait alone is worth, {found.real} real and {found.fake} fake videos"
+    table = Table("trait", "AUC", "real", "fake", "known of", "shortcut for", title=title, box=SIMPLE_HEAD)
+    for one in found.shortcuts:
+        kinds = [
+            kind
+            for kind, ranked in found.by_manipulation.items()
+            for other in ranked
+            if other.name == one.name and other.found
+        ]
+        table.add_row(
+            one.name,
+            _auc(one),
+            one.typical_real,
+            one.typical_fake,
+            f"{one.coverage:.0%}",
+            "all fakes" if one.found else ", ".join(kinds),
+            style="bold" if one.found or kinds else None,
+        )
+    return table
+
+
+def _auc(one: Shortcut) -> str:
+    if one.auc is None:
+        return "-"
+    ends = "" if one.interval is None else f" [{one.interval.low:.2f}, {one.interval.high:.2f}]"
+    return f"{one.auc:.2f}{ends}"

@@ -1,0 +1,38 @@
+"""A file that divides videos into the parts of a split."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from npvf.errors import NpvfError
+
+
+def read_parts(path: Path) -> dict[str, str]:
+    """Video -> part, of a JSON file `{"train": [videos], "test": [...]}` or a CSV list with `path` and `split`.
+
+    Raises:
+        NpvfError: the file is neither, or puts one video into two parts.
+    """
+    if not path.is_file():
+        raise NpvfError(f"{path} does not exist")
+    try:
+        pairs = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NpvfError(f'{path} is no split: {{"part": [videos]}} as JSON, or CSV with "path" and "split"') from error
+    parts: dict[str, str] = {}
+    for video, part in pairs:
+        if parts.setdefault(video, part) != part:
+            raise NpvfError(f"{path} puts {video} into both {parts[video]} and {part}")
+    return parts
+
+
+def _from_csv(path: Path) -> list[tuple[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [(row["path"], row["split"]) for row in csv.DictReader(file) if row["split"]]
+
+
+def _from_json(path: Path) -> list[tuple[str, str]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [(video, part) for part, videos in content.items() for video in videos]
