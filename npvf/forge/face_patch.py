@@ -64,6 +64,27 @@ def track_of(take: Take) -> Track:
     return Track.of(np.stack(landmarks))
 
 
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture, (h, w, 3) uint8, whose upper left pixel lies at `corner` (x, y)."""
+
+    picture_HWC: np.ndarray
+    corner: tuple[int, int]
+
+    @classmethod
+    def of(cls, picture_HWC: np.ndarray, box: Box) -> Crop:
+        """A copy of what lies in the box."""
+        x0, y0, x1, y1 = box
+        return cls(picture_HWC[y0:y1, x0:x1].copy(), (x0, y0))
+
+
+def box_around(points_N2: np.ndarray, margin: float, height: int, width: int) -> Box:
+    """Around points and a margin, inside the picture."""
+    x0, y0 = np.clip(np.floor(points_N2.min(axis=0) - margin), 0, (width - 1, height - 1)).astype(int)
+    x1, y1 = np.clip(np.ceil(points_N2.max(axis=0) + margin) + 1, (x0 + 1, y0 + 1), (width, height)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
 def spline_warp(picture_HWC: np.ndarray, there_N2: np.ndarray, here_N2: np.ndarray, box: Box) -> np.ndarray:
     """The picture as seen through a thin-plate spline that moves its points `there` onto `here`.
 
@@ -114,13 +135,13 @@ class Patched:
 
     Attributes:
         share: (frame, picture size) -> (H, W) float32, how much of each pixel is replaced.
-        paint: (picture, frame, box) -> (h, w, 3) float32, what replaces it in the box.
+        paint: (picture, frame, box, share in the box) -> (h, w, 3) float32, what replaces it in the box.
         strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the take's own.
     """
 
     take: Take
     share: Callable[[int, tuple[int, int]], np.ndarray]
-    paint: Callable[[np.ndarray, int, Box], np.ndarray]
+    paint: Callable[[np.ndarray, int, Box, np.ndarray], np.ndarray]
     strength_T: np.ndarray
 
     def frames(self) -> Iterator[np.ndarray]:
@@ -132,7 +153,8 @@ class Patched:
                 yield picture
                 continue
             x0, y0, x1, y1 = box
-            yield blended(picture, self.paint(picture, frame, box), share[y0:y1, x0:x1], box)
+            part = share[y0:y1, x0:x1]
+            yield blended(picture, self.paint(picture, frame, box, part), part, box)
 
     def masks(self) -> Iterator[np.ndarray]:
         """(H, W) bool each: the pixels that are not wholly the frame's own."""

@@ -18,9 +18,9 @@ import numpy as np
 from npvf.clip import FPS, Phones
 from npvf.errors import NpvfError
 from npvf.faces.speaking import lip_aperture, lip_width
-from npvf.forge.face_patch import Track, track_of
+from npvf.forge.face_patch import Crop, Track, track_of
 from npvf.forge.mouth_plan import Segment, plan_mouth, spans_of
-from npvf.forge.mouth_transfer import Crop, Source, mouth_box, patch_weight, transfer
+from npvf.forge.mouth_transfer import Source, mouth_box, patch_weight, transfer
 from npvf.forge.take import Forged, Take, cut_phones, pictures
 from npvf.speech.gate import gate
 from npvf.speech.sources import find_phones
@@ -133,6 +133,5 @@ def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
     crops = {}
     for frame, picture in enumerate(pictures(take, max(wanted, default=-1) + 1)):
         if frame in wanted:
-            x0, y0, x1, y1 = mouth_box(track, frame, *picture.shape[:2])
-            crops[frame] = Crop(picture[y0:y1, x0:x1].copy(), (x0, y0))
+            crops[frame] = Crop.of(picture, mouth_box(track, frame, *picture.shape[:2]))
     return crops

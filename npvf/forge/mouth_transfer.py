@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npvf.faces.geometry import STABLE, face_size
-from npvf.forge.face_patch import Box, Track, blended, feathered, spline_warp
+from npvf.forge.face_patch import Box, Crop, Track, blended, box_around, feathered, spline_warp
 
 _LIPS = """
     61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185
@@ -45,14 +45,6 @@ class Source:
     weight: float
 
 
-@dataclass(frozen=True)
-class Crop:
-    """A part of a picture, (h, w, 3) uint8, whose upper left pixel lies at `corner` (x, y)."""
-
-    picture_HWC: np.ndarray
-    corner: tuple[int, int]
-
-
 def patch_weight(track: Track, frame: int, sources: Sequence[Source], size_hw: tuple[int, int]) -> np.ndarray:
     """(H, W) float32 in [0, 1]: how much of each pixel is replaced; exactly 0 outside the patch."""
     steady = track.steady_TN2[frame]
@@ -68,10 +60,8 @@ def patch_weight(track: Track, frame: int, sources: Sequence[Source], size_hw: t
 def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
     """Around all that a patch may need of a frame, inside the picture."""
     points = track.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
-    margin = (_BELOW_CHIN + _MARGIN) * face_size(track.landmarks_TN2[frame])
-    x0, y0 = np.clip(np.floor(points.min(axis=0) - margin), 0, (width - 1, height - 1)).astype(int)
-    x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin) + 1, (x0 + 1, y0 + 1), (width, height)).astype(int)
-    return int(x0), int(y0), int(x1), int(y1)
+    margin = (_BELOW_CHIN + _MARGIN) * float(face_size(track.landmarks_TN2[frame]))
+    return box_around(points, margin, height, width)
 
 
 def transfer(

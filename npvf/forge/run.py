@@ -5,33 +5,21 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from npvf.clip import FAKE, FPS
+from npvf.clip import FAKE, FPS, REAL
 from npvf.data.files import write_lines
 from npvf.data.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
-from npvf.forge.calibrated import calibrated
-from npvf.forge.copy import copy
-from npvf.forge.mouth_swap import mouth_calibrated, mouth_reanimated
-from npvf.forge.sound_shift import sound_shift
-from npvf.forge.sound_swap import find_donors, sound_swap
-from npvf.forge.take import Forged, Take, write_forged
+from npvf.forge.kinds import COPIED, COPY, KINDS, Kind
+from npvf.forge.sound_swap import find_donors
+from npvf.forge.take import CRF, Take, write_forged
 from npvf.media.probe import probe
 from npvf.synth.corpus import in_processes
-
-KINDS: dict[str, Callable[[Take, int, list[Take], np.random.Generator], Forged]] = {
-    "sound_swap": sound_swap,
-    "sound_shift": sound_shift,
-    "calibrated": calibrated,
-    "mouth_calibrated": mouth_calibrated,
-    "mouth_reanimated": mouth_reanimated,
-}
-COPY = "none"
 
 
 @dataclass(frozen=True)
@@ -53,14 +41,15 @@ def forge(
     seed: int = 0,
     copies: bool = False,
     workers: int = 1,
+    crf: float = CRF,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Makes `per_clip` forgeries of each kind out of every real video in `src` (a folder or a CSV list).
 
-    Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where only
-    a part of the picture is forged `.mask.npz` (`npvf.data.masks`); `copies` adds each original as kind
-    "none", label 0. All go through the same decoding, cut and encoding, so that nothing but the forgery tells them
-    apart. `forge.jsonl` has one line for every file, written or refused and why.
+    Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where they
+    can be told `.mask.npz`, the forged pixels (`npvf.data.masks`); `copies` adds each original as kind "none", label 0,
+    and the unforged twin of kinds that have one. All go through the same decoding, cut and encoding, so that nothing
+    but the forgery tells them apart. `forge.jsonl` has one line for every file, written or refused and why.
 
     Raises NpvfError for an unknown kind, or where nothing at all can be made.
     """
@@ -72,9 +61,15 @@ def forge(
     out.mkdir(parents=True, exist_ok=True)
     lines: list[dict[str, Any]] = []
     takes = [take for source in find_sources(Path(src), skip=out).items if (take := _take(source, lines))]
-    wanted = [(kind, n) for kind in KINDS if kind in kinds for n in range(per_clip)]
-    wanted += [(COPY, 0)] if copies or COPY in kinds else []
-    jobs = [(take, kind, n, seed, find_donors(take, takes), out) for take in takes for kind, n in wanted]
+    wanted = [_Wanted(name, n) for name in KINDS if name in kinds for n in range(per_clip)]
+    if copies or COPY in kinds:
+        wanted += [_Wanted(COPY, 0), *(replace(w, twin=True) for w in wanted if KINDS[w.kind].twin)]
+    jobs = [
+        (take, w, seed, find_donors(take, takes), w.made.donors(take, takes), out, crf)
+        for take in takes
+        for w in wanted
+    ]
+    _check_names(takes, wanted)
     for done, line in enumerate(in_processes(_forge_one, jobs, workers), 1):
         lines.append(line)
         if progress:
@@ -105,22 +100,66 @@ def _take(source: Source, lines: list[dict[str, Any]]) -> Take | None:
     return Take(source.video, source.path, source.annotation, round(length * FPS) / FPS)
 
 
-def _forge_one(take: Take, kind: str, n: int, seed: int, donors: list[Take], out: Path) -> dict[str, Any]:
+def _check_names(takes: list[Take], wanted: Sequence[_Wanted]) -> None:
+    """Raises NpvfError where two sources, such as a.mp4 and a.mpg, would be written to one file."""
+    for job in wanted[:1]:
+        seen: dict[str, str] = {}
+        for take in takes:
+            other = seen.setdefault(job.name(take.video), take.video)
+            if other != take.video:
+                raise NpvfError(f"{other} and {take.video} would be forged into one file; rename one of them")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One file to make of each take: the n-th of a kind, or the unforged twin of one."""
+
+    kind: str
+    n: int
+    twin: bool = False
+
+    @property
+    def made(self) -> Kind:
+        """How."""
+        return COPIED if self.kind == COPY else KINDS[self.kind]
+
+    @property
+    def manipulation(self) -> str | None:
+        """Its word in sidecars; None: it is real."""
+        return None if self.twin or self.kind == COPY else self.kind
+
+    def name(self, video: str) -> str:
+        """Of the file, relative to the folder of all forgeries."""
+        original = PurePosixPath(video)
+        stem = f"{original.stem}-{COPY}-{self.kind}-{self.n}" if self.twin else f"{original.stem}-{self.kind}-{self.n}"
+        # A list may name its videos by absolute paths, or by ones that lead out of its folder: forgeries stay in OUT.
+        folders = ["_" if part == ".." else part for part in original.parent.parts if part != original.anchor]
+        return str(PurePosixPath(self.manipulation or COPY, *folders, f"{stem}.mp4"))
+
+
+def _forge_one(
+    take: Take, wanted: _Wanted, seed: int, sounds: list[Take], donors: list[Take], out: Path, crf: float
+) -> dict[str, Any]:
     """One file and its line."""
-    # The cut is drawn from what a swap needs, and is the same for every kind: an early end gives no forgery away.
-    rng = np.random.default_rng([seed, zlib.crc32(take.video.encode()), n])
-    donors = [donors[k] for k in rng.permutation(len(donors))]
-    frames = min([take.frames] + [d.frames for d in donors[:1]])
-    own = np.random.default_rng([seed, zlib.crc32(take.video.encode()), n, zlib.crc32(kind.encode())])
-    original = PurePosixPath(take.video)
-    name = PurePosixPath(kind) / original.parent / f"{original.stem}-{kind}-{n}.mp4"
+    # The cut is drawn from what a swap of the sound needs, and is the same for every kind: an early end gives no
+    # forgery away.
+    source = [seed, zlib.crc32(take.video.encode()), wanted.n]
+    rng = np.random.default_rng(source)
+    sounds = [sounds[k] for k in rng.permutation(len(sounds))]
+    frames = min([take.frames] + [d.frames for d in sounds[:1]])
+    own = np.random.default_rng([*source, zlib.crc32(wanted.kind.encode())])
+    made = wanted.made
+    lent = sounds if made.donors is find_donors else [donors[k] for k in own.permutation(len(donors))]
+    make = made.twin if wanted.twin and made.twin else made.make
+    labels = (made.audio_label, made.video_label) if wanted.manipulation else (REAL, REAL)
+    name = wanted.name(take.video)
     try:
-        forged = KINDS.get(kind, copy)(take, frames, donors, own)
-        write_forged(forged, take, None if kind == COPY else kind, out / name)
+        forged = make(take, frames, lent, own)
+        write_forged(forged, take, wanted.manipulation, out / name, labels, crf)
     except NpvfError as error:
-        return _refusal(take.video, kind, error)
-    line = {"video": str(name), "original": take.video, "manipulation": kind, "status": "written"}
-    return line | ({"sound": forged.heard.video} if forged.heard else {})
+        return _refusal(take.video, wanted.manipulation or COPY, error)
+    line = {"video": name, "original": take.video, "manipulation": wanted.manipulation or COPY, "status": "written"}
+    return line | ({"sound": forged.heard.video} if forged.heard else {}) | {"recipe": forged.recipe}
 
 
 def _refusal(original: str, kind: str | None, error: NpvfError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from npvf.errors import Reason, Refused
-from npvf.forge.take import Forged, Take, cut_phones, pictures, room_tone
+from npvf.forge.take import Forged, Take, cut_phones, pictures, room_tone, unforged_masks
 
 LEAST, MOST = 8, 15  # frames: 0.32 to 0.6 s
 _FADE = SAMPLE_RATE // 100
@@ -25,7 +25,9 @@ def sound_shift(take: Take, frames: int, donors: list[Take], rng: np.random.Gene
     moved = _joined(tone, audio[: -len(tone)]) if shift > 0 else _joined(audio[len(tone) :], tone)
     seconds, delay = frames / FPS, shift / FPS
     phones = cut_phones(take.phones(), 0.0, seconds)
-    return Forged(pictures(take, frames), moved, cut_phones(phones, -delay, seconds))
+    said = {"late_s": delay}
+    masks = unforged_masks(take, frames)
+    return Forged(pictures(take, frames), moved, cut_phones(phones, -delay, seconds), masks=masks, recipe=said)
 
 
 def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from npvf.clip import FPS
 from npvf.errors import NpvfError
-from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.take import Forged, Take, cut_phones, pictures, unforged_masks
 
 SHORTEST = 0.75  # of the clip's length, for a sound that may go under it
 
@@ -36,4 +36,6 @@ def sound_swap(take: Take, frames: int, donors: list[Take], rng: np.random.Gener
             "sound_swap"
         )
     donor = donors[0]
-    return Forged(pictures(take, frames), donor.sound(frames), cut_phones(donor.phones(), 0.0, frames / FPS), donor)
+    phones = cut_phones(donor.phones(), 0.0, frames / FPS)
+    masks = unforged_masks(take, frames)
+    return Forged(pictures(take, frames), donor.sound(frames), phones, heard=donor, masks=masks)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from npvf.media.encode import write_video
 from npvf.speech.inventory import SILENCE
 
 # One quality for everything, so that nothing but the forgery tells a fake from a copied original.
-_CRF = 20
+CRF = 20.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,11 @@ class Forged:
     audio_N: np.ndarray
     phones: Phones | None
     heard: Take | None = None  # whose sound it is, where it is another clip's
+    shown: tuple[Take, ...] = ()  # whose pictures it holds besides
+    several: bool = False  # whether it shows several people: then it is a video of no single identity
     intervals: tuple[tuple[float, float], ...] | None = None  # the forged seconds; None: all
     masks: Iterable[np.ndarray] | None = None  # of each frame (H, W) bool: the forged pixels; None: not to be told
+    recipe: dict[str, Any] = field(default_factory=dict)  # what was drawn, for forge.jsonl
 
 
 def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
@@ -69,20 +73,37 @@ def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
     return iter_frames(take.path, end=(frames - 0.5) / FPS)
 
 
-def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> None:
-    """MP4 and sidecars, `<stem>.mask.npz` too where masks are known. `kind` None is a copy of the original, label 0.
+def unforged_masks(take: Take, frames: int) -> Iterator[np.ndarray]:
+    """(H, W) bool each, all False: the masks of a forged sound."""
+    height, width = next(iter(pictures(take, 1))).shape[:2]
+    yield from (np.zeros((height, width), bool) for _ in range(frames))
 
-    The video gets its name last.
+
+def write_forged(
+    forged: Forged, take: Take, kind: str | None, path: Path, labels: tuple[int, int], crf: float = CRF
+) -> None:
+    """MP4 and sidecars, `<stem>.mask.npz` too where masks are known.
+
+    Args:
+        forged: what to write.
+        take: what it was made from.
+        kind: of forgery; None is a copy of the original, label 0.
+        path: of the video, which gets its name last.
+        labels: of sound and picture.
+        crf: x264's constant quality.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     seconds = len(forged.audio_N) / SAMPLES_PER_FRAME / FPS
     said = take.annotation
     heard = forged.heard.annotation if forged.heard else said
+    others = [other.annotation.identities for other in forged.shown]
     meta = {
         "label": REAL if kind is None else FAKE,
+        "audio_label": labels[0],
+        "video_label": labels[1],
         "manipulation": kind,
-        "identity": said.identity,
-        "identities": sorted({*said.identities, *heard.identities}),
+        "identity": None if forged.several else said.identity,
+        "identities": sorted({*said.identities, *heard.identities}.union(*others)),
         "original": None if kind is None else take.video,
         "split": said.split,
         "intervals": [] if kind is None else forged.intervals or [[0.0, seconds]],
@@ -93,7 +114,7 @@ def write_forged(forged: Forged, take: Take, kind: str | None, path: Path) -> No
         write_json(path.with_suffix(".phones.json"), forged.phones.to_json())
     if forged.masks is not None:
         write_masks(path.with_suffix(SUFFIX), forged.masks)
-    write_video(path, forged.frames, audio=forged.audio_N, crf=_CRF)
+    write_video(path, forged.frames, audio=forged.audio_N, crf=crf)
 
 
 def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | None:

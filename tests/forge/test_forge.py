@@ -4,10 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npvf.cli.main import main
 from npvf.clip import Phone, Phones
+from npvf.data.masks import read_masks
 from npvf.data.sidecar import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.forge.calibrated import forged_mouth
+from npvf.forge.kinds import KINDS
 from npvf.forge.run import forge
 from npvf.forge.sound_shift import sound_shift
 from npvf.forge.sound_swap import find_donors
@@ -94,6 +97,32 @@ def test_a_shift_moves_the_sound_and_its_phones_and_fills_with_room_tone(forged:
     assert (level > 5e-4).all() and (level < 0.02).all()
 
 
+def test_a_forged_sound_has_a_mask_without_a_pixel(forged: Path) -> None:
+    for video in [*(forged / "sound_swap").rglob("*.mp4"), *(forged / "sound_shift").rglob("*.mp4")]:
+        said, masks = read_sidecar(video), read_masks(video.with_suffix(".mask.npz"))
+        assert (said.audio_label, said.video_label) == (1, 0)
+        assert masks.shape == (len(list(iter_frames(video))), 64, 64) and not masks.any()
+
+
+def test_videos_listed_by_absolute_paths_are_forged_into_the_folder_all_the_same(source: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "lists" / "list.csv"
+    listed.parent.mkdir()
+    (tmp_path / "near.mp4").write_bytes((source / "a" / "a2.mp4").read_bytes())
+    listed.write_text(f"path\n{source / 'a' / 'a1.mp4'}\n../near.mp4\n")
+    before = sorted(source.rglob("*"))
+    forge(listed, tmp_path / "out", kinds=("sound_shift",))
+    assert sorted(source.rglob("*")) == before
+    made = {path.name for path in (tmp_path / "out").rglob("*.mp4")}
+    assert made == {"a1-sound_shift-0.mp4", "near-sound_shift-0.mp4"}
+
+
+def test_two_sources_are_never_forged_into_one_file(source: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mov"):
+        (tmp_path / name).write_bytes((source / "a" / "a1.mp4").read_bytes())
+    with pytest.raises(NpvfError, match="into one file"):
+        forge(tmp_path, tmp_path / "out", kinds=("sound_shift",))
+
+
 def test_copies_are_real_and_have_the_same_history(forged: Path) -> None:
     copies = sorted((forged / "none").rglob("*.mp4"))
     assert len(copies) == 4
@@ -131,7 +160,7 @@ def test_unusable_sources_are_refused_each_with_its_reason(tmp_path: Path) -> No
     with pytest.raises(NpvfError, match="nothing could be made"):
         forge(tmp_path / "in", tmp_path / "none", kinds=("sound_swap",))
     with pytest.raises(NpvfError, match="unknown kind"):
-        forge(tmp_path / "in", tmp_path / "none", kinds=("face_swap",))
+        forge(tmp_path / "in", tmp_path / "none", kinds=("face_swop",))
 
 
 def test_donors_are_near_in_length_and_of_another_sentence() -> None:
@@ -195,3 +224,11 @@ def test_a_calibrated_mouth_closes_with_the_sound_and_moves_otherwise() -> None:
             assert false[frames].min() == true[frames].min() == 0
     open_frames = (true > 0.05) | (false > 0.05)
     assert np.corrcoef(true[open_frames], false[open_frames])[0, 1] < 0.75
+
+
+def test_the_kinds_are_listed_with_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forge", "--kinds"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(KINDS)
+    assert all(len(line.split()) > 4 for line in lines)
+    assert main(["forge"]) == 2

@@ -1,0 +1,185 @@
+"""Another person's face in place of a clip's: warped by the landmarks, matched in colour and light, feathered in.
+
+Expression and speech stay the clip's: for each frame the donor's most alike one is taken, in stretches of its natural
+speed, and its lips, lids, nose and jaw are warped onto the clip's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from npvf.clip import FPS
+from npvf.errors import NpvfError
+from npvf.faces.geometry import face_centre
+from npvf.faces.speaking import lip_aperture, lip_width
+from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
+from npvf.forge.face_regions import FACE, FAST, from_lab, levelled, to_lab, whole_face
+from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.when import draw_strength
+
+_FEATHER = 0.35  # of the face's size
+_LIGHT = 0.6  # of the face's size: over which the light is levelled
+_JUMP = 1.5  # what leaving the donor's natural order costs, against the mean misfit of one feature
+_SAMPLED = 6  # frames of each clip by which its colours are measured
+
+
+def find_faces(take: Take, takes: list[Take]) -> list[Take]:
+    """Up to five takes of other people that may be seen with this one: of its split, and of another known identity."""
+    me = take.annotation
+    others = [t for t in takes if t.annotation.split == me.split and None not in (t.annotation.identity, me.identity)]
+    strangers = [t for t in others if not set(t.annotation.identities) & set(me.identities)]
+    return [strangers[k] for k in _spread(take, len(strangers))]
+
+
+def _spread(take: Take, count: int, most: int = 5) -> list[int]:
+    """Up to `most` of `count`, other ones for another take."""
+    seed = np.random.default_rng(list(take.video.encode()))
+    return [int(k) for k in seed.permutation(count)[:most]]
+
+
+def face_swap(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with the face of the first donor that shows one in every frame.
+
+    Raises:
+        Refused: NO_FACE, in a frame of the take.
+        NpvfError: two faces; or no donor (`find_faces`) can be used.
+    """
+    track = track_of(take)
+    frames = min(frames, len(track))
+    donor = _usable(take, donors)
+    face = _Face(take, track, donor, track_of(donor), _matched(track, track_of(donor), frames))
+    strength_T, intervals = draw_strength(frames, rng)
+    patched = Patched(take, face.share, face.painter(), strength_T)
+    return Forged(
+        patched.frames(),
+        take.sound(frames),
+        cut_phones(take.phones(), 0.0, frames / FPS),
+        shown=(donor,),
+        intervals=intervals,
+        masks=patched.masks(),
+        recipe={"face": donor.video},
+    )
+
+
+def _usable(take: Take, donors: list[Take]) -> Take:
+    problems = []
+    for donor in donors:
+        try:
+            track_of(donor)
+        except NpvfError as error:
+            problems.append(str(error))
+        else:
+            return donor
+    why = problems[0] if problems else "no clip of another known identity in its split; give identities in the sidecars"
+    raise NpvfError(f"{take.video}: no face to take: {why}")
+
+
+def _matched(track: Track, donor: Track, frames: int) -> np.ndarray:
+    """(T,) the donor's frame for each of the clip's: alike in mouth, lids and pose, seldom out of order (Viterbi)."""
+    mine_TP, theirs_SP = _features(track)[:frames], _features(donor)
+    scale = np.concatenate([mine_TP, theirs_SP]).std(axis=0) + 1e-6
+    cost_TS = np.abs((mine_TP[:, None] - theirs_SP[None]) / scale).mean(axis=2)
+    before = np.zeros(cost_TS.shape, int)
+    total_S = cost_TS[0]
+    for t in range(1, frames):
+        best = int(total_S.argmin())
+        going_on = np.concatenate([[np.inf], total_S[:-1]])
+        jumps = total_S[best] + _JUMP < going_on
+        before[t] = np.where(jumps, best, np.arange(len(total_S)) - 1)
+        total_S = cost_TS[t] + np.where(jumps, total_S[best] + _JUMP, going_on)
+    path = [int(total_S.argmin())]
+    for t in range(frames - 1, 0, -1):
+        path.append(int(before[t, path[-1]]))
+    return np.array(path[::-1])
+
+
+def _features(track: Track) -> np.ndarray:
+    """(T, 5): lips' opening and width, lids' opening, and where the tip of the nose points, in face sizes."""
+    points = track.landmarks_TN2
+    size = np.array([track.size(t) for t in range(len(track))])
+    lids = np.linalg.norm(points[:, [159, 386]] - points[:, [145, 374]], axis=2).mean(axis=1) / size
+    nose = (track.steady_TN2[:, 4] - face_centre(track.steady_TN2)) / size[:, None]
+    return np.column_stack([lip_aperture(points), lip_width(points), lids, nose])
+
+
+def face_points(track: Track, frame: int) -> np.ndarray:
+    """(P, 2) the points a whole face is warped by: lips and lids as measured, the rest steady."""
+    points = track.steady_TN2[frame].copy()
+    points[FAST] = track.landmarks_TN2[frame][FAST]
+    return np.asarray(points[FACE])
+
+
+@dataclass(frozen=True)
+class _Face:
+    """One clip's face for another's; cast_T says which frame of the donor is seen in which of the clip's."""
+
+    take: Take
+    track: Track
+    donor: Take
+    donor_track: Track
+    cast_T: np.ndarray
+
+    def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+        """How much of each pixel is replaced."""
+        return feathered(whole_face(self.track.steady_TN2[frame]), _FEATHER * self.track.size(frame), size_hw)
+
+    def painter(self) -> _Painter:
+        """Paints the donor's face; its crops are held."""
+        return _Painter(self)
+
+
+class _Painter:
+    """`Patched.paint` of a face swap. What it needs of the donor's clip is read at the first call."""
+
+    def __init__(self, face: _Face) -> None:
+        self.face = face
+        self._crops: dict[int, Crop] = {}
+        self._colours: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def __call__(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
+        face = self.face
+        if not self._crops:
+            self._crops = _crops(face.donor, face.donor_track, set(face.cast_T.tolist()))
+        if self._colours is None:
+            self._colours = self._measure()
+        there = int(face.cast_T[frame])
+        crop = self._crops[there]
+        points = face_points(face.donor_track, there) - crop.corner
+        warped = spline_warp(crop.picture_HWC, points, face_points(face.track, frame), box)
+        theirs, ratio, mine = self._colours
+        coloured = from_lab((to_lab(warped) - theirs) * ratio + mine)
+        x0, y0, x1, y1 = box
+        return levelled(coloured, picture[y0:y1, x0:x1], share > 0, _LIGHT * face.track.size(frame))
+
+    def _measure(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of Lab: the donor's mean, by what its spread is to be multiplied, and the clip's mean. Steady over time."""
+        face = self.face
+        wanted = set(np.linspace(0, len(face.cast_T) - 1, _SAMPLED).astype(int).tolist())
+        mine = _colours(_crops(face.take, face.track, wanted), face.track)
+        held = sorted(self._crops)
+        theirs = _colours({k: self._crops[k] for k in held[:: max(1, len(held) // _SAMPLED)]}, face.donor_track)
+        ratio = np.clip(mine.std(axis=0) / (theirs.std(axis=0) + 1e-6), 0.6, 1.6)
+        return theirs.mean(axis=0), ratio, mine.mean(axis=0)
+
+
+def _colours(crops: dict[int, Crop], track: Track) -> np.ndarray:
+    """(N, 3) Lab of the face's pixels."""
+    found = []
+    for frame, crop in crops.items():
+        hull = cv2.convexHull((whole_face(track.steady_TN2[frame]) - crop.corner).round().astype(np.int32))
+        inside = cv2.fillConvexPoly(np.zeros(crop.picture_HWC.shape[:2], np.uint8), hull, 1) > 0
+        found.append(to_lab(crop.picture_HWC)[inside])
+    return np.concatenate(found)
+
+
+def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
+    """Frame -> its part around the face."""
+    crops = {}
+    for frame, picture in enumerate(pictures(take, max(wanted) + 1)):
+        if frame in wanted:
+            box = box_around(track.landmarks_TN2[frame], 0.3 * track.size(frame), *picture.shape[:2])
+            crops[frame] = Crop.of(picture, box)
+    return crops

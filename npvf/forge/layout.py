@@ -1,0 +1,147 @@
+"""Several clips in one picture: side by side, in a row, in a grid, or one as an inset in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from npvf.faces.geometry import face_centre
+from npvf.forge.face_patch import Box, Track
+
+PEOPLE = {"side by side": 2, "row": 3, "grid": 4, "inset": 2, "seen in an inset": 2}
+"""Layout -> how many people it shows. In the last one the first person is in the inset."""
+
+_TALL, _WIDE = 8.0, 7.0  # of a panel, in face sizes
+_INSET = 0.45  # of the canvas's height
+_BORDER, _BORDER_LEVEL = 4, 235  # of an inset: pixels, grey
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A clip to be shown: its face's track, and the size of its pictures."""
+
+    track: Track
+    size_hw: tuple[int, int]
+
+    @property
+    def face(self) -> float:
+        """The face's size in pixels."""
+        return float(np.median([self.track.size(t) for t in range(len(self.track))]))
+
+    def window(self, height: float, width: float) -> Box:
+        """A window of this size (less where the picture ends) around where the face mostly is; its sides are even."""
+        tall, wide = (int(min(*pair)) // 2 * 2 for pair in zip((height, width), self.size_hw, strict=True))
+        x, y = np.median(face_centre(self.track.steady_TN2), axis=0)
+        x0 = int(np.clip(x - wide / 2, 0, self.size_hw[1] - wide))
+        y0 = int(np.clip(y - 0.4 * tall, 0, self.size_hw[0] - tall))
+        return x0, y0, x0 + wide, y0 + tall
+
+    def like(self, other: Guest, tall: int, wide: int) -> Box:
+        """The window that shows this face, at tall x wide, as large as the other one's."""
+        scale = min(self.face / other.face, self.size_hw[0] / tall, self.size_hw[1] / wide)
+        return self.window(scale * tall, scale * wide)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Where a part of a clip's pictures is seen. `window` lies in the clip, `place` on the canvas."""
+
+    window: Box
+    place: Box
+    border: int = 0
+
+    def lay(self, part: np.ndarray | int, canvas: np.ndarray) -> None:
+        """The window of a picture (or of a mask), scaled into its place, with its border; an int fills it all."""
+        left, top, right, bottom = self.place
+        b = self.border
+        canvas[max(0, top - b) : bottom + b, max(0, left - b) : right + b] = (
+            part if isinstance(part, int) else (0 if canvas.dtype == bool else _BORDER_LEVEL)
+        )
+        if isinstance(part, int):
+            return
+        x0, y0, x1, y1 = self.window
+        seen = part[y0:y1, x0:x1]
+        if seen.shape[:2] != (bottom - top, right - left):
+            how = cv2.INTER_AREA if seen.shape[0] > bottom - top else cv2.INTER_CUBIC
+            seen = cv2.resize(seen, (right - left, bottom - top), interpolation=how)
+        canvas[top:bottom, left:right] = seen
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Panels on a canvas, that of the first person unscaled; `order` in which they are laid, later ones on top."""
+
+    size_hw: tuple[int, int]
+    panels: tuple[Panel, ...]
+    order: tuple[int, ...]
+
+    def pictures(self, streams: Sequence[Iterable[np.ndarray]]) -> Iterator[np.ndarray]:
+        """(H, W, 3) uint8 each, of one stream of pictures for each panel. Ends with the shortest."""
+        for together in zip(*streams, strict=False):
+            canvas = np.zeros((*self.size_hw, 3), np.uint8)
+            for k in self.order:
+                self.panels[k].lay(together[k], canvas)
+            yield canvas
+
+    def masks(self, masks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """(H, W) bool each, of the first person's masks, less what an inset hides."""
+        for mask in masks:
+            canvas = np.zeros(self.size_hw, bool)
+            for k in self.order:
+                self.panels[k].lay(0 if k else mask, canvas)
+            yield canvas
+
+
+def lay_out(name: str, guests: Sequence[Guest], rng: np.random.Generator) -> Layout:
+    """The layout of this name for `PEOPLE[name]` guests."""
+    if name == "inset":
+        return _inset(guests[0], guests[1], rng)
+    if name == "seen in an inset":
+        return _seen_in_inset(guests[0], guests[1], rng)
+    own = guests[0].window(_TALL * guests[0].face, _WIDE * guests[0].face)
+    wide, tall = own[2] - own[0], own[3] - own[1]
+    columns = 2 if name == "grid" else len(guests)
+    seats = rng.permutation(len(guests))
+    panels = []
+    for guest, seat in zip(guests, seats, strict=True):
+        left, top = int(seat) % columns * wide, int(seat) // columns * tall
+        window = own if guest is guests[0] else guest.like(guests[0], tall, wide)
+        panels.append(Panel(window, (left, top, left + wide, top + tall)))
+    return Layout((tall * (len(guests) // columns), wide * columns), tuple(panels), tuple(range(len(guests))))
+
+
+def _inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout:
+    """The first person fills the picture."""
+    height, width = (n // 2 * 2 for n in first.size_hw)
+    tall = round(_INSET * height)
+    wide = round(tall * _WIDE / _TALL)
+    face_x = float(np.median(face_centre(first.track.steady_TN2)[:, 0]))
+    place = _corner(height, width, tall, wide, face_x, rng)
+    # The other face fills its window as it would in a panel of its own.
+    window = other.window(_TALL * other.face, _WIDE * other.face)
+    whole = (0, 0, width, height)
+    return Layout((height, width), (Panel(whole, whole), Panel(window, place, _BORDER)), (0, 1))
+
+
+def _seen_in_inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout:
+    """The other person fills the picture, which is scaled so that the first one's inset keeps its pixels."""
+    own = first.window(_TALL * first.face, _WIDE * first.face)
+    wide, tall = own[2] - own[0], own[3] - own[1]
+    scale = tall / _INSET / other.size_hw[0]
+    height, width = (round(n * scale) // 2 * 2 for n in other.size_hw)
+    face_x = scale * float(np.median(face_centre(other.track.steady_TN2)[:, 0]))
+    place = _corner(height, width, tall, wide, face_x, rng)
+    background = Panel((0, 0, other.size_hw[1], other.size_hw[0]), (0, 0, width, height))
+    return Layout((height, width), (Panel(own, place, _BORDER), background), (1, 0))
+
+
+def _corner(height: int, width: int, tall: int, wide: int, face_x: float, rng: np.random.Generator) -> Box:
+    """The upper or lower corner on the side with more room beside the face."""
+    gap = _BORDER + round(0.03 * height)
+    wide = min(wide, width - 2 * gap)
+    left = gap if face_x > width / 2 else width - gap - wide
+    top = gap if rng.random() < 0.5 else height - gap - tall
+    return left, top, left + wide, top + tall

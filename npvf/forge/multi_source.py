@@ -1,0 +1,109 @@
+"""Two or more people in one picture, as in an interview; one of them is forged, and one of them is heard.
+
+The forged clip keeps its pixels: the others are scaled to it. Its unforged twin, `assembled`, is what a copy is to the
+other kinds: neither the layout nor the number of faces tells a fake from a real video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from npvf.clip import FPS
+from npvf.errors import NpvfError
+from npvf.forge.face_patch import track_of
+from npvf.forge.face_swap import face_swap
+from npvf.forge.layout import PEOPLE, Guest, Layout, lay_out
+from npvf.forge.mouth_swap import mouth_reanimated
+from npvf.forge.self_blend import self_blend
+from npvf.forge.smoothed import smoothed
+from npvf.forge.take import Forged, Take, cut_phones, pictures
+
+_FORGERS: dict[str, Callable[[Take, int, list[Take], np.random.Generator], Forged]] = {
+    "face_swap": face_swap,
+    "self_blend": self_blend,
+    "smoothed": smoothed,
+    "mouth_reanimated": mouth_reanimated,
+}
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Who is seen where, for how many frames, and who is heard; `spare` are donors that are not in the picture."""
+
+    name: str
+    layout: Layout
+    people: tuple[Take, ...]
+    heard: Take
+    frames: int
+    spare: list[Take]
+
+
+def multi_source(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take, forged in its picture, beside one to three others.
+
+    Raises:
+        Refused: NO_FACE, in a frame of the take.
+        NpvfError: it shows two faces; there is no clip of other people (`find_faces`); or no way to forge it works.
+    """
+    scene = _scene(take, frames, donors, rng)
+    problems = []
+    for name in rng.permutation(list(_FORGERS)):
+        lent = scene.spare or list(scene.people[1:]) if name == "face_swap" else scene.spare
+        try:
+            forged = _FORGERS[name](take, scene.frames, lent, rng)
+        except NpvfError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        assert forged.masks is not None  # each of these forgers tells them
+        return _film(scene, forged, {"forged": str(name), **forged.recipe})
+    raise NpvfError(f"{take.video}: it can be forged in no way; {problems[0]}")
+
+
+def assembled(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """What `multi_source` makes with the same `rng`, unforged."""
+    return _film(_scene(take, frames, donors, rng), None, {})
+
+
+def _scene(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> _Scene:
+    usable, problems = [], []
+    for donor in donors:
+        try:
+            track_of(donor)
+            usable.append(donor)
+        except NpvfError as error:
+            problems.append(str(error))
+    if not usable:
+        why = problems[0] if problems else "no clip of another known identity in its split"
+        raise NpvfError(f"{take.video}: nobody to be seen beside: {why}")
+    name = str(rng.choice([name for name, people in PEOPLE.items() if people <= 1 + len(usable)]))
+    people = (take, *usable[: PEOPLE[name] - 1])
+    layout = lay_out(name, [_guest(person) for person in people], rng)
+    heard = people[int(rng.integers(len(people)))]
+    frames = min([frames, *(min(person.frames, len(track_of(person))) for person in people)])
+    return _Scene(name, layout, people, heard, frames, usable[len(people) - 1 :])
+
+
+def _guest(take: Take) -> Guest:
+    height, width = next(iter(pictures(take, 1))).shape[:2]
+    return Guest(track_of(take), (height, width))
+
+
+def _film(scene: _Scene, forged: Forged | None, recipe: dict[str, object]) -> Forged:
+    take, *others = scene.people
+    streams = [pictures(take, scene.frames) if forged is None else forged.frames]
+    streams += [pictures(other, scene.frames) for other in others]
+    masks = None if forged is None or forged.masks is None else scene.layout.masks(forged.masks)
+    return Forged(
+        scene.layout.pictures(streams),
+        scene.heard.sound(scene.frames),
+        cut_phones(scene.heard.phones(), 0.0, scene.frames / FPS),
+        heard=None if scene.heard == take else scene.heard,
+        shown=(*others, *(forged.shown if forged else ())),
+        several=True,
+        intervals=None if forged is None else forged.intervals,
+        masks=masks,
+        recipe={"layout": scene.name, "people": [person.video for person in scene.people], **recipe},
+    )

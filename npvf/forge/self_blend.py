@@ -1,0 +1,127 @@
+"""The clip's own face, slightly warped, recoloured and resampled, blended back in: a swap's seams with no second face.
+
+After the idea of self-blended images (Shiohara and Yamasaki, CVPR 2022), for video: what is drawn is drawn once for a
+clip, in the face's own coordinates, so that the patch sits on the face and does not flicker. The code is our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from npvf.clip import FPS
+from npvf.faces.geometry import face_centre
+from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
+from npvf.forge.face_regions import FACE, REGIONS, from_lab, grown, to_lab
+from npvf.forge.take import Forged, Take, cut_phones
+from npvf.forge.when import draw_strength
+
+_OUTLINES = ("face", "face", "lower face", "upper face")
+_BUMPS = 4  # of the face's shape
+_BUMP_WIDTH = 0.8  # of the face's size
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What is done to the face; lengths are shares of its size."""
+
+    outline: str
+    growth: float
+    feather: float
+    ratio: float  # how much of the changed face is blended in
+    turn: float  # radians
+    scale: float
+    move: tuple[float, float]
+    bumps: tuple[tuple[float, float, float, float], ...]  # place x, y and shift x, y
+    colour: tuple[float, float, float]  # added to Lab
+    contrast: float
+    detail: str
+    amount: float  # of the detail's change
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> _Recipe:
+        angle, way = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.08)
+        bumps = np.column_stack([rng.uniform(-1.2, 1.2, (_BUMPS, 2)), rng.normal(0, 0.05, (_BUMPS, 2))])
+        return cls(
+            outline=str(rng.choice(_OUTLINES)),
+            growth=round(rng.uniform(0.9, 1.08), 3),
+            feather=round(rng.uniform(0.15, 0.45), 3),
+            ratio=float(rng.choice([0.75, 0.9, 1.0])),
+            turn=round(rng.normal(0, 0.02), 4),
+            scale=round(rng.uniform(0.96, 1.04), 4),
+            move=(round(way * np.cos(angle), 4), round(way * np.sin(angle), 4)),
+            bumps=tuple(tuple(round(float(v), 4) for v in row) for row in bumps),  # type: ignore[misc]
+            colour=tuple(round(float(v), 2) for v in rng.normal(0, (3.5, 2.0, 2.5))),  # type: ignore[arg-type]
+            contrast=round(rng.uniform(0.9, 1.1), 3),
+            detail=str(rng.choice(["as it is", "softer", "sharper", "coarser"])),
+            amount=round(rng.uniform(0.4, 1.0), 3),
+        )
+
+    def moved(self, points_N2: np.ndarray, centre: np.ndarray, size: float) -> np.ndarray:
+        """Where in the picture what is to be seen at `points` is taken from."""
+        at = (points_N2 - centre) / size
+        cos, sin = np.cos(self.turn) * self.scale, np.sin(self.turn) * self.scale
+        away = at @ np.array([(cos, sin), (-sin, cos)]) + self.move
+        for x, y, dx, dy in self.bumps:
+            near = np.exp(-np.square(at - (x, y)).sum(axis=1) / (2 * _BUMP_WIDTH**2))
+            away += near[:, None] * (dx, dy)
+        return np.asarray(centre + size * away)
+
+    def recoloured(self, made_hwC: np.ndarray) -> np.ndarray:
+        """With another colour, contrast and detail."""
+        lab = to_lab(made_hwC)
+        mean = lab.mean(axis=(0, 1))
+        return self._detailed(from_lab((lab - mean) * self.contrast + mean + self.colour))
+
+    def _detailed(self, made: np.ndarray) -> np.ndarray:
+        made = made.astype(np.float32)
+        soft = cv2.GaussianBlur(made, (0, 0), 0.6 + self.amount)
+        if self.detail == "softer":
+            return soft
+        if self.detail == "sharper":
+            return np.clip(made + self.amount * (made - soft), 0, 255)
+        if self.detail == "coarser":
+            height, width = made.shape[:2]
+            small = (max(2, round(width * (1 - self.amount / 2))), max(2, round(height * (1 - self.amount / 2))))
+            return cv2.resize(cv2.resize(made, small, interpolation=cv2.INTER_AREA), (width, height))
+        return made
+
+
+def self_blend(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with its own face changed a little. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    track = track_of(take)
+    frames = min(frames, len(track))
+    recipe = _Recipe.draw(rng)
+    strength_T, intervals = draw_strength(frames, rng)
+    blend = _Blend(track, recipe)
+    patched = Patched(take, blend.share, blend.paint, strength_T)
+    return Forged(
+        patched.frames(),
+        take.sound(frames),
+        cut_phones(take.phones(), 0.0, frames / FPS),
+        intervals=intervals,
+        masks=patched.masks(),
+        recipe=asdict(recipe),
+    )
+
+
+@dataclass(frozen=True)
+class _Blend:
+    """A recipe on a track, as `Patched` takes it."""
+
+    track: Track
+    recipe: _Recipe
+
+    def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+        """How much of each pixel is replaced."""
+        outline = grown(REGIONS[self.recipe.outline](self.track.steady_TN2[frame]), self.recipe.growth)
+        return self.recipe.ratio * feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
+
+    def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
+        """The changed face."""
+        size, here = self.track.size(frame), self.track.steady_TN2[frame][FACE]
+        there = self.recipe.moved(here, face_centre(self.track.steady_TN2[frame]), size)
+        crop = Crop.of(picture, box_around(np.concatenate([here, there]), size, *picture.shape[:2]))
+        return self.recipe.recoloured(spline_warp(crop.picture_HWC, there - crop.corner, here, box))

@@ -1,0 +1,99 @@
+"""A region of the face smoothed, filled in from around it, or re-made with less detail, as retouching leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from npvf.clip import FPS
+from npvf.forge.face_patch import Box, Patched, Track, feathered, track_of
+from npvf.forge.face_regions import REGIONS, grown
+from npvf.forge.take import Forged, Take, cut_phones
+from npvf.forge.when import draw_strength
+
+_MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
+_FILLED = ("forehead", "left cheek", "right cheek", "chin")  # where skin goes on: lips and eyes cannot be filled in
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """Which region, how large, and what is done to it; `amount` in [0, 1]."""
+
+    region: str
+    growth: float
+    feather: float
+    method: str
+    amount: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> _Recipe:
+        region = str(rng.choice(list(REGIONS)))
+        methods = ["smoothed", "coarser"] + ["filled in"] * 2 * (region in _FILLED)
+        return cls(
+            region=region,
+            growth=round(rng.uniform(1.0, 1.3) if region != "face" else 1.0, 3),
+            feather=round(rng.uniform(0.12, 0.3), 3),
+            method=str(rng.choice(methods)),
+            amount=round(rng.uniform(0.3, 1.0), 3),
+        )
+
+    def applied(self, picture_hwC: np.ndarray, share_hw: np.ndarray, size: float) -> np.ndarray:
+        """The part of a picture, uint8, with the region at these shares forged: float32."""
+        if self.method == "smoothed":
+            reach = (0.06 + 0.06 * self.amount) * size
+            return cv2.bilateralFilter(picture_hwC, -1, 30 + 40 * self.amount, reach).astype(np.float32)
+        if self.method == "filled in":
+            inside = (share_hw > 0).astype(np.uint8)
+            filled = cv2.inpaint(picture_hwC, inside, max(2, 0.05 * size), cv2.INPAINT_TELEA)
+            return cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.05 * size)
+        height, width = picture_hwC.shape[:2]
+        # Down to 8 to 16 pixels for the face's size, whatever the camera's resolution.
+        shrink = min(0.6, (16 - 8 * self.amount) / size)
+        small = (max(2, round(width * shrink)), max(2, round(height * shrink)))
+        coarse = cv2.resize(picture_hwC, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def smoothed(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+    """The take with a region of its face re-made. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    track = track_of(take)
+    frames = min(frames, len(track))
+    recipe = _Recipe.draw(rng)
+    strength_T, intervals = draw_strength(frames, rng)
+    smoothing = _Smoothing(track, recipe)
+    patched = Patched(take, smoothing.share, smoothing.paint, strength_T)
+    return Forged(
+        patched.frames(),
+        take.sound(frames),
+        cut_phones(take.phones(), 0.0, frames / FPS),
+        intervals=intervals,
+        masks=patched.masks(),
+        recipe=asdict(recipe),
+    )
+
+
+@dataclass(frozen=True)
+class _Smoothing:
+    """A recipe on a track, as `Patched` takes it."""
+
+    track: Track
+    recipe: _Recipe
+
+    def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+        """How much of each pixel is replaced."""
+        outline = grown(REGIONS[self.recipe.region](self.track.steady_TN2[frame]), self.recipe.growth)
+        return feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
+
+    def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
+        """The region re-made, with what is around it in view."""
+        (height, width), size = picture.shape[:2], self.track.size(frame)
+        margin = round(_MARGIN * size)
+        x0, y0, x1, y1 = box
+        left, top = max(0, x0 - margin), max(0, y0 - margin)
+        right, bottom = min(width, x1 + margin), min(height, y1 + margin)
+        wide = np.zeros((bottom - top, right - left), np.float32)
+        inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+        wide[inner] = share
+        return self.recipe.applied(np.ascontiguousarray(picture[top:bottom, left:right]), wide, size)[inner]
