@@ -1,0 +1,85 @@
+"""`npvf fuse CORPUS --detector A --localizer B --out DIR`: NPV and ST-DDL in one folder, with one probability."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from npvf.data.corpus import Corpus
+from npvf.data.selection import Selection
+from npvf.detect.detector import Detector
+from npvf.detect.fuse import collect_opinions, fit_fusion
+from npvf.detect.fusion import Fusion
+from npvf.detect.joint import JointDetector
+from npvf.detect.loading import save_fused
+from npvf.detect.localizer import Localizer
+
+FIGURES = {
+    "auc_speech": "AUC, lips against sound",
+    "auc_picture": "AUC, forged pixels",
+    "auc_fused_held_out": "AUC, both, by people held out of the fit",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of people new to both networks")
+    parser.add_argument("--detector", required=True, metavar="DIR", help="a detector folder: lips against sound")
+    parser.add_argument("--localizer", required=True, metavar="DIR", help="a localizer folder: forged pixels")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new folder, for npvf detect")
+    parser.add_argument("--split", default="val", help="only videos whose `split` is this (default: val)")
+    parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos of such a name")
+    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos of such a name")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument("--json", action="store_true", help="print what was fitted as JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask both methods, fit, write the folder, print."""
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    localizer = Localizer.from_pretrained(args.localizer, device)
+    detector = JointDetector(localizer, Detector.from_pretrained(args.detector, device), Fusion())
+    corpus = Corpus(args.corpus)
+    selection = Selection(
+        speakers_only=False,
+        label="known",
+        split=args.split,
+        include=tuple(args.include),
+        exclude=tuple(args.exclude),
+    )
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("clips", total=None)
+        found = collect_opinions(corpus, detector, selection, lambda: progress.advance(task))
+    fusion, figures = fit_fusion(found)
+    fitted_on = {"corpus": str(args.corpus), "split": args.split, **figures}
+    save_fused(fusion, args.detector, args.localizer, args.out, fitted_on)
+    if args.json:
+        print(json.dumps({"fusion": fusion.to_json(), **fitted_on}, indent=2))
+    else:
+        _print(fusion, figures, args.out)
+    return 0
+
+
+def _print(fusion: Fusion, figures: dict[str, Any], out: Path) -> None:
+    table = Table("", "result", title="Fusion of both methods")
+    table.add_row("real, fake videos", f"{figures['real']}, {figures['fake']} of {figures['people']} people")
+    for name, title in FIGURES.items():
+        value = figures[name]
+        table.add_row(title, "too few people" if value is None else f"{value:.3f}")
+    table.add_row("weight of lips against sound", f"{fusion.speech:.2f}")
+    table.add_row("weight of forged pixels", f"{fusion.picture:.2f}")
+    table.add_row("bias", f"{fusion.bias:+.2f}")
+    table.add_row("fake from", f"{fusion.threshold:.2f}")
+    console = Console()
+    console.print(table)
+    if figures["left_out"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in figures["left_out"].items())
+        console.print(f"without an opinion of both, left out: {reasons}", highlight=False)
+    console.print(str(out), highlight=False)
