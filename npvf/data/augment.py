@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, log, radians, sin
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,10 +21,8 @@ _DB = log(10) / 20  # decibels of amplitude to natural logarithm
 
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
-class Augment:
-    """How much of each change. Neither paper says anything of augmentation: all values are ours.
-
-    On GRID, augmentation did nothing for the speaker trained on and nearly everything for speakers never seen.
+class PictureAugment:
+    """How much of each change of the picture. Neither paper says anything of augmentation: all values are ours.
 
     Args:
         shift: of the mouth and face box, at most, as a share of its side.
@@ -35,12 +34,6 @@ class Augment:
         blur, noise, cutout: probabilities of a soft picture, of pixel noise, of a band at the picture's edge lost.
         noise_std: of pixel noise, at most, in grey levels of 255.
         cutout_size: of the lost band, at most, as a share of the side; the lips are in the middle.
-        gain_db: of the sound, at most.
-        equaliser_db: standard deviation of a smooth random frequency response.
-        hiss: probability of added noise of a random colour.
-        snr_db: its signal-to-noise ratio, lowest and highest.
-        pitch_bands: shift of the bands up or down, at most; another vocal tract.
-        mask_bands: neighbouring bands silenced, at most.
     """
 
     shift: float = 0.08
@@ -56,27 +49,11 @@ class Augment:
     noise_std: float = 10.0
     cutout: float = 0.2
     cutout_size: float = 0.15
-    gain_db: float = 8.0
-    equaliser_db: float = 3.0
-    hiss: float = 0.5
-    snr_db: tuple[float, float] = (5.0, 30.0)
-    pitch_bands: float = 2.0
-    mask_bands: int = 8
 
-    def picture(
-        self, mouth_TCHW: Tensor, face_TCHW: Tensor, mouth_size: int, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """Both pictures of a clip, changed alike: uint8 in, uint8 out, the mouth at `mouth_size`."""
-        draw = _Draw(generator)
-        move = self._draw_move(draw)
-        look = self._draw_look(draw)
-        mouth_TCHW = look(_warp(mouth_TCHW, mouth_size, *move))
-        face_TCHW = look(_warp(face_TCHW, face_TCHW.shape[-1], *move))
-        return mouth_TCHW, face_TCHW
-
-    def _draw_move(self, draw: _Draw) -> tuple[float, float, float, float, bool]:
+    def draw_move(self, draw: RandomDraw) -> Move:
+        """Where the camera stands."""
         shift_x, shift_y = draw.spread(self.shift), draw.spread(self.shift)
-        return (
+        return Move(
             shift_x,
             shift_y,
             1 + draw.spread(self.scale),
@@ -84,8 +61,9 @@ class Augment:
             draw.chance(self.flip),
         )
 
-    def _draw_look(self, draw: _Draw) -> _Look:
-        return _Look(
+    def draw_look(self, draw: RandomDraw) -> Look:
+        """Which camera, in which light."""
+        return Look(
             offset=255 * draw.spread(self.brightness),
             slope=1 + draw.spread(self.contrast),
             gamma=1 + draw.spread(self.gamma),
@@ -97,9 +75,43 @@ class Augment:
             generator=draw.generator,
         )
 
+
+@dataclass(frozen=True)
+class Augment(PictureAugment):
+    """Changes of the picture, and of the sound with it.
+
+    On GRID, augmentation did nothing for the speaker trained on and nearly everything for speakers never seen.
+
+    Args:
+        gain_db: of the sound, at most.
+        equaliser_db: standard deviation of a smooth random frequency response.
+        hiss: probability of added noise of a random colour.
+        snr_db: its signal-to-noise ratio, lowest and highest.
+        pitch_bands: shift of the bands up or down, at most; another vocal tract.
+        mask_bands: neighbouring bands silenced, at most.
+    """
+
+    gain_db: float = 8.0
+    equaliser_db: float = 3.0
+    hiss: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 30.0)
+    pitch_bands: float = 2.0
+    mask_bands: int = 8
+
+    def picture(
+        self, mouth_TCHW: Tensor, face_TCHW: Tensor, mouth_size: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both pictures of a clip, changed alike: uint8 in, uint8 out, the mouth at `mouth_size`."""
+        draw = RandomDraw(generator)
+        move = self.draw_move(draw)
+        look = self.draw_look(draw)
+        mouth_TCHW = look(warp(mouth_TCHW, mouth_size, move))
+        face_TCHW = look(warp(face_TCHW, face_TCHW.shape[-1], move))
+        return mouth_TCHW, face_TCHW
+
     def sound(self, mel_TM: Tensor, generator: torch.Generator | None) -> Tensor:
         """The log-mel (T, M) of the same words from another throat, microphone and room."""
-        draw = _Draw(generator)
+        draw = RandomDraw(generator)
         bands = mel_TM.shape[1]
         amplitude_TM = _shift_bands(mel_TM.exp() - LOG_OFFSET, draw.spread(self.pitch_bands)).clamp_min_(0)
         response_M = draw.curve(bands, self.equaliser_db * _DB) + draw.spread(self.gain_db) * _DB
@@ -112,7 +124,7 @@ class Augment:
         changed_TM[:, first : first + width] = changed_TM.mean()
         return changed_TM
 
-    def _add_hiss(self, amplitude_TM: Tensor, draw: _Draw) -> Tensor:
+    def _add_hiss(self, amplitude_TM: Tensor, draw: RandomDraw) -> Tensor:
         colour_M = draw.curve(amplitude_TM.shape[1], 6 * _DB).exp()
         # The power of a noisy band is exponentially distributed.
         power_TM = torch.empty_like(amplitude_TM).exponential_(generator=draw.generator) * colour_M**2
@@ -127,7 +139,7 @@ def center_crop(picture_TCHW: Tensor, size: int) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draw:
+class RandomDraw:
     """Scalars out of one generator."""
 
     generator: torch.Generator | None
@@ -151,7 +163,7 @@ class _Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """One camera and its light. `lost_side`: 0 top, 1 bottom, 2 left, 3 right."""
 
     offset: float
@@ -181,14 +193,29 @@ class _Look:
         return x.round_().clamp_(0, 255).byte()
 
 
-def _warp(picture_TCHW: Tensor, size: int, x: float, y: float, scale: float, turn: float, flip: bool) -> Tensor:
+class Move(NamedTuple):
+    """One place of a camera: shift and scale as shares of the picture's side, turn in radians, then a mirror."""
+
+    x: float
+    y: float
+    scale: float
+    turn: float
+    flip: bool
+
+    def matrix(self, share: float = 1.0) -> Tensor:
+        """(2, 3): where in the picture a place of the view lies, both in [-1, 1].
+
+        `share`: of the picture's side that a view at rest shows.
+        """
+        c, s = self.scale * share * cos(self.turn), self.scale * share * sin(self.turn)
+        sign = -1.0 if self.flip else 1.0
+        return torch.tensor([[sign * c, -s, 2 * self.x * share], [sign * s, c, 2 * self.y * share]])
+
+
+def warp(picture_TCHW: Tensor, size: int, move: Move) -> Tensor:
     """A turned, scaled, shifted view of `size` pixels out of the middle of a picture that may be larger."""
     frames, channels, height, _ = picture_TCHW.shape
-    share = size / height
-    c, s = scale * share * cos(turn), scale * share * sin(turn)
-    sign = -1.0 if flip else 1.0
-    theta = torch.tensor([[[sign * c, -s, 2 * x * share], [sign * s, c, 2 * y * share]]])
-    grid = affine_grid(theta, [1, channels, size, size], align_corners=False)
+    grid = affine_grid(move.matrix(size / height)[None], [1, channels, size, size], align_corners=False)
     # One grid for all frames: they go in as channels of one picture.
     flat = picture_TCHW.float().reshape(1, frames * channels, height, -1)
     return grid_sample(flat, grid, padding_mode="border", align_corners=False).view(frames, channels, size, size)
