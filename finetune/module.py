@@ -20,7 +20,7 @@ from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
 from pretrain.gather import gather
-from pretrain.module import NPVModule
+from pretrain.module import TrainingModule
 from pretrain.optim import cosine_schedule, parameter_groups
 
 SCORING = ScoringSettings()
@@ -37,7 +37,7 @@ class ClipLogits:
     logits_K: np.ndarray
 
 
-class DetectionModule(NPVModule):
+class DetectionModule(TrainingModule):
     """NPV, its fine-tuning objective, and validation by video.
 
     Args:
@@ -55,6 +55,8 @@ class DetectionModule(NPVModule):
     Raises:
         NpvfError: both an encoder and arguments of another model are given.
     """
+
+    model: NPV
 
     def __init__(
         self,

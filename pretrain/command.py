@@ -24,7 +24,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
 from pretrain.ema import EMA
-from pretrain.module import NPVModule
+from pretrain.module import TrainingModule
 
 Weights = Literal["last", "best"]
 
@@ -49,7 +49,7 @@ class Stage:
         export: which weights go there; `--export` changes it.
     """
 
-    module: type[NPVModule]
+    module: type[TrainingModule]
     data: type[LightningDataModule]
     root: str
     monitor: str

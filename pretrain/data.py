@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Literal
@@ -18,9 +19,10 @@ from npvf.data.segments import EvaluationClips, MemoryClips, TrainingClips, Wind
 from npvf.data.selection import Part, Selection
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform, with_margin
+from npvf.data.windows import ClipWindows
 from npvf.errors import NpvfError
-from npvf.models.batch import InputSpec
-from pretrain.module import NPVModule
+from npvf.models import NPV, InputSpec, PretrainedModel
+from pretrain.module import TrainingModule
 
 log = logging.getLogger(__name__)
 
@@ -78,20 +80,43 @@ class ClipData(LightningDataModule):
             NpvfError: a corpus that is missing or unfinished, or one that leaves nothing to train on.
         """
         module = self._trainer.lightning_module
-        assert isinstance(module, NPVModule)
-        self.spec = module.model.config.inputs
+        assert isinstance(module, TrainingModule)
         self.place = Place(self._trainer.global_rank, self._trainer.world_size)
+        self.adopt(module.model)
+        if self._in_memory() and not self._memory:
+            whole = self.windows(augmented=False)
+            self._memory = {part: MemoryClips(self.urls(part), whole, self.selection(part)) for part in PARTS}
+
+    def adopt(self, model: PretrainedModel) -> None:
+        """Cut clips as the model's configuration says. Raises NpvfError where the windows do not suit it."""
+        assert isinstance(model, NPV)
+        self.spec = model.config.inputs
         shortest = SEGMENT_FRAMES + self.spec.face_stride
         if self.clip_frames < shortest:
             raise NpvfError(f"clip_frames must be at least {shortest}: one segment and one step of the face stream")
-        if self._in_memory() and not self._memory:
-            self._memory = {p: MemoryClips(self.urls(p), self._plain, self.selection(p), self.min_gate) for p in PARTS}
+
+    def windows(self, augmented: bool) -> ClipWindows:
+        """How clips are looked at; evaluation looks at them as they are."""
+        transform = ClipTransform(self.spec, self.augment if augmented else None)
+        return Windows(transform, self.clip_frames, self.segments, self.min_gate)
+
+    def bytes_per_frame(self) -> int:
+        """What one video frame takes in memory, cut."""
+        return bytes_per_frame(self.spec)
+
+    def collate_visits(self, visits: Sequence[Any]) -> Any:
+        """A batch to train on."""
+        return collate_visits(visits)
+
+    def collate(self, clips: Sequence[Any]) -> Any:
+        """A batch of whole clips."""
+        return collate(clips)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of (Batch, starts (B, K)): shuffled, augmented windows."""
-        windows = Windows(ClipTransform(self.spec, self.augment), self.clip_frames, self.segments, self.min_gate)
+        """Shuffled, augmented windows; for NPV batches of (Batch, starts (B, K))."""
+        windows = self.windows(augmented=True)
         if not self._memory:
-            return self._loader(self._training_stream(windows), collate_visits)
+            return self._loader(self._training_stream(windows), self.collate_visits)
         clips = TrainingClips(self._memory["train"], windows)
         sampler = self.training_sampler(clips)
         sampler.resume(self._epoch, self._batches_done * self.batch_size)
@@ -99,15 +124,16 @@ class ClipData(LightningDataModule):
             raise NpvfError(
                 f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower data.batch_size"
             )
-        return self._loader(clips, collate_visits, sampler, drop_last=True)
+        return self._loader(clips, self.collate_visits, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Batches of whole clips, each clip exactly once."""
+        windows = self.windows(augmented=False)
         if not self._memory:
-            urls, selection = self.urls("val"), self.selection("val")
-            return self._loader(EvaluationStream(urls, self._plain, selection, self.place, self.min_gate), collate)
-        clips = EvaluationClips(self._memory["val"], self._plain)
-        return self._loader(clips, collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
+            stream = EvaluationStream(self.urls("val"), windows, self.selection("val"), self.place)
+            return self._loader(stream, self.collate)
+        clips = EvaluationClips(self._memory["val"], windows)
+        return self._loader(clips, self.collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
 
     def state_dict(self) -> dict[str, int]:
         """Where a run stands: its epoch, and the batches of it that are done."""
@@ -138,10 +164,6 @@ class ClipData(LightningDataModule):
         assert self.trainer is not None, "a trainer sets up the data it is given"
         return self.trainer
 
-    @property
-    def _plain(self) -> ClipTransform:
-        return ClipTransform(self.spec)
-
     def _loader(self, dataset: Any, collate_fn: Any, sampler: Any = None, drop_last: bool = False) -> DataLoader[Any]:
         return DataLoader(
             dataset,
@@ -153,7 +175,7 @@ class ClipData(LightningDataModule):
             pin_memory=self._trainer.strategy.root_device.type == "cuda",
         )
 
-    def _training_stream(self, windows: Windows) -> TrainingStream:
+    def _training_stream(self, windows: ClipWindows) -> TrainingStream:
         if self._trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
             raise NpvfError("a stream is made anew for each epoch: set trainer.reload_dataloaders_every_n_epochs to 1")
         readers = max(1, self.workers)
@@ -175,7 +197,7 @@ class ClipData(LightningDataModule):
         if self.cache != "auto":
             return self.cache == "memory"
         hours = sum(Corpus(folder).dataset["hours"] for folder in {*self.train, *(self.val or [])})
-        size = hours * 3600 * FPS * bytes_per_frame(self.spec)
+        size = hours * 3600 * FPS * self.bytes_per_frame()
         log.info("the corpora would take %.1f GB of memory", size / 1e9)
         return size < MEMORY_LIMIT
 

@@ -17,7 +17,7 @@ from npvf.losses import NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import Settings, measure_synchrony
 from npvf.metrics.streams import FramewiseFeatures
-from npvf.models import NPV, Batch
+from npvf.models import NPV, Batch, PretrainedModel
 from pretrain.gather import gather
 from pretrain.grad_cache import represent_in_chunks
 from pretrain.optim import cosine_schedule, parameter_groups
@@ -27,36 +27,35 @@ COLLAPSED = 0.2
 SYNCHRONY_METRICS = ("retrieval_r1", "sync_within_1", "swap_auc", "shift_auc")
 
 
-class NPVModule(LightningModule):
-    """What both stages share: one objective on windows of clips, and draws that depend on the step alone."""
+class TrainingModule(LightningModule):
+    """What all stages share: one objective on windows of clips, and draws that depend on the step alone."""
 
-    model: NPV
+    model: PretrainedModel
     objective: torch.nn.Module
     seed: int
 
     def compile_towers(self, **options: Any) -> None:
-        """Let `torch.compile` fuse the towers' kernels. Names of weights stay as they are."""
+        """Let `torch.compile` fuse the encoders' kernels. Names of weights stay as they are."""
         for name, module in self.model.named_children():
-            if name.endswith("_tower"):
+            if name.endswith(("_tower", "_encoder")):
                 module.compile(**options)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout and drop-path draw from the step's own seed: a resumed run draws what an undisturbed one would."""
         torch.manual_seed(derive_seed(self.seed, self.global_step, self.global_rank))
 
-    def training_step(self, batch: tuple[Batch, Tensor], batch_idx: int) -> Tensor:
-        """The objective on a batch of windows; each of its terms is logged."""
-        clips, starts_BK = batch
-        out = self.measure(clips, starts_BK)
+    def training_step(self, batch: tuple[Any, ...], batch_idx: int) -> Tensor:
+        """The objective on a batch of windows, whose first part are the clips; each of its terms is logged."""
+        out = self.measure(*batch)
         terms = {_log_name(name): value.detach() for name, value in out.items() if value.ndim == 0}
-        self.log_dict(terms, batch_size=len(clips))
+        self.log_dict(terms, batch_size=len(batch[0]))
         self.watch(out)
-        self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(clips))
+        self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(batch[0]))
         return out["loss"]
 
-    def measure(self, clips: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
+    def measure(self, *batch: Any) -> dict[str, Tensor]:
         """The objective's "loss", and all else that it gives."""
-        return self.objective(self.model, clips, starts_BK)
+        return self.objective(self.model, *batch)
 
     def watch(self, out: dict[str, Tensor]) -> None:
         """Look at what the objective gave; a stage may warn."""
@@ -66,7 +65,7 @@ class NPVModule(LightningModule):
         raise NotImplementedError
 
 
-class PretrainModule(NPVModule):
+class PretrainModule(TrainingModule):
     """NPV, its pre-training objective and its optimiser.
 
     Of the paper's training nothing but its two stages is known; what a third-party re-implementation uses is named
@@ -92,6 +91,7 @@ class PretrainModule(NPVModule):
         UserWarning: features deviate by less than a fifth of 1 / sqrt(D): they are collapsing.
     """
 
+    model: NPV
     objective: NPVObjective
 
     def __init__(
@@ -126,10 +126,11 @@ class PretrainModule(NPVModule):
         steps = int(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
 
-    def measure(self, clips: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
+    def measure(self, *batch: Any) -> dict[str, Tensor]:
         """The objective, in chunks if asked for."""
         if self.chunk_clips is None:
-            return super().measure(clips, starts_BK)
+            return super().measure(*batch)
+        clips, starts_BK = batch
         return self.objective.compare(
             represent_in_chunks(self.objective, self.model, clips, starts_BK, self.chunk_clips)
         )

@@ -6,24 +6,27 @@ evaluation the whole clip as a `Sample`. Nothing that cannot be read is ever rep
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from npvf.clip import MEL_PER_FRAME, ClipMeta
+from npvf.clip import MEL_PER_FRAME, ClipMeta, Phones
 from npvf.data import shards
 from npvf.data.sampling import MIN_GATE, Draw, seeded, segment_candidates, segment_starts, window_start
 from npvf.data.selection import Selection, describe, naming, read_selected
 from npvf.data.transforms import ClipTransform, Sample, pad_time
+from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.errors import NpvfError
 from npvf.models.batch import Batch
+from npvf.speech.gate import gate
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +39,8 @@ class Visit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """How a training visit looks at a clip.
+class Windows(ClipWindows):
+    """How a training visit of NPV looks at a clip: at segments with enough speech.
 
     Args:
         transform: cuts and augments.
@@ -46,25 +49,33 @@ class Windows:
         min_gate: gated frames that a segment needs at least.
     """
 
+    lacks: ClassVar[str] = "too little speech"
+
     transform: ClipTransform
     frames: int = 72
     segments: int = 8
     min_gate: int = MIN_GATE
 
-    def visit(self, cut: Sample, generator: torch.Generator) -> Visit:
-        """A random window of a sample that `transform.cut` has cut."""
-        start = window_start(cut.gate_T, self.frames, cut.face_stride, generator, self.min_gate)
-        return self.visit_window(cut.window(start, self.frames), generator)
+    def gate(self, encoded: shards.Sample) -> Tensor:
+        """Frames on which V and A are compared."""
+        spec = self.transform.spec
+        phones = Phones.from_json(json.loads(encoded["phones.json"]))
+        gate_T = gate(phones, encoded_frames(encoded), spec.gate, frozenset(spec.critical), spec.gate_pad)
+        return torch.from_numpy(gate_T)
+
+    def usable(self, gate_T: Tensor) -> bool:
+        """Whether some 24 frames hold `min_gate` gated ones."""
+        return bool(segment_candidates(torch.ones_like(gate_T)[None], gate_T[None], self.min_gate).any())
+
+    def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
+        """Of a window with at least one segment, a multiple of the face stream's stride."""
+        return window_start(gate_T, self.frames, self.transform.spec.face_stride, generator, self.min_gate)
 
     def visit_window(self, window: Sample, generator: torch.Generator) -> Visit:
         """The whole of a sample that is no longer than a window."""
         gate_1T = window.gate_T[None]
         starts_1K = segment_starts(torch.ones_like(gate_1T), gate_1T, self.segments, generator, self.min_gate)
         return Visit(self.transform.finish(window, generator), starts_1K[0])
-
-    def count(self, frames: int) -> int:
-        """Visits an epoch that a clip of so many frames is worth."""
-        return max(1, frames // self.frames)
 
 
 class MemoryClips:
@@ -74,21 +85,19 @@ class MemoryClips:
         NpvfError: a sample that cannot be decoded, or a selection that keeps nothing.
     """
 
-    def __init__(
-        self, urls: Sequence[str], transform: ClipTransform, selection: Selection, min_gate: int = MIN_GATE
-    ) -> None:
-        self.samples: list[Sample] = []
+    def __init__(self, urls: Sequence[str], windows: ClipWindows, selection: Selection) -> None:
+        self.samples: list[Any] = []
         self.metas: list[ClipMeta] = []
         left_out: Counter[str] = Counter()
         for encoded in read_selected(urls, selection, left_out):
             with naming(encoded):
                 clip = shards.decode_clip(encoded)
-                sample = transform.cut(clip)
-            if has_segment(sample.gate_T, min_gate):
+                sample = windows.transform.cut(clip)
+            if windows.usable(sample.gate_T):
                 self.samples.append(sample)
                 self.metas.append(clip.meta)
             else:
-                left_out["too little speech"] += 1
+                left_out[windows.lacks] += 1
         log.info("%d clips in memory, %s", len(self.samples), describe(left_out))
         if not self.samples:
             raise NpvfError(f"no clip to work with in {', '.join(urls) or 'an empty corpus'}: {describe(left_out)}")
@@ -97,36 +106,31 @@ class MemoryClips:
         return len(self.samples)
 
 
-class TrainingClips(Dataset[Visit]):
+class TrainingClips(Dataset[Any]):
     """Random visits of clips in memory; a clip longer than a window stands here several times."""
 
-    def __init__(self, clips: MemoryClips, windows: Windows) -> None:
+    def __init__(self, clips: MemoryClips, windows: ClipWindows) -> None:
         self.clips, self.windows = clips, windows
         self.indices = [i for i, s in enumerate(clips.samples) for _ in range(windows.count(s.frames))]
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, draw: Draw) -> Visit:
+    def __getitem__(self, draw: Draw) -> Any:
         return self.windows.visit(self.clips.samples[self.indices[draw.place]], seeded(draw.seed))
 
 
-class EvaluationClips(Dataset[Sample]):
+class EvaluationClips(Dataset[Any]):
     """Whole clips in memory, plain."""
 
-    def __init__(self, clips: MemoryClips, transform: ClipTransform) -> None:
-        self.clips, self.transform = clips, transform
+    def __init__(self, clips: MemoryClips, windows: ClipWindows) -> None:
+        self.clips, self.windows = clips, windows
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, index: int) -> Sample:
-        return self.transform.finish(self.clips.samples[index])
-
-
-def has_segment(gate_T: Tensor, min_gate: int = MIN_GATE) -> bool:
-    """Whether some 24 frames hold `min_gate` gated ones."""
-    return bool(segment_candidates(torch.ones_like(gate_T)[None], gate_T[None], min_gate).any())
+    def __getitem__(self, index: int) -> Any:
+        return self.windows.whole(self.clips.samples[index])
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

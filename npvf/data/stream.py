@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from npvf.clip import FPS, Phones
 from npvf.data import shards
-from npvf.data.sampling import MIN_GATE, derive_seed, seeded, window_start
-from npvf.data.segments import Visit, Windows, has_segment
-from npvf.data.selection import Selection, describe, naming, read_meta, read_selected
-from npvf.data.transforms import ClipTransform, Sample
+from npvf.data.sampling import derive_seed, seeded
+from npvf.data.selection import Selection, describe, naming, read_selected
+from npvf.data.windows import ClipWindows
 from npvf.errors import NpvfError
-from npvf.speech.gate import gate
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,7 +49,7 @@ class Place:
         return Reader(self.rank * workers + turn, self.world * workers, len(range(turn, done, workers)))
 
 
-class TrainingStream(IterableDataset[Visit]):
+class TrainingStream(IterableDataset[Any]):
     """Random visits straight from shards: each reader has its own shards in a new order every epoch.
 
     A stream has no natural end, so an epoch is a number of visits, the same for every reader, and the shards go round.
@@ -73,7 +69,7 @@ class TrainingStream(IterableDataset[Visit]):
     def __init__(
         self,
         urls: Sequence[str],
-        windows: Windows,
+        windows: ClipWindows,
         selections: Sequence[Selection],
         visits: int,
         seed: int,
@@ -87,7 +83,7 @@ class TrainingStream(IterableDataset[Visit]):
         self.done, self.batch_size = done, batch_size
         self.visits, self.seed, self.epoch, self.place, self.buffer = visits, seed, epoch, place, buffer
 
-    def __iter__(self) -> Iterator[Visit]:
+    def __iter__(self) -> Iterator[Any]:
         reader, readers, batches = self.place.consumer(self.done)
         if readers > len(self.urls):
             raise NpvfError(
@@ -109,8 +105,8 @@ class TrainingStream(IterableDataset[Visit]):
             empty = True
             for encoded in shuffle(read_selected(urls, selection, left_out), self.buffer, generator):
                 with naming(encoded):
-                    gate_T = self._gate(encoded)
-                if not has_segment(gate_T, self.windows.min_gate):
+                    gate_T = self.windows.gate(encoded)
+                if not self.windows.usable(gate_T):
                     continue
                 empty = False
                 for _ in range(self.windows.count(len(gate_T))):
@@ -118,18 +114,10 @@ class TrainingStream(IterableDataset[Visit]):
             if empty:
                 raise NpvfError(f"no clip to work with in {', '.join(urls)}: {describe(left_out)}")
 
-    def _gate(self, encoded: shards.Sample) -> torch.Tensor:
-        spec = self.windows.transform.spec
-        start, end = read_meta(encoded).span
-        phones = Phones.from_json(json.loads(encoded["phones.json"]))
-        frames = round((end - start) * FPS)
-        return torch.from_numpy(gate(phones, frames, spec.gate, frozenset(spec.critical), spec.gate_pad))
-
-    def _visit(self, draw: StreamDraw) -> Visit:
+    def _visit(self, draw: StreamDraw) -> Any:
         windows, generator = self.windows, seeded(draw.seed)
-        stride = windows.transform.spec.face_stride
         with naming(draw.encoded):
-            start = window_start(draw.gate_T, windows.frames, stride, generator, windows.min_gate)
+            start = windows.start(draw.gate_T, generator)
             part = shards.decode_clip(draw.encoded, start, windows.frames)
             return windows.visit_window(windows.transform.cut(part), generator)
 
@@ -142,30 +130,24 @@ class StreamDraw(NamedTuple):
     seed: int
 
 
-class EvaluationStream(IterableDataset[Sample]):
+class EvaluationStream(IterableDataset[Any]):
     """Whole clips straight from shards, each exactly once over all readers, in the shards' order."""
 
-    def __init__(
-        self,
-        urls: Sequence[str],
-        transform: ClipTransform,
-        selection: Selection,
-        place: Place,
-        min_gate: int = MIN_GATE,
-    ) -> None:
-        self.urls, self.transform, self.selection = list(urls), transform, selection
-        self.place, self.min_gate = place, min_gate
+    def __init__(self, urls: Sequence[str], windows: ClipWindows, selection: Selection, place: Place) -> None:
+        self.urls, self.windows, self.selection, self.place = list(urls), windows, selection, place
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Any]:
         reader, readers, _ = self.place.consumer()
         left_out: Counter[str] = Counter()
         for encoded in read_selected(self.urls[reader::readers], self.selection, left_out):
             with naming(encoded):
-                sample = self.transform(shards.decode_clip(encoded))
-            if has_segment(sample.gate_T, self.min_gate):
-                yield sample
-            else:
-                left_out["too little speech"] += 1
+                cut = self.windows.transform.cut(shards.decode_clip(encoded))
+            if not self.windows.usable(cut.gate_T):
+                left_out[self.windows.lacks] += 1
+                continue
+            with naming(encoded):
+                whole = self.windows.whole(cut)
+            yield whole
         log.info("reader %d of %d: %s", reader + 1, readers, describe(left_out))
 
 

@@ -1,14 +1,20 @@
-"""Losses, one a file, and the two objectives that put them together."""
+"""Losses, one a file, and the objectives that put them together."""
 
+from npvf.losses.balanced_bce import BalancedBCE
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
+from npvf.losses.localization import LocalizationObjective
 from npvf.losses.objective import DetectionObjective, NPVObjective
+from npvf.losses.tversky import TverskyLoss
 
 __all__ = [
+    "BalancedBCE",
     "CorrelationAlignmentLoss",
     "DetectionObjective",
     "EvolutionConsistencyLoss",
     "FaceAudioLoss",
+    "LocalizationObjective",
     "NPVObjective",
+    "TverskyLoss",
 ]

@@ -2,6 +2,7 @@
 
 from npvf.models.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.face_batch import FaceBatch
 from npvf.models.npv import NPV, NPVConfig
 from npvf.models.pretrained import PretrainedModel
 from npvf.models.registry import create_model, list_models
@@ -14,6 +15,7 @@ __all__ = [
     "NPV",
     "STDDL",
     "Batch",
+    "FaceBatch",
     "Features",
     "InputSpec",
     "NPVConfig",

@@ -6,7 +6,7 @@ Axes: B clips, T video frames (25 a second), M = 4 T mel frames, K segments a cl
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -51,8 +51,27 @@ class InputSpec:
             raise ValueError("face_stride is at least 1")
 
 
+class Rows:
+    """What all batches share: they have a key for each clip, and go where the model is."""
+
+    __slots__ = ()
+
+    keys: list[str]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        moved: dict[str, Any] = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)  # type: ignore[arg-type]  # a batch is a dataclass
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)  # type: ignore[type-var]
+
+
 @dataclass(slots=True)
-class Batch:
+class Batch(Rows):
     """B clips of T frames. Frames past a clip's end repeat its last one and are False in `valid_BT`.
 
     Shapes:
@@ -76,17 +95,6 @@ class Batch:
     keys: list[str]
     videos: list[str]
     identities: list[str | None]
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        moved: dict[str, Any] = {
-            f.name: value.to(device, non_blocking=non_blocking)
-            for f in fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        return replace(self, **moved)
 
     def rows(self, index: slice | Tensor) -> Batch:
         """Some of the clips: those of a slice or under a mask (B,)."""

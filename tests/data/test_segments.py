@@ -23,6 +23,7 @@ from tests.tiny_corpus import blob_clip, real_corpus, write_corpus
 
 SPEC = InputSpec(mouth_size=32, mouth_channels=1, face_size=32, face_stride=4)
 PLAIN = ClipTransform(SPEC)
+WHOLE = Windows(PLAIN)
 WINDOWS = Windows(ClipTransform(SPEC, Augment()), frames=32, segments=3)
 
 
@@ -32,8 +33,8 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_memory_serves_every_clip_and_random_windows(urls: list[str]) -> None:
-    clips = MemoryClips(urls, PLAIN, Selection())
-    whole = EvaluationClips(clips, PLAIN)
+    clips = MemoryClips(urls, WHOLE, Selection())
+    whole = EvaluationClips(clips, WHOLE)
     assert sorted(whole[i].video for i in range(len(whole))) == [f"v{i:02d}" for i in range(7)]
     training = TrainingClips(clips, WINDOWS)
     batch, starts_BK = collate_visits([training[Draw(i, seed=i)] for i in range(4)])
@@ -46,7 +47,7 @@ def test_memory_serves_every_clip_and_random_windows(urls: list[str]) -> None:
 
 def test_a_long_clip_is_visited_more_often(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path, [blob_clip("long", 0, frames=100), blob_clip("short", 1, frames=30)])
-    clips = TrainingClips(MemoryClips(Corpus(corpus).urls, PLAIN, Selection()), WINDOWS)
+    clips = TrainingClips(MemoryClips(Corpus(corpus).urls, WHOLE, Selection()), WINDOWS)
     assert Counter(clips.clips.metas[i].video for i in clips.indices) == {"long": 3, "short": 1}
 
 
@@ -63,15 +64,15 @@ def test_padding_is_not_valid() -> None:
 def test_an_evaluation_stream_gives_each_clip_once(urls: list[str], world: int, workers: int) -> None:
     keys = []
     for rank in range(world):
-        stream = EvaluationStream(urls, PLAIN, Selection(), Place(rank, world))
+        stream = EvaluationStream(urls, WHOLE, Selection(), Place(rank, world))
         for batch in DataLoader(stream, 2, num_workers=workers, collate_fn=collate):
             keys += batch.keys
     assert sorted(keys) == [f"v{i:02d}-t0-000" for i in range(7)]
 
 
 def test_a_stream_looks_at_the_same_picture_as_memory(urls: list[str]) -> None:
-    from_memory = {s.key: s for s in map(PLAIN.finish, MemoryClips(urls, PLAIN, Selection()).samples)}
-    for sample in EvaluationStream(urls, PLAIN, Selection(), Place()):
+    from_memory = {s.key: s for s in map(PLAIN.finish, MemoryClips(urls, WHOLE, Selection()).samples)}
+    for sample in EvaluationStream(urls, WHOLE, Selection(), Place()):
         assert torch.equal(sample.mouth_TCHW, from_memory[sample.key].mouth_TCHW)
         assert torch.equal(sample.gate_T, from_memory[sample.key].gate_T)
 
@@ -108,7 +109,7 @@ def test_a_window_knows_where_in_its_video_it_begins(tmp_path: Path) -> None:
     clip = blob_clip("long", 0, frames=100)
     clip.meta = replace(clip.meta, span=(2.0, 6.0))
     urls = Corpus(write_corpus(tmp_path, [clip])).urls
-    training = TrainingClips(MemoryClips(urls, PLAIN, Selection()), WINDOWS)
+    training = TrainingClips(MemoryClips(urls, WHOLE, Selection()), WINDOWS)
     stream = TrainingStream(urls, WINDOWS, [Selection()], visits=4, seed=0, epoch=0, place=Place())
     whole = PLAIN.finish(training.clips.samples[0])
     assert whole.start == 50
@@ -132,21 +133,21 @@ def test_a_broken_sample_is_named_not_replaced(tmp_path: Path) -> None:
     content[place : place + 2000] = bytes(2000)
     shard.write_bytes(content)
     with pytest.raises(NpvfError, match=r"shard-000000\.tar, sample bad-t0-000"):
-        MemoryClips([str(shard)], PLAIN, Selection())
+        MemoryClips([str(shard)], WHOLE, Selection())
 
 
 def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
     shard = write_corpus(tmp_path, [blob_clip("a", 0)]) / "shard-000000.tar"
     shard.write_bytes(shard.read_bytes()[:3000])
     with pytest.raises(NpvfError, match=r"shard-000000\.tar"):
-        MemoryClips([str(shard)], PLAIN, Selection())
+        MemoryClips([str(shard)], WHOLE, Selection())
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     clips = [blob_clip("fake", 0, label=1), blob_clip("listener", 1, is_speaker=False)]
     urls = Corpus(write_corpus(tmp_path, clips)).urls
     with pytest.raises(NpvfError, match=r"2 clips left out \(1 fake, 1 another face speaks\)"):
-        MemoryClips(urls, PLAIN, Selection(label="unforged"))
+        MemoryClips(urls, WHOLE, Selection(label="unforged"))
 
 
 def test_parts_by_hash_are_disjoint_complete_and_do_not_move(urls: list[str]) -> None:

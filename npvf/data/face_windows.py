@@ -1,0 +1,210 @@
+"""From a prepared `Clip` to what ST-DDL sees of it: windows of a face, with landmarks and a mask of forged pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from npvf.clip import CROP_SIZE, FAKE, FPS, REAL, Clip, ClipMeta
+from npvf.data import shards
+from npvf.data.face_augment import FaceAugment
+from npvf.data.masks import unpack_masks
+from npvf.data.selection import read_meta
+from npvf.data.transforms import UNKNOWN_LABEL, forged_frames
+from npvf.data.windows import ClipWindows, encoded_frames
+from npvf.models.face_batch import FaceBatch
+
+FlowMethod = Callable[[Tensor], Tensor]
+
+
+@dataclass(slots=True)
+class FaceSample:
+    """One face as tensors, T frames.
+
+    Shapes:
+        frames_TCHW: uint8.
+        landmarks_TN2: float32, in pixels of these frames.
+        mask_THW: bool; all False where it is not known.
+        gate_T: bool, frames that windows are drawn around: the forged ones, in a real clip all.
+        motion_TCHW: optical flow (T - 1, 2, H, W), or None.
+        label: of the picture.
+    """
+
+    frames_TCHW: Tensor
+    landmarks_TN2: Tensor
+    mask_THW: Tensor
+    gate_T: Tensor
+    mask_known: bool
+    label: int
+    key: str
+    video: str
+    motion_TCHW: Tensor | None = None
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.frames_TCHW)
+
+    def window(self, start: int, frames: int) -> FaceSample:
+        """`frames` frames from `start`; where none of them is forged it is a real one."""
+        part = slice(start, start + frames)
+        gate_T = self.gate_T[part]
+        real = self.label == FAKE and not gate_T.any()
+        return replace(
+            self,
+            frames_TCHW=self.frames_TCHW[part],
+            landmarks_TN2=self.landmarks_TN2[part],
+            mask_THW=self.mask_THW[part],
+            gate_T=torch.ones_like(gate_T) if real else gate_T,
+            label=REAL if real else self.label,
+            mask_known=self.mask_known or real,
+        )
+
+
+class FaceTransform:
+    """`Clip` to `FaceSample`: `cut` is the same at each visit, `finish` is random where there is augmentation.
+
+    Args:
+        size: side of the pictures in pixels.
+        augment: random changes, or None for the plain view.
+        flow: what computes optical flow of frames (T, 3, H, W) as (T - 1, 2, H, W); None: no flow. It looks at the
+            pictures as the model will see them, changed and compressed.
+    """
+
+    def __init__(self, size: int, augment: FaceAugment | None = None, flow: FlowMethod | None = None) -> None:
+        self.size, self.augment, self.flow = size, augment, flow
+
+    def cut(self, clip: Clip) -> FaceSample:
+        """Pictures, landmarks and masks of the crop at the model's size."""
+        label, gate_T = judge_picture(clip.meta, clip.frames, clip.mask_THW)
+        known = clip.mask_THW is not None or label == REAL
+        mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
+        # Pixel centres are whole numbers, before and after.
+        landmarks_TN2 = (clip.landmarks_TN2 + 0.5) * (self.size / CROP_SIZE) - 0.5
+        return FaceSample(
+            frames_TCHW=_resized(torch.from_numpy(clip.face_THWC).permute(0, 3, 1, 2), self.size).round_().byte(),
+            landmarks_TN2=torch.from_numpy(landmarks_TN2.astype(np.float32)),
+            mask_THW=_resized(torch.from_numpy(mask_THW)[:, None], self.size)[:, 0] > 0.5,
+            gate_T=torch.from_numpy(gate_T),
+            mask_known=known,
+            label=label,
+            key=clip.meta.key,
+            video=clip.meta.video,
+        )
+
+    def finish(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
+        """Augmentation and flow of a window."""
+        frames_TCHW, landmarks_TN2, mask_THW = sample.frames_TCHW, sample.landmarks_TN2, sample.mask_THW
+        if self.augment is not None:
+            frames_TCHW, landmarks_TN2, mask_THW = self.augment(frames_TCHW, landmarks_TN2, mask_THW, generator)
+        return replace(
+            sample,
+            frames_TCHW=frames_TCHW,
+            landmarks_TN2=landmarks_TN2,
+            mask_THW=mask_THW,
+            motion_TCHW=None if self.flow is None else self.flow(frames_TCHW),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FaceWindows(ClipWindows):
+    """Windows of a few frames, of a forged clip such that hold a forged frame.
+
+    Args:
+        transform: cuts and augments.
+        frames: length of a window; its last frame only says where the others move to.
+        stride: frames from one window of an evaluation to the next.
+    """
+
+    lacks: ClassVar[str] = "too short, or which face is forged is not known"
+
+    transform: FaceTransform
+    frames: int = 4
+    stride: int = 12
+
+    def gate(self, encoded: shards.Sample) -> Tensor:
+        """The forged frames, in a real clip all; none where it is not known whether this face is forged."""
+        mask_npz = encoded.get("mask.npz")
+        mask_THW = unpack_masks(mask_npz) if isinstance(mask_npz, bytes) else None
+        return torch.from_numpy(judge_picture(read_meta(encoded), encoded_frames(encoded), mask_THW)[1])
+
+    def usable(self, gate_T: Tensor) -> bool:
+        """Whether it is long enough and has a frame to look at."""
+        return len(gate_T) >= self.frames and bool(gate_T.any())
+
+    def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
+        """Of a window with such a frame among those that have a follower, if any window has."""
+        starts = torch.arange(len(gate_T) - self.frames + 1)
+        held = gate_T.unfold(0, self.frames, 1)[:, :-1].any(1)
+        starts = starts[held] if held.any() else starts
+        return int(starts[torch.randint(len(starts), (), generator=generator)])
+
+    def visit_window(self, window: FaceSample, generator: torch.Generator) -> FaceSample:
+        """The window, finished."""
+        return self.transform.finish(window, generator)
+
+    def whole(self, cut: FaceSample) -> list[FaceSample]:
+        """Windows over the whole clip, every `stride` frames, the last one at its end."""
+        starts = window_starts(cut.frames, self.frames, self.stride)
+        return [self.transform.finish(cut.window(start, self.frames)) for start in starts]
+
+    def count(self, frames: int) -> int:
+        """One visit for each second: neighbouring windows show the same."""
+        return max(1, frames // FPS)
+
+
+def window_starts(total: int, frames: int, stride: int) -> list[int]:
+    """First frames of windows over a clip of `total` frames, one at its end included. None where it is too short."""
+    if total < frames:
+        return []
+    return sorted({*range(0, total - frames + 1, stride), total - frames})
+
+
+def judge_picture(meta: ClipMeta, frames: int, mask_THW: np.ndarray | None) -> tuple[int, np.ndarray]:
+    """Is the picture of this face forged, and in which frames (T,)? A mask decides, else what is said of the picture.
+
+    For a real picture the frames are all, for one of unknown label none. A forged sound shows nothing. Where a video
+    has several faces and nobody said which is forged, the label of those that do not speak is unknown.
+    """
+    if mask_THW is not None:
+        forged_T = np.any(mask_THW, axis=(1, 2))
+        assert isinstance(forged_T, np.ndarray)
+        return (FAKE, forged_T) if forged_T.any() else (REAL, np.ones(frames, bool))
+    label = picture_label(meta)
+    if label == FAKE and meta.faces > 1 and not meta.is_speaker:
+        label = None
+    if label == FAKE:
+        return FAKE, forged_frames(replace(meta, label=FAKE), frames)
+    return UNKNOWN_LABEL if label is None else label, np.full(frames, label == REAL)
+
+
+def picture_label(meta: ClipMeta) -> int | None:
+    """What is said of the picture; a label that a forged sound may be the reason of says nothing of it."""
+    if meta.video_label is not None or meta.audio_label == FAKE:
+        return meta.video_label
+    return meta.label
+
+
+def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
+    """One batch of windows of one length."""
+    motions = [s.motion_TCHW for s in samples if s.motion_TCHW is not None]
+    return FaceBatch(
+        frames_BTCHW=torch.stack([s.frames_TCHW for s in samples]),
+        landmarks_BTN2=torch.stack([s.landmarks_TN2 for s in samples]),
+        mask_BTHW=torch.stack([s.mask_THW for s in samples]),
+        mask_known_B=torch.tensor([s.mask_known for s in samples]),
+        label_B=torch.tensor([s.label for s in samples]),
+        keys=[s.key for s in samples],
+        videos=[s.video for s in samples],
+        motion_BTCHW=torch.stack(motions) if motions else None,
+    )
+
+
+def _resized(picture_TCHW: Tensor, size: int) -> Tensor:
+    return interpolate(picture_TCHW.float(), (size, size), mode="bilinear", antialias=True, align_corners=False)

@@ -1,0 +1,71 @@
+"""The objective of ST-DDL: a verdict and a mask, each on the clips of which it is known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from npvf.clip import FAKE
+from npvf.losses.balanced_bce import BalancedBCE
+from npvf.losses.tversky import TverskyLoss
+from npvf.models.face_batch import FaceBatch
+from npvf.models.stddl import STDDL, STDDLOutput
+
+
+class LocalizationObjective(nn.Module):
+    """L = video_weight L_video + mask_weight L_mask + overlap_weight L_overlap (the weights are our choice).
+
+    L_video is the cross-entropy of a clip's logit, the mean over its frames, on clips whose label is known. L_mask
+    (`BalancedBCE`) runs over the clips whose mask is known, real ones included, whose mask is empty; L_overlap
+    (`TverskyLoss`) over those of them that have forged pixels. A clip whose mask is not known counts for L_video alone.
+    Frames are those that have a follower: all but the last of a window.
+
+    Args:
+        video_weight, mask_weight, overlap_weight: 0 switches a term off.
+        balance: see `BalancedBCE`.
+        alpha, beta: see `TverskyLoss`.
+    """
+
+    def __init__(
+        self,
+        video_weight: float = 1.0,
+        mask_weight: float = 1.0,
+        overlap_weight: float = 1.0,
+        balance: float = 0.5,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.weights = {"video": video_weight, "mask": mask_weight, "overlap": overlap_weight}
+        self.mask = BalancedBCE(balance)
+        self.overlap = TverskyLoss(alpha, beta)
+
+    def forward(self, model: STDDL, batch: FaceBatch) -> dict[str, Tensor]:
+        """The weighted "loss" and each term."""
+        return self.compare(model(batch.frames_BTCHW, batch.landmarks_BTN2, batch.motion_BTCHW), batch)
+
+    def compare(self, out: STDDLOutput, batch: FaceBatch) -> dict[str, Tensor]:
+        """What `forward` returns, from the model's output; in single precision, also under autocast."""
+        with torch.autocast(out.logits_B.device.type, enabled=False):
+            logits_B, mask_logits_BTHW = out.logits_B.float(), out.mask_logits_BTHW.float()
+            mask_BTHW = batch.mask_BTHW[:, : mask_logits_BTHW.shape[1]]
+            known_B = batch.mask_known_B
+            forged_B = known_B & mask_BTHW.flatten(1).any(1)
+            terms = {
+                "video": _video_loss(logits_B, batch.label_B),
+                "mask": _mean(self.mask(mask_logits_BTHW, mask_BTHW), known_B),
+                "overlap": _mean(self.overlap(mask_logits_BTHW, mask_BTHW), forged_B),
+            }
+            loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        return {"loss": loss, **terms}
+
+
+def _video_loss(logits_B: Tensor, label_B: Tensor) -> Tensor:
+    loss_B = binary_cross_entropy_with_logits(logits_B, (label_B == FAKE).float(), reduction="none")
+    return _mean(loss_B, label_B >= 0)
+
+
+def _mean(loss_B: Tensor, counts_B: Tensor) -> Tensor:
+    """Over the clips that count; 0, with gradients of 0, where none does: other ranks wait for every gradient."""
+    return (loss_B * counts_B).sum() / counts_B.sum().clamp_min(1)

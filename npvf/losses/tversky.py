@@ -1,0 +1,30 @@
+"""Overlap of a soft mask with the true one."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class TverskyLoss(nn.Module):
+    """1 - TP / (TP + alpha FP + beta FN), of probabilities, over all pixels of a clip's frames together.
+
+    With alpha = beta = 1/2 it is the soft Dice loss, 1 - F1. It looks at forged pixels alone, however few they are, so
+    it has no word on clips without any.
+
+    Args:
+        alpha, beta: weights of false positives and of false negatives.
+        smooth: pixels added above and below the line, so that a gradient is left where nothing overlaps yet.
+
+    Shape:
+        logits (B, ...), forged (B, ...) bool -> (B,).
+    """
+
+    def __init__(self, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0) -> None:
+        super().__init__()
+        self.alpha, self.beta, self.smooth = alpha, beta, smooth
+
+    def forward(self, logits_B: Tensor, forged_B: Tensor) -> Tensor:
+        soft_BP, forged_BP = logits_B.flatten(1).sigmoid(), forged_B.flatten(1)
+        hit_B = (soft_BP * forged_BP).sum(1)
+        false_B, missed_B = soft_BP.sum(1) - hit_B, forged_BP.sum(1) - hit_B
+        return 1 - (hit_B + self.smooth) / (hit_B + self.alpha * false_B + self.beta * missed_B + self.smooth)

@@ -1,0 +1,32 @@
+"""`FaceBatch`: what goes into ST-DDL, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from npvf.models.batch import Rows
+
+
+@dataclass(slots=True)
+class FaceBatch(Rows):
+    """B windows of T frames of one face each.
+
+    Shapes:
+        frames_BTCHW: uint8 RGB, square, of the model's size.
+        landmarks_BTN2: float32, MediaPipe's 478 points in pixels of these frames.
+        mask_BTHW: bool, the forged pixels; all False where they are not known.
+        mask_known_B: bool. Of a real picture the mask is known: nothing is forged.
+        label_B: long, of the picture alone: 0 real, 1 fake, -1 not known.
+        motion_BTCHW: float32, optical flow to the next frame in pixels, (B, T - 1, 2, H, W); None: not asked for.
+    """
+
+    frames_BTCHW: Tensor
+    landmarks_BTN2: Tensor
+    mask_BTHW: Tensor
+    mask_known_B: Tensor
+    label_B: Tensor
+    keys: list[str]
+    videos: list[str]
+    motion_BTCHW: Tensor | None = None
