@@ -63,7 +63,7 @@ class LabelledFaces(ClipData):
         metas = {part: self._metas(part) for part in PARTS}
         check_disjoint(metas["train"], metas["val"])
         for part, found in metas.items():
-            labels = [meta.label for meta in found]
+            labels = [self.label(meta) for meta in found]
             if REAL not in labels or FAKE not in labels:
                 counts = f"{labels.count(REAL)} real and {labels.count(FAKE)} fake clips"
                 raise NpvfError(f"the {part} part holds {counts}: both are needed. {self._where(part)}")
@@ -75,6 +75,10 @@ class LabelledFaces(ClipData):
         if part == "val":
             return replace(self.labelled, identities=self.val_identities)
         return replace(self.labelled, no_identities=self.val_identities)
+
+    def label(self, meta: ClipMeta) -> int | None:
+        """The class of a clip."""
+        return meta.label
 
     def training_selections(self) -> list[Selection]:
         """A stream draws from reals and fakes in turn."""
@@ -88,7 +92,7 @@ class LabelledFaces(ClipData):
         if not self.balance:
             return super().training_sampler(clips)
         metas = [clips.clips.metas[index] for index in clips.indices]
-        classes = [(meta.label, meta.manipulation) for meta in metas]
+        classes = [(self.label(meta), meta.manipulation) for meta in metas]
         return BalancedSampler(classes, self.seed, self.place.rank, self.place.world)
 
     def _metas(self, part: Part) -> list[ClipMeta]:

@@ -16,7 +16,7 @@ from npvf.data import shards
 from npvf.data.face_augment import FaceAugment
 from npvf.data.masks import unpack_masks
 from npvf.data.selection import read_meta
-from npvf.data.transforms import UNKNOWN_LABEL, forged_frames
+from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.models.face_batch import FaceBatch
 
@@ -51,9 +51,12 @@ class FaceSample:
         """T."""
         return len(self.frames_TCHW)
 
-    def window(self, start: int, frames: int) -> FaceSample:
-        """`frames` frames from `start`; where none of them is forged it is a real one."""
-        part = slice(start, start + frames)
+    def window(self, start: int, span: int) -> FaceSample:
+        """The frames of a span; where none of them is forged it is a real one."""
+        return self.frames_of(slice(start, start + span))
+
+    def frames_of(self, part: slice) -> FaceSample:
+        """Some of the frames; where none of them is forged it is a real one."""
         gate_T = self.gate_T[part]
         real = self.label == FAKE and not gate_T.any()
         return replace(
@@ -85,12 +88,13 @@ class FaceTransform:
         label, gate_T = judge_picture(clip.meta, clip.frames, clip.mask_THW)
         known = clip.mask_THW is not None or label == REAL
         mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
+        soft_THW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.size, self.size), mode="area")[:, 0]
         # Pixel centres are whole numbers, before and after.
         landmarks_TN2 = (clip.landmarks_TN2 + 0.5) * (self.size / CROP_SIZE) - 0.5
         return FaceSample(
-            frames_TCHW=_resized(torch.from_numpy(clip.face_THWC).permute(0, 3, 1, 2), self.size).round_().byte(),
+            frames_TCHW=resize(clip.face_THWC, self.size),
             landmarks_TN2=torch.from_numpy(landmarks_TN2.astype(np.float32)),
-            mask_THW=_resized(torch.from_numpy(mask_THW)[:, None], self.size)[:, 0] > 0.5,
+            mask_THW=soft_THW > 0.5,
             gate_T=torch.from_numpy(gate_T),
             mask_known=known,
             label=label,
@@ -118,15 +122,22 @@ class FaceWindows(ClipWindows):
 
     Args:
         transform: cuts and augments.
-        frames: length of a window; its last frame only says where the others move to.
-        stride: frames from one window of an evaluation to the next.
+        length: frames of a window; the last one only says where the others move to.
+        stride: frames of the clip from one frame of a window to the next.
+        every: frames of the clip from one window of an evaluation to the next.
     """
 
-    lacks: ClassVar[str] = "too short, or which face is forged is not known"
+    lacks: ClassVar[str] = "too short, or unknown whether the face is forged"
 
     transform: FaceTransform
-    frames: int = 4
-    stride: int = 12
+    length: int = 4
+    stride: int = 1
+    every: int = 12
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clip that a window spans."""
+        return (self.length - 1) * self.stride + 1
 
     def gate(self, encoded: shards.Sample) -> Tensor:
         """The forged frames, in a real clip all; none where it is not known whether this face is forged."""
@@ -140,30 +151,24 @@ class FaceWindows(ClipWindows):
 
     def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
         """Of a window with such a frame among those that have a follower, if any window has."""
-        starts = torch.arange(len(gate_T) - self.frames + 1)
-        held = gate_T.unfold(0, self.frames, 1)[:, :-1].any(1)
-        starts = starts[held] if held.any() else starts
+        seen = gate_T.unfold(0, self.frames, 1)[:, : -self.stride : self.stride].any(1)
+        starts = seen.nonzero().flatten() if seen.any() else torch.arange(len(seen))
         return int(starts[torch.randint(len(starts), (), generator=generator)])
 
     def visit_window(self, window: FaceSample, generator: torch.Generator) -> FaceSample:
-        """The window, finished."""
-        return self.transform.finish(window, generator)
+        """The window's frames, finished."""
+        return self.transform.finish(window.frames_of(slice(None, None, self.stride)), generator)
 
     def whole(self, cut: FaceSample) -> list[FaceSample]:
-        """Windows over the whole clip, every `stride` frames, the last one at its end."""
-        starts = window_starts(cut.frames, self.frames, self.stride)
-        return [self.transform.finish(cut.window(start, self.frames)) for start in starts]
+        """Windows over the whole clip, the last one at its end."""
+        last = cut.frames - self.frames
+        starts = sorted({*range(0, last, self.every), last})
+        spans = (cut.window(start, self.frames) for start in starts)
+        return [self.transform.finish(span.frames_of(slice(None, None, self.stride))) for span in spans]
 
     def count(self, frames: int) -> int:
         """One visit for each second: neighbouring windows show the same."""
         return max(1, frames // FPS)
-
-
-def window_starts(total: int, frames: int, stride: int) -> list[int]:
-    """First frames of windows over a clip of `total` frames, one at its end included. None where it is too short."""
-    if total < frames:
-        return []
-    return sorted({*range(0, total - frames + 1, stride), total - frames})
 
 
 def judge_picture(meta: ClipMeta, frames: int, mask_THW: np.ndarray | None) -> tuple[int, np.ndarray]:
@@ -204,7 +209,3 @@ def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
         videos=[s.video for s in samples],
         motion_BTCHW=torch.stack(motions) if motions else None,
     )
-
-
-def _resized(picture_TCHW: Tensor, size: int) -> Tensor:
-    return interpolate(picture_TCHW.float(), (size, size), mode="bilinear", antialias=True, align_corners=False)

@@ -21,13 +21,16 @@ class ClipWindows(ABC):
 
     Attributes:
         transform: `cut` makes what is the same at each visit of a clip, `finish` what is random.
-        frames: length of a window.
         lacks: of a clip that is left out, for the log.
     """
 
     transform: Any
-    frames: int
     lacks: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def frames(self) -> int:
+        """Length of a window."""
 
     @abstractmethod
     def gate(self, encoded: shards.Sample) -> Tensor:

@@ -126,6 +126,16 @@ def auc_error(tallies: Sequence[PixelTally]) -> float:
     return sum(tally.auc_error for tally in tallies) / frames if frames else 0.0
 
 
+def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
+    """The probability from which on to call a pixel forged for the best IoU over all pixels; 0.5 where none is forged."""
+    genuine_K, forged_K = sum((tally.counts_2K for tally in tallies), np.zeros((2, BINS)))
+    if not forged_K.any():
+        return 0.5
+    false_K, true_K = (np.cumsum(counts_K[::-1])[::-1] for counts_K in (genuine_K, forged_K))
+    best = int((true_K / (false_K + forged_K.sum())).argmax())
+    return float(1 / (1 + np.exp(REACH - 2 * REACH * best / (BINS - 1))))
+
+
 def _pooled(weights_RN: np.ndarray, counts_N2K: np.ndarray, called_N2: np.ndarray) -> dict[str, np.ndarray]:
     genuine_RK, forged_RK = weights_RN @ counts_N2K[:, 0], weights_RN @ counts_N2K[:, 1]
     false_R, true_R = (weights_RN @ called_N2).T

@@ -69,6 +69,16 @@ class Rows:
         }
         return replace(self, **moved)  # type: ignore[type-var]
 
+    def rows(self, index: slice | Tensor) -> Self:
+        """Some of the clips: those of a slice or under a mask (B,)."""
+        kept = torch.arange(len(self))[index if isinstance(index, slice) else index.cpu()].tolist()
+        parts: dict[str, Any] = {
+            f.name: value[index] if isinstance(value, Tensor) else [value[i] for i in kept]
+            for f in fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, f.name)) is not None
+        }
+        return replace(self, **parts)  # type: ignore[type-var]
+
 
 @dataclass(slots=True)
 class Batch(Rows):
@@ -95,15 +105,6 @@ class Batch(Rows):
     keys: list[str]
     videos: list[str]
     identities: list[str | None]
-
-    def rows(self, index: slice | Tensor) -> Batch:
-        """Some of the clips: those of a slice or under a mask (B,)."""
-        kept = torch.arange(len(self))[index if isinstance(index, slice) else index.cpu()].tolist()
-        parts: dict[str, Any] = {
-            f.name: value[index] if isinstance(value := getattr(self, f.name), Tensor) else [value[i] for i in kept]
-            for f in fields(self)
-        }
-        return Batch(**parts)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,102 @@
+"""A labelled prepared corpus for ST-DDL: windows of single faces with the masks of their forged pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from finetune.data import LabelledFaces
+from npvf.clip import ClipMeta
+from npvf.data.face_augment import FaceAugment
+from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces, picture_label
+from npvf.errors import NpvfError
+from npvf.models import STDDL, PretrainedModel
+from pretrain.data import Cache
+
+
+class LocatedFaces(LabelledFaces):
+    """Real and forged faces, each on its own, speaking or not.
+
+    What counts is whether the picture is forged (`npvf.data.face_windows.judge_picture`); a clip with its own sound moved
+    or exchanged, and said to be so, is a real one here. Where it is not known, a clip takes no part.
+
+    Args:
+        train, val, train_split, val_split, val_identities, include, exclude, balance: as for the detector.
+        batch_size: windows a step.
+        frames: of a window; the facts recommend 3 to 8. One of them only says where the others move to.
+        stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
+        val_every: frames of a clip from one window of a validation to the next.
+        augment: random changes of pictures, landmarks and masks together, null for none.
+        cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.
+    """
+
+    augment: FaceAugment | None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        train: list[str],
+        val: list[str] | None = None,
+        train_split: str | None = "train",
+        val_split: str | None = "val",
+        val_identities: list[str] | None = None,
+        include: list[str] | None = None,
+        exclude: list[str] | None = None,
+        balance: bool = True,
+        batch_size: int = 8,
+        frames: int = 4,
+        stride: int = 1,
+        val_every: int = 12,
+        augment: FaceAugment | None = FaceAugment(),  # noqa: B008  (frozen)
+        cache: Cache = "auto",
+        steps_per_epoch: int | None = None,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            train,
+            val,
+            train_split,
+            val_split,
+            val_identities,
+            include,
+            exclude,
+            balance,
+            batch_size,
+            augment=None,
+            cache=cache,
+            steps_per_epoch=steps_per_epoch,
+            workers=workers,
+            seed=seed,
+        )
+        if frames < 2 or stride < 1:
+            raise NpvfError("a window needs at least 2 frames, and a stride of at least 1, to show a motion")
+        self.frames, self.stride, self.val_every, self.augment = frames, stride, val_every, augment
+        self.labelled = replace(self.labelled, speakers_only=False)
+
+    def adopt(self, model: PretrainedModel) -> None:
+        """Pictures of the model's size; optical flow where it wants that."""
+        assert isinstance(model, STDDL)
+        self.size = model.config.size
+        self.flow = flow_motion if model.config.motion == "flow" else None
+
+    def windows(self, augmented: bool) -> FaceWindows:
+        """A few frames at a time."""
+        transform = FaceTransform(self.size, self.augment if augmented else None, self.flow)
+        return FaceWindows(transform, self.frames, self.stride, self.val_every)
+
+    def bytes_per_frame(self) -> int:
+        """Picture and mask, a byte a pixel and channel, and landmarks."""
+        return 4 * self.size**2 + 478 * 8
+
+    def label(self, meta: ClipMeta) -> int | None:
+        """Is the picture forged?"""
+        return picture_label(meta)
+
+    def collate_visits(self, visits: Sequence[Any]) -> Any:
+        """(FaceBatch,)."""
+        return (collate_faces(visits),)
+
+    def collate(self, clips: Sequence[Any]) -> Any:
+        """The windows of all clips as one FaceBatch."""
+        return collate_faces([window for windows in clips for window in windows])
