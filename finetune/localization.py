@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from npvf.detect.localizer import Localizer, LocalizerSettings
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from npvf.detect.calibration import Calibration, best_threshold
+from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
@@ -49,7 +49,7 @@ class LocalizationModule(TrainingModule):
 
     Args:
         model: a name of `npvf.list_models("stddl_*")`.
-        model_args: overrides of its configuration, as `create_model` takes them; for a baseline `motion: flow` or `none`.
+        model_args: overrides of its configuration, as `create_model` takes them; `motion: flow` or `none`: baselines.
         start: a localizer folder to go on from; null: from scratch.
         imagenet: start both HRNets from timm's ImageNet weights.
         objective: arguments of `LocalizationObjective`.

@@ -18,8 +18,8 @@ from pretrain.data import Cache
 class LocatedFaces(LabelledFaces):
     """Real and forged faces, each on its own, speaking or not.
 
-    What counts is whether the picture is forged (`npvf.data.face_windows.judge_picture`); a clip with its own sound moved
-    or exchanged, and said to be so, is a real one here. Where it is not known, a clip takes no part.
+    What counts is whether the picture is forged (`npvf.data.face_windows.judge_picture`): a clip whose picture is said
+    to be real is so here, whatever became of its sound. Where nothing is known of the picture, a clip takes no part.
 
     Args:
         train, val, train_split, val_split, val_identities, include, exclude, balance: as for the detector.
@@ -30,8 +30,6 @@ class LocatedFaces(LabelledFaces):
         augment: random changes of pictures, landmarks and masks together, null for none.
         cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.
     """
-
-    augment: FaceAugment | None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -71,18 +69,18 @@ class LocatedFaces(LabelledFaces):
         )
         if frames < 2 or stride < 1:
             raise NpvfError("a window needs at least 2 frames, and a stride of at least 1, to show a motion")
-        self.frames, self.stride, self.val_every, self.augment = frames, stride, val_every, augment
+        self.frames, self.stride, self.val_every, self.face_augment = frames, stride, val_every, augment
         self.labelled = replace(self.labelled, speakers_only=False)
 
     def adopt(self, model: PretrainedModel) -> None:
         """Pictures of the model's size; optical flow where it wants that."""
         assert isinstance(model, STDDL)
         self.size = model.config.size
-        self.flow = flow_motion if model.config.motion == "flow" else None
+        self.flow = model.config.flow if model.config.motion == "flow" else None
 
     def windows(self, augmented: bool) -> FaceWindows:
         """A few frames at a time."""
-        transform = FaceTransform(self.size, self.augment if augmented else None, self.flow)
+        transform = FaceTransform(self.size, self.face_augment if augmented else None, self.flow)
         return FaceWindows(transform, self.frames, self.stride, self.val_every)
 
     def bytes_per_frame(self) -> int:

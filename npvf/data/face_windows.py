@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,9 +18,8 @@ from npvf.data.masks import unpack_masks
 from npvf.data.selection import read_meta
 from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize
 from npvf.data.windows import ClipWindows, encoded_frames
+from npvf.faces.flow import FlowMethod, flow_motion
 from npvf.models.face_batch import FaceBatch
-
-FlowMethod = Callable[[Tensor], Tensor]
 
 
 @dataclass(slots=True)
@@ -76,8 +75,8 @@ class FaceTransform:
     Args:
         size: side of the pictures in pixels.
         augment: random changes, or None for the plain view.
-        flow: what computes optical flow of frames (T, 3, H, W) as (T - 1, 2, H, W); None: no flow. It looks at the
-            pictures as the model will see them, changed and compressed.
+        flow: method of the optical flow, None for no flow. It looks at the pictures as the model will see them,
+            changed and compressed.
     """
 
     def __init__(self, size: int, augment: FaceAugment | None = None, flow: FlowMethod | None = None) -> None:
@@ -112,7 +111,7 @@ class FaceTransform:
             frames_TCHW=frames_TCHW,
             landmarks_TN2=landmarks_TN2,
             mask_THW=mask_THW,
-            motion_TCHW=None if self.flow is None else self.flow(frames_TCHW),
+            motion_TCHW=None if self.flow is None else optical_flow(frames_TCHW, self.flow),
         )
 
 
@@ -169,6 +168,11 @@ class FaceWindows(ClipWindows):
     def count(self, frames: int) -> int:
         """One visit for each second: neighbouring windows show the same."""
         return max(1, frames // FPS)
+
+
+def optical_flow(frames_TCHW: Tensor, method: FlowMethod) -> Tensor:
+    """From each uint8 frame to the next one, in pixels: (T - 1, 2, H, W)."""
+    return torch.from_numpy(flow_motion(frames_TCHW.permute(0, 2, 3, 1).numpy(), method))
 
 
 def judge_picture(meta: ClipMeta, frames: int, mask_THW: np.ndarray | None) -> tuple[int, np.ndarray]:

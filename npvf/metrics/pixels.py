@@ -127,7 +127,7 @@ def auc_error(tallies: Sequence[PixelTally]) -> float:
 
 
 def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
-    """The probability from which on to call a pixel forged for the best IoU over all pixels; 0.5 where none is forged."""
+    """From which probability on to call pixels forged for the best IoU over all of them; 0.5 where none is forged."""
     genuine_K, forged_K = sum((tally.counts_2K for tally in tallies), np.zeros((2, BINS)))
     if not forged_K.any():
         return 0.5

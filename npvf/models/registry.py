@@ -39,6 +39,11 @@ def create_model(name: str, pretrained: bool = False, **overrides: Any) -> Pretr
     Raises:
         ValueError: an unknown name or field.
     """
+    return model_config(name).configured(**overrides).build(pretrained)
+
+
+def model_config(name: str) -> ModelConfig:
+    """The configuration that bears a name. Raises ValueError where none does."""
     if name not in _SIZES:
         raise ValueError(f"no model is called {name!r}; there are {', '.join(list_models())}")
-    return _SIZES[name]().configured(**overrides).build(pretrained)
+    return _SIZES[name]()

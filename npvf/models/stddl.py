@@ -29,6 +29,7 @@ class STDDLConfig(ModelConfig):
         motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
             batch, and "none", no motion branch: the picture is its own key in the fusion attention.
         mesh: of Anchor-Mesh Motion, "anchors", the paper's 68, or "dense", all of MediaPipe's.
+        flow: which optical flow the batch comes with (`npvf.faces.flow`); one cannot be exchanged for another.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
     """
@@ -40,6 +41,7 @@ class STDDLConfig(ModelConfig):
     motion_encoder: HRNetSpec = field(default_factory=HRNetSpec)
     motion: MotionSource = "anchor_mesh"
     mesh: Mesh = "anchors"
+    flow: Literal["dis", "farneback", "tvl1"] = "dis"
     dim: int = 512
     heads: int = 16
     decoder: tuple[int, int] = (32, 8)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
 
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.pixels import BINS, REACH, PixelTally, auc_error, pixel_metrics
+from npvf.metrics.pixels import BINS, REACH, PixelTally, auc_error, best_mask_threshold, pixel_metrics
 
 NONE = Bootstrap(n=0)
 
@@ -145,3 +145,12 @@ def test_what_is_no_mask_is_said(probability_HW: np.ndarray, forged_HW: np.ndarr
         PixelTally().add(probability_HW, forged_HW)
     with pytest.raises(ValueError, match="at least one frame"):
         pixel_metrics([PixelTally()])
+
+
+def test_the_best_threshold_is_found_by_trying_all() -> None:
+    frames = frames_of(3) + frames_of(4, share=0.0)
+    threshold = best_mask_threshold([tally_of(frames[:3]), tally_of(frames[3:])])
+    probability, forged = (np.concatenate([pair[i].ravel() for pair in frames]) for i in (0, 1))
+    best = max(jaccard_score(forged, probability >= at) for at in np.unique(probability))
+    assert jaccard_score(forged, probability >= threshold) == pytest.approx(best, abs=2e-3)
+    assert best_mask_threshold([tally_of(frames_of(4, share=0.0))]) == 0.5

@@ -1,0 +1,139 @@
+"""Windows of faces: which frames, which masks, which label, and the same out of memory and shards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from npvf.clip import FAKE, REAL
+from npvf.data.corpus import Corpus
+from npvf.data.face_augment import FaceAugment
+from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows, collate_faces, judge_picture
+from npvf.data.sampling import seeded
+from npvf.data.segments import EvaluationClips, MemoryClips
+from npvf.data.selection import Selection
+from npvf.data.shards import decode_clip, encode_clip
+from npvf.data.stream import EvaluationStream, Place, TrainingStream
+from tests.masked_corpus import masked_clip, masked_corpus
+
+PLAIN = FaceTransform(64)
+EVERYBODY = Selection(speakers_only=False)
+
+
+def test_pictures_landmarks_and_masks_are_cut_to_one_size():
+    clip = masked_clip("f", 3, True)
+    cut = PLAIN.cut(clip)
+    assert cut.frames_TCHW.shape == (30, 3, 64, 64) and cut.landmarks_TN2.shape == (30, 478, 2)
+    assert_close(cut.landmarks_TN2, torch.from_numpy((clip.landmarks_TN2 + 0.5) * 64 / 224 - 0.5))
+    assert cut.mask_known and cut.label == FAKE and cut.gate_T.tolist() == [False] * 6 + [True] * 24
+    share = torch.from_numpy(clip.mask_THW).float().mean((1, 2))
+    assert_close(cut.mask_THW.float().mean((1, 2)), share, atol=0.01, rtol=0)
+    whole = FaceTransform(224).cut(clip)
+    assert torch.equal(whole.mask_THW, torch.from_numpy(clip.mask_THW))
+    assert torch.equal(whole.frames_TCHW, torch.from_numpy(clip.face_THWC).permute(0, 3, 1, 2))
+
+
+def test_a_mask_that_is_not_known_is_never_an_empty_one():
+    real, unknown = PLAIN.cut(masked_clip("r", 0, False)), PLAIN.cut(masked_clip("f", 0, True, known=False))
+    assert (real.label, real.mask_known) == (REAL, True)
+    assert (unknown.label, unknown.mask_known) == (FAKE, False)
+    batch = collate_faces([real.window(0, 3), unknown.window(0, 3)])
+    assert batch.mask_known_B.tolist() == [True, False] and not batch.mask_BTHW.any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "masked", "expected"),
+    [
+        ({}, True, FAKE),
+        ({"video_label": REAL}, False, REAL),  # the sound alone is forged
+        ({"audio_label": FAKE}, False, -1),  # the sound is, of the picture nothing is said
+        ({"audio_label": FAKE, "video_label": FAKE}, False, FAKE),
+        ({"faces": 2, "is_speaker": False}, False, -1),  # one of two faces
+        ({"faces": 2, "is_speaker": False}, True, FAKE),
+        ({"label": None}, False, -1),
+        ({"label": None}, True, FAKE),
+    ],
+)
+def test_what_is_known_of_the_picture(changes, masked, expected):
+    clip = masked_clip("f", 0, True)
+    meta = replace(clip.meta, **changes)
+    label, gate_T = judge_picture(meta, 30, clip.mask_THW if masked else None)
+    assert label == expected and gate_T.any() == (expected >= 0)
+    assert judge_picture(meta, 30, np.zeros((30, 224, 224), bool))[0] == REAL
+
+
+def test_a_window_before_the_forgery_is_real():
+    cut = PLAIN.cut(masked_clip("f", 0, True))
+    before, across = cut.window(0, 4), cut.window(3, 4)
+    assert (before.label, before.mask_known, bool(before.mask_THW.any())) == (REAL, True, False)
+    assert (across.label, across.mask_known, bool(across.mask_THW[3].any())) == (FAKE, True, True)
+
+
+def test_training_draws_windows_with_forged_frames_that_have_a_follower():
+    windows = FaceWindows(PLAIN, length=3, stride=2)
+    assert windows.frames == 5
+    cut = PLAIN.cut(masked_clip("f", 0, True, frames=40))
+    gate_T = torch.zeros(40, dtype=torch.bool)
+    gate_T[20:22] = True
+    starts = {windows.start(gate_T, seeded(n)) for n in range(200)}
+    assert starts == {s for s in range(36) if {s, s + 2} & {20, 21}}
+    window = windows.visit(cut, seeded(0))
+    assert window.frames == 3 and window.label == FAKE
+    assert not windows.usable(gate_T[:4]) and not windows.usable(torch.zeros(9, dtype=torch.bool))
+    late = torch.zeros(5, dtype=torch.bool)
+    late[4] = True  # only the last frame of the only window
+    assert windows.start(late, seeded(0)) == 0
+
+
+def test_an_evaluation_sees_the_whole_clip():
+    cut = PLAIN.cut(masked_clip("f", 0, True, frames=30))
+    found = FaceWindows(PLAIN, length=3, stride=2, every=12).whole(cut)
+    expected = [0, 12, 24, 25]
+    assert len(found) == 4
+    for window, start in zip(found, expected, strict=True):
+        assert torch.equal(window.frames_TCHW, cut.frames_TCHW[start : start + 5 : 2])
+        assert torch.equal(window.mask_THW, cut.mask_THW[start : start + 5 : 2])
+    assert [w.label for w in found] == [REAL, FAKE, FAKE, FAKE]
+
+
+def test_flow_comes_with_the_batch_where_it_is_asked_for():
+    windows = FaceWindows(FaceTransform(64, FaceAugment(), "dis"), length=3)
+    cut = windows.transform.cut(masked_clip("f", 0, True))
+    batch = collate_faces([windows.visit(cut, seeded(n)) for n in range(2)])
+    assert batch.motion_BTCHW.shape == (2, 2, 2, 64, 64) and batch.motion_BTCHW.dtype == torch.float32
+    assert collate_faces([FaceWindows(PLAIN).visit(cut, seeded(0))]).motion_BTCHW is None
+    assert batch.rows(slice(1, 2)).motion_BTCHW.shape[0] == 1 and len(batch.rows(slice(0, 1))) == 1
+
+
+def test_memory_and_stream_give_the_same(tmp_path: Path):
+    urls = Corpus(masked_corpus(tmp_path / "corpus", reals=1, fakes=2)).urls
+    windows = FaceWindows(PLAIN, length=3)
+    clips = MemoryClips(urls, windows, EVERYBODY)
+    evaluated = EvaluationClips(clips, windows)
+    from_memory = {w.key: w for whole in map(evaluated.__getitem__, range(len(clips))) for w in whole[-1:]}
+    streamed = [whole[-1] for whole in EvaluationStream(urls, windows, EVERYBODY, Place())]
+    assert sorted(w.key for w in streamed) == sorted(from_memory) and len(streamed) == 6
+    for window in streamed:
+        same(window, from_memory[window.key])
+    stream = TrainingStream(urls, windows, [replace(EVERYBODY, label="fake")], 12, seed=0, epoch=0, place=Place())
+    visits = list(stream)
+    assert len(visits) == 12 and {v.label for v in visits} == {FAKE}
+    assert {v.mask_known for v in visits} == {True, False}
+    assert all(v.mask_THW[:-1].any() for v in visits if v.mask_known)
+
+
+def test_masks_survive_the_shard():
+    clip = masked_clip("f", 0, True)
+    again = decode_clip(encode_clip(clip), 10, 5)
+    assert np.array_equal(again.mask_THW, clip.mask_THW[10:15])
+    assert torch.equal(PLAIN.cut(again).mask_THW, PLAIN.cut(clip).window(10, 5).mask_THW)
+
+
+def same(a: FaceSample, b: FaceSample) -> None:
+    assert torch.equal(a.frames_TCHW, b.frames_TCHW) and torch.equal(a.mask_THW, b.mask_THW)
+    assert (a.label, a.mask_known) == (b.label, b.mask_known)

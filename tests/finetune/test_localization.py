@@ -1,0 +1,108 @@
+"""Training of ST-DDL from configuration files: a localizer folder, whatever the motion; and that it learns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from finetune.cli import family, main
+from finetune.localization import FoundFace, LocalizationModule, by_face
+from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
+from npvf.detect.localizer import Localizer
+from npvf.errors import NpvfError
+from npvf.losses import LocalizationObjective
+from npvf.models import STDDL
+from tests.masked_corpus import masked_clip, masked_corpus
+
+CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
+SMALL = {
+    "dim": 16,
+    "heads": 2,
+    "picture__width": 4,
+    "picture__stem": 8,
+    "motion_encoder__width": 4,
+    "motion_encoder__stem": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return masked_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def fit(corpus: Path, run: Path, *more: str) -> Localizer:
+    main(["fit", "--config", CONFIG, f"--data.train=[{corpus}]", f"--trainer.default_root_dir={run}", *more])
+    return Localizer.from_pretrained(run / "localizer")
+
+
+@pytest.mark.parametrize("motion", ["anchor_mesh", "flow", "none"])
+def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: str) -> None:
+    localizer = fit(corpus, tmp_path, f"--model.model_args.motion={motion}")
+    settings = localizer.settings
+    assert localizer.model.config.motion == motion and (settings.frames, settings.stride) == (3, 1)
+    assert settings.calibration.a >= 0 and 0 < settings.threshold < 1 and 0 < settings.mask_threshold < 1
+    with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for name in ("train/video", "train/mask", "train/overlap", "train/loss", "val/loss"):
+        values = [float(row[name]) for row in rows if row[name]]
+        assert values and all(math.isfinite(value) for value in values), name
+    for name in ("val/auc", "val/pixel_auc", "val/iou", "val/fpr", "val/score"):
+        values = [float(row[name]) for row in rows if row[name]]
+        assert len(values) >= 2 and all(0 <= value <= 1 for value in values), name
+    assert next(float(row["val/faces"]) for row in rows if row["val/faces"]) == 5
+
+
+def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
+    localizer = fit(corpus, tmp_path, "--config", CONFIG.replace(".yaml", "_switches.yaml"))
+    assert localizer.model.config.mesh == "dense" and localizer.settings.stride == 2
+    saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    weights = localizer.model.state_dict()
+    assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in weights.items()), "averaged ones"
+
+
+def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp_path: Path) -> None:
+    one_epoch = ("--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
+    first = fit(corpus, tmp_path / "first", *one_epoch)
+    start = f"--model.start={tmp_path / 'first' / 'localizer'}"
+    again = fit(corpus, tmp_path / "again", *one_epoch, start, "--model.model_args=null", "--model.lr=0")
+    assert torch.equal(first.model.fusion.query.weight, again.model.fusion.query.weight)
+    with pytest.raises(NpvfError, match="either them or start"):
+        LocalizationModule(start="somewhere", imagenet=True)
+
+
+def test_it_learns_where_and_whether() -> None:
+    torch.manual_seed(0)
+    windows = FaceWindows(FaceTransform(64), length=3)
+    clips = [masked_clip(str(seed), seed, forged=seed % 2 == 1) for seed in range(4)]
+    batch = collate_faces([windows.transform.cut(clip).window(10, 3) for clip in clips])
+    model, objective = STDDL.create("stddl_nano", size=64, **SMALL), LocalizationObjective()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(30):
+        out = objective(model, batch)
+        optimizer.zero_grad()
+        out["loss"].backward()
+        optimizer.step()
+        losses.append({name: float(value.detach()) for name, value in out.items()})
+    for name, share in (("video", 0.5), ("mask", 0.5), ("overlap", 0.7)):
+        assert losses[-1][name] < share * losses[0][name], name
+
+
+def test_the_model_that_is_named_decides_what_is_trained(tmp_path: Path) -> None:
+    assert family(["fit", "--config", CONFIG]) == "stddl"
+    assert family(["fit", "--config", CONFIG, "--model.model", "npv_nano"]) == "npv"
+    assert family(["fit", "--config", CONFIG.replace("localize", "finetune")]) == "npv"
+    assert family(["fit", "--config=" + CONFIG.replace("localize", "finetune"), "--model.model=stddl_nano"]) == "stddl"
+    (tmp_path / "encoder.yaml").write_text("model:\n  encoder: somewhere\n")
+    assert family(["fit", "--config", str(tmp_path / "encoder.yaml")]) == family(["fit"]) == "npv"
+
+
+def test_a_face_is_fake_where_one_of_its_windows_is() -> None:
+    rows = [("a-t0", 1.0, 0), ("a-t0", 2.0, 1), ("a-t1", -1.0, 0), ("b-t0", 5.0, -1)]
+    logits_N, labels_N = by_face([FoundFace(face, logit, label, {}) for face, logit, label in rows])
+    assert np.allclose(logits_N, [1.5, -1.0]) and labels_N.tolist() == [1, 0]
