@@ -24,6 +24,7 @@ from pretrain.module import TrainingModule
 from pretrain.optim import cosine_schedule, parameter_groups
 
 Schedule = Literal["plateau", "cosine"]
+AT_ONCE = 8  # windows of a validation
 
 
 @dataclass(slots=True)
@@ -116,16 +117,19 @@ class LocalizationModule(TrainingModule):
         self.validated, self.pixels = [], {}
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
-        """The windows of some clips, one after the other: a clip's are too many at once for the largest model."""
-        for row in range(len(batch)):
-            window = batch.rows(slice(row, row + 1))
-            out = self.model(window.frames_BTCHW, window.landmarks_BTN2, window.motion_BTCHW)
-            terms = self.objective.compare(out, window)
-            face, _, _ = window.keys[0].rpartition("-")
-            losses = {name: float(value) for name, value in terms.items()}
-            self.validated.append(FoundFace(face, float(out.logits_B[0]), int(window.label_B[0]), losses))
-            if window.mask_known_B[0]:
-                count_pixels(self.pixels.setdefault(face, PixelTally()), out, window)
+        """The windows of some clips, a few at a time: all at once are too many for the largest model."""
+        for first in range(0, len(batch), AT_ONCE):
+            windows = batch.rows(slice(first, first + AT_ONCE))
+            out = self.model(windows.frames_BTCHW, windows.landmarks_BTN2, windows.motion_BTCHW)
+            for row in range(len(windows)):
+                self._note(out.rows(slice(row, row + 1)), windows.rows(slice(row, row + 1)))
+
+    def _note(self, out: STDDLOutput, window: FaceBatch) -> None:
+        losses = {name: float(value) for name, value in self.objective.compare(out, window).items()}
+        face, _, _ = window.keys[0].rpartition("-")
+        self.validated.append(FoundFace(face, float(out.logits_B[0]), int(window.label_B[0]), losses))
+        if window.mask_known_B[0]:
+            count_pixels(self.pixels.setdefault(face, PixelTally()), out, window)
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss, AUC by face, and AUC, IoU and false-positive rate by pixel of the crops.

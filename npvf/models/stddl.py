@@ -72,6 +72,10 @@ class STDDLOutput:
     frame_logits_BT: Tensor
     logits_B: Tensor
 
+    def rows(self, index: slice) -> STDDLOutput:
+        """Of some clips."""
+        return STDDLOutput(self.mask_logits_BTHW[index], self.frame_logits_BT[index], self.logits_B[index])
+
 
 class STDDL(PretrainedModel):
     """The whole network. It judges one face; a video's faces are so many clips.

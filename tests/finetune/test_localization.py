@@ -77,10 +77,10 @@ def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp
 
 def test_it_learns_where_and_whether() -> None:
     torch.manual_seed(0)
-    windows = FaceWindows(FaceTransform(64), length=3)
+    windows = FaceWindows(FaceTransform(32), length=2)
     clips = [masked_clip(str(seed), seed, forged=seed % 2 == 1) for seed in range(4)]
-    batch = collate_faces([windows.transform.cut(clip).window(10, 3) for clip in clips])
-    model, objective = STDDL.create("stddl_nano", size=64, **SMALL), LocalizationObjective()
+    batch = collate_faces([windows.transform.cut(clip).window(10, 2) for clip in clips])
+    model, objective = STDDL.create("stddl_nano", size=32, **SMALL), LocalizationObjective()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     losses = []
     for _ in range(30):
