@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "turn videos into shards of aligned face tracks, sound and phones",
     "sync": "move the sound of a prepared corpus to where it fits the lips, and drop what never does",
     "forge": "make labelled forgeries out of real clips",
+    "mask": "tell the forged pixels of a video from its original",
     "perturb": "put videos through noise, codecs, rooms and social networks",
     "pretrain": "stage 1: self-supervised pre-training on real talking faces",
     "finetune": "stage 2: fine-tune a detector",

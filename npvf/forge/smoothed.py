@@ -14,7 +14,8 @@ from npvf.forge.take import Forged, Take, cut_phones
 from npvf.forge.when import draw_strength
 
 _MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
-_FILLED = ("forehead", "left cheek", "right cheek", "chin")  # where skin goes on: lips and eyes cannot be filled in
+# Plain skin: it can be filled in from around it, as lips and eyes cannot, and smoothing would leave no trace on it.
+_FILLED = ("forehead", "left cheek", "right cheek", "chin")
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class _Recipe:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> _Recipe:
         region = str(rng.choice(list(REGIONS)))
-        methods = ["smoothed", "coarser"] + ["filled in"] * 2 * (region in _FILLED)
+        methods = ["coarser", "filled in", "filled in"] if region in _FILLED else ["coarser", "smoothed"]
         return cls(
             region=region,
-            growth=round(rng.uniform(1.0, 1.3) if region != "face" else 1.0, 3),
+            growth=round(rng.uniform(1.0, 1.4) if region != "face" else 1.0, 3),
             feather=round(rng.uniform(0.12, 0.3), 3),
             method=str(rng.choice(methods)),
             amount=round(rng.uniform(0.3, 1.0), 3),
@@ -43,7 +44,7 @@ class _Recipe:
         """The part of a picture, uint8, with the region at these shares forged: float32."""
         if self.method == "smoothed":
             reach = (0.06 + 0.06 * self.amount) * size
-            return cv2.bilateralFilter(picture_hwC, -1, 30 + 40 * self.amount, reach).astype(np.float32)
+            return cv2.bilateralFilter(picture_hwC, -1, 40 + 50 * self.amount, reach).astype(np.float32)
         if self.method == "filled in":
             inside = (share_hw > 0).astype(np.uint8)
             filled = cv2.inpaint(picture_hwC, inside, max(2, 0.05 * size), cv2.INPAINT_TELEA)

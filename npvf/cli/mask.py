@@ -1,0 +1,52 @@
+"""`npvf mask`: the forged pixels of a video whose original is there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from npvf.errors import NpvfError
+
+_SHOWN = 6  # frames on the contact sheet
+_THRESHOLD = "a difference counts from this many times on what coding leaves (default: %(default)s)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("fake", type=Path, metavar="FAKE", help="the forgery")
+    parser.add_argument("real", type=Path, metavar="REAL", help="the recording it was made from")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the mask: a .mask.npz, which lies beside FAKE as a rule")
+    parser.add_argument("--threshold", type=float, default=4.5, help=_THRESHOLD)
+    parser.add_argument("--sheet", type=Path, help="frames, masks and outlines to look at (default: OUT with .png)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    import cv2
+    import numpy as np
+
+    from npvf.clip import FPS
+    from npvf.data.difference import pair
+    from npvf.data.mask_sheet import contact_sheet
+    from npvf.data.masks import SUFFIX, write_masks
+    from npvf.media.decode import iter_frames
+
+    if not args.out.name.endswith(SUFFIX):
+        raise NpvfError(
+            f"{args.out}: a mask's name ends in {SUFFIX}; beside FAKE, {args.fake.stem}{SUFFIX} is found again"
+        )
+    aligned = pair(args.fake, args.real)
+    masks = list(aligned.masks(args.threshold))
+    share = np.array([mask.mean() for mask in masks])
+    if not share.any():
+        raise NpvfError(f"{args.fake} and {args.real} differ by no more than coding does; try a lower --threshold")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_masks(args.out, masks)
+    shown = np.linspace(0, len(masks) - 1, min(_SHOWN, len(masks))).astype(int).tolist()
+    frames = [frame for index, frame in enumerate(iter_frames(args.fake)) if index in shown]
+    sheet = args.sheet or args.out.with_name(args.out.name.removesuffix(SUFFIX) + ".mask.png")
+    cv2.imwrite(str(sheet), contact_sheet(frames, [masks[k] for k in shown])[..., ::-1])
+    print(f"{(share > 0).mean():.0%} of {len(masks)} frames forged, {share[share > 0].mean():.1%} of their pixels")
+    print(f"the original is {aligned.offset / FPS:+.2f} s against the forgery")
+    print(f"{args.out}; look at {sheet}")
+    return 0
