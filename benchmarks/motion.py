@@ -3,10 +3,10 @@
     python benchmarks/motion.py [--size 224] [--seeds 0 1 2 3 4] [--methods DIS Farneback]
 
 The portrait of the embedded corpus (one photograph) is bent by a smooth field of known strength, at a place of the
-mouth or of a brow and in a direction that the seed draws, there and back. Pictures get noise of their own, and once
-more H.264. Each cell is the end-point error in pixels over the moving region (where the true motion is more than a
-quarter of its peak), mean and standard deviation over seeds, and the captured share of the true motion,
-<estimate, truth> / <truth, truth>: 1 is all, 0 none. `still` is the motion seen where nothing moves.
+mouth or of a brow and in a direction that the seed draws, there and back. Pictures get noise of their own, then H.264
+too, or poor light that flickers. Each cell is the end-point error in pixels over the moving region (where the true
+motion is more than a quarter of its peak), mean and standard deviation over seeds, and the captured share of the true
+motion, <estimate, truth> / <truth, truth>: 1 is all, 0 none. `still` is the motion seen where nothing moves.
 
 Anchor-Mesh Motion is given MediaPipe's landmarks of these pictures, and the true ones. Times are CPU time a pair of
 frames, median, MediaPipe's included where its landmarks are used; the published algorithm's is that of its form, a
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -50,7 +50,18 @@ REGIONS = {
     "mouth": ((61, 291, 0, 17, 37, 267, 84, 314), 0.35, (61, 291)),
     "brow": ((105, 66, 334, 296), 0.4, (70, 107)),
 }
-PICTURES = ("noise", "noise, H.264")
+
+
+class Camera(NamedTuple):
+    """What happens to the pictures: noise and light in grey levels and shares, flicker from frame to frame."""
+
+    noise: float
+    light: float = 1.0
+    flicker: float = 0.0  # standard deviation, share
+    crf: int | None = None  # of H.264
+
+
+CAMERAS = {"noise": Camera(1.5), "noise, H.264": Camera(1.5, crf=23), "poor light": Camera(3.0, 0.3, 0.03)}
 
 
 @dataclass
@@ -67,8 +78,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=224, help="side of the picture; the face is 0.56 of it")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--noise", type=float, default=1.5, help="standard deviation, grey levels")
-    parser.add_argument("--crf", type=int, default=23)
     parser.add_argument("--methods", nargs="+", default=["DIS", "Farneback", "TV-L1"], help="of optical flow")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
@@ -76,12 +85,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     rows = []
     with Landmarker() as landmarker:
-        settings = [(p, r, d) for p in PICTURES for r in REGIONS for d in DISPLACEMENTS]
+        settings = [(p, r, d) for p in CAMERAS for r in REGIONS for d in DISPLACEMENTS]
         for picture, region, displacement in track(settings):
-            cases = [
-                render(args.size, region, displacement, seed, args.noise, args.crf if "H.264" in picture else None)
-                for seed in args.seeds
-            ]
+            cases = [render(args.size, region, displacement, seed, CAMERAS[picture]) for seed in args.seeds]
             measured = [measure(case, displacement, args.methods, landmarker) for case in cases]
             for method in measured[0]:
                 setting = {"picture": picture, "region": region, "displacement_px": displacement, "method": method}
@@ -100,7 +106,7 @@ def main() -> None:
     Console().print(f"written: {path}")
 
 
-def render(size: int, region: str, displacement: float, seed: int, noise: float, crf: int | None) -> Case:
+def render(size: int, region: str, displacement: float, seed: int, camera: Camera) -> Case:
     """The portrait, moved there and back; drawn at twice the size with cubic splines and averaged down."""
     rng = np.random.default_rng((seed, sorted(REGIONS).index(region)))
     points, share, ends = REGIONS[region]
@@ -125,14 +131,16 @@ def render(size: int, region: str, displacement: float, seed: int, noise: float,
     moved = np.stack([map_coordinates(fine[..., c], (y, x), order=3, mode="nearest") for c in range(3)], -1)
     still, moved = (cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA) for large in (fine, moved))
     where = [0] * WARM_UP + [t % 2 for t in range(PAIRS + 1)]
-    frames = [(still, moved)[w] + rng.normal(0, noise, still.shape) for w in where]
-    frames_THWC = np.clip(np.round(frames), 0, 255).astype(np.uint8)
+    lights = camera.light * (1 + camera.flicker * rng.normal(size=len(where)))
+    noise = rng.normal(0, camera.noise, (len(where), *still.shape))
+    frames = [light * (still, moved)[w] for w, light in zip(where, lights, strict=True)]
+    frames_THWC = np.clip(np.round(frames + noise), 0, 255).astype(np.uint8)
     pixels = np.stack(np.meshgrid(*(np.arange(size, dtype=float),) * 2), -1)
     there, back = field(pixels), origin(pixels) - pixels
     truth = np.stack([(there, back)[w] for w in where[WARM_UP:-1]]).transpose(0, 3, 1, 2)
     both = (landmarks_N2, landmarks_N2 + field(landmarks_N2))
     known = np.stack([both[w] for w in where])
-    return Case(frames_THWC if crf is None else encoded(frames_THWC, crf), known, truth)
+    return Case(frames_THWC if camera.crf is None else encoded(frames_THWC, camera.crf), known, truth)
 
 
 def encoded(frames_THWC: np.ndarray, crf: int) -> np.ndarray:
@@ -192,7 +200,7 @@ def spread(runs: list[tuple[float, float, float]]) -> dict[str, float]:
 
 def cost(size: int, methods: list[str], landmarker: Landmarker) -> dict[str, float]:
     """CPU milliseconds of a pair of frames."""
-    case = render(size, "mouth", 1.0, 0, 1.5, None)
+    case = render(size, "mouth", 1.0, 0, CAMERAS["noise"])
     pair = case.frames_THWC[-2:]
     points = case.landmarks_TN2[-2:]
     both = torch.from_numpy(points.astype(np.float32))[None]

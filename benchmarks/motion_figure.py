@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from motion import PAIRS, WARM_UP, found_landmarks, mesh_motion, render
+from motion import CAMERAS, PAIRS, WARM_UP, found_landmarks, mesh_motion, render
 from torchvision.utils import flow_to_image
 
 from npvf.faces.flow import flow_motion
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/motion.png"))
     args = parser.parse_args()
-    case = render(SIZE, "mouth", MOVED, seed=3, noise=1.5, crf=None)
+    case = render(SIZE, "mouth", MOVED, seed=3, camera=CAMERAS["noise"])
     with Landmarker() as landmarker:
         found = found_landmarks(case, landmarker)
     pair = torch.from_numpy(found[None, WARM_UP : WARM_UP + 2])

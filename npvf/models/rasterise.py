@@ -48,9 +48,10 @@ def lattice(corners_FK32: Tensor, drawn_FK: Tensor, size: tuple[int, int]) -> Te
     """
     height, width = size
     i, j = torch.meshgrid(*(torch.arange(LATTICE, device=corners_FK32.device),) * 2, indexing="ij")
-    inside = j < LATTICE - i
-    weights_L3 = torch.stack([LATTICE - i - j, j, i], dim=-1)[inside].to(corners_FK32.dtype)
-    points_FKL2 = (weights_L3 @ corners_FK32.detach() / LATTICE).round()
+    i, j = i[j < LATTICE - i, None], j[j < LATTICE - i, None]
+    v0, v1, v2 = corners_FK32.detach()[:, :, :, None].unbind(2)
+    # Whole numbers up to the division: landmarks on whole pixels are rounded as they were published.
+    points_FKL2 = (((LATTICE - i - j) * v0 + j * v1 + i * v2) / LATTICE).round()
     x, y = points_FKL2.unbind(-1)
     seen_FKL = (x >= 0) & (x < width) & (y >= 0) & (y < height) & drawn_FK[..., None]
     frame, triangle, _ = seen_FKL.nonzero(as_tuple=True)

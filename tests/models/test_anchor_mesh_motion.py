@@ -182,6 +182,14 @@ def test_a_batch_is_its_clips_one_by_one(face_N2, fill):
             assert_close(anchor_mesh_motion(clip[None, t : t + 2], (90, 96), fill=fill)[0, 0], motion[t])
 
 
+@pytest.mark.parametrize("fill", ["triangles", "lattice"])
+def test_mixed_precision_leaves_it_alone(face_N2, fill):
+    landmarks = jitter(face_N2, 2)[None].float()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = anchor_mesh_motion(landmarks, 96, fill=fill)
+    assert_close(mixed, anchor_mesh_motion(landmarks, 96, fill=fill), atol=0, rtol=0)
+
+
 def test_gradients(face_N2):
     face = torch.tensor([[1.3, 1.2], [10.1, 2.4], [3.2, 11.6], [9.7, 9.2]], dtype=torch.float64)
     landmarks = jitter(face, 3, pixels=0.3)[None].requires_grad_()
