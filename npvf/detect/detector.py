@@ -58,13 +58,19 @@ class DetectorSettings:
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """What a detector says of one prepared clip; None, with a reason, where it abstains."""
+    """What a detector says of one prepared clip; None, with a reason, where it abstains.
+
+    `starts` are the first frames of the segments of 0.96 s that it judged, `probabilities` theirs of being fake; a
+    scorer that knows of no segments leaves both empty.
+    """
 
     key: str
     video: str
     track: int
     fake_probability: float | None
     reason: str
+    starts: tuple[int, ...] = ()
+    probabilities: tuple[float, ...] = ()
 
 
 class Detector:
@@ -147,4 +153,11 @@ class Detector:
             if not len(scored.logits_K) or speech < self.settings.min_speech:
                 yield ClipScore(*named, None, f"too little speech: {speech:.1f} s")
             else:
-                yield ClipScore(*named, self.settings.calibration.probability(float(scored.logits_K.mean())), "")
+                calibration = self.settings.calibration
+                yield ClipScore(
+                    *named,
+                    calibration.probability(float(scored.logits_K.mean())),
+                    "",
+                    tuple(scored.starts_K.tolist()),
+                    tuple(calibration.probabilities(scored.logits_K).tolist()),
+                )

@@ -1,55 +1,94 @@
 """How well a detector does on a labelled, prepared corpus, with every video of it in the account.
 
-One row a manifest line. A video that was refused, or that the detector would not judge, stays in the table with its
-reason: each metric has its coverage beside it, and `auc_all` counts those videos too, at a score that says "unknown".
+Each metric has its coverage beside it, and `auc_all` counts the videos that were not judged too, at a score that says
+"unknown". By manipulation and by category, each kind of fake against all reals; by group of people, each group's fakes
+against its own reals, with the gap between the groups.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from npvf.clip import FAKE, REAL, Clip, ClipMeta
+from npvf.clip import FAKE, REAL
 from npvf.data.corpus import Corpus
-from npvf.data.selection import Selection, read_meta
-from npvf.data.shards import decode_clip
-from npvf.detect.detector import ClipScore
+from npvf.data.selection import Selection
+from npvf.detect.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
+from npvf.detect.video_scores import (
+    LABELLED,
+    Row,
+    Scorer,
+    Scores,
+    SegmentRow,
+    blank_rows,
+    fill,
+    judge_clips,
+    judge_trimmed,
+    prepared,
+    score_videos,
+    selected_lines,
+)
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
-from npvf.metrics.detection import detection_metrics
 
-Refusal = Literal["half", "worst", "drop"]
 Grouping = Literal["auto", "identity", "video"]
-LABELLED = Selection(label="known")
-
-
-class Scorer(Protocol):
-    """What is measured, `npvf.Detector` for one: a score for each clip, in any order."""
-
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """Scores of clips, read one after the other."""
+Silence = Literal["both", "kept", "trimmed"]
+UNKNOWN = "unknown"
+DEFAULTS = How()
 
 
 @dataclass(slots=True)
-class Row:
-    """One video of the corpus: what is known of it and what the detector said.
+class Evaluation:
+    """What a run found: the report, and the scores behind it of whole and of trimmed clips (None: not wanted)."""
 
-    `score` is the mean fake probability of its speaker's clips, weighted by their length; None where `status` is
-    "refused" (not prepared), "abstained" (not judged) or "duplicate" (of an earlier row; in no denominator).
+    report: dict[str, Any]
+    kept: Scores | None
+    trimmed: Scores | None
+
+    @property
+    def scores(self) -> Scores:
+        """Those that the top of the report is made of."""
+        found = self.kept or self.trimmed
+        assert found is not None
+        return found
+
+
+def run_evaluation(
+    corpus: Corpus,
+    scorer: Scorer,
+    selection: Selection = LABELLED,
+    silence: Silence = "both",
+    group: Grouping = "auto",
+    how: How = DEFAULTS,
+    on_clip: Callable[[], object] = lambda: None,
+) -> Evaluation:
+    """Score the labelled videos of a corpus, with the silence that clips begin with, without it, or both ways.
+
+    The report is that of `detection_report`, of whole clips if they are measured; with "both" that of the trimmed ones
+    stands in it as `trimmed`.
+
+    Raises:
+        NpvfError: as `score_videos` and `detection_report`.
     """
-
-    video: str
-    label: int
-    manipulation: str | None
-    identity: str | None
-    original: str | None
-    sha256: str | None
-    status: str
-    reason: str
-    clips: int = 0
-    score: float | None = None
+    rows = blank_rows(corpus, selection)
+    judged = judge_clips(corpus, scorer, prepared(rows), on_clip)
+    kept = fill(rows, judged) if silence != "trimmed" else None
+    trimmed = fill(rows, judge_trimmed(corpus, scorer, judged, on_clip)) if silence != "kept" else None
+    reports = [
+        detection_report(scores.rows, how.refused, group, how.bootstrap, scores.segments, how.threshold)
+        for scores in (kept, trimmed)
+        if scores is not None
+    ]
+    report = {
+        "silence": "trimmed" if kept is None else "kept",
+        **reports[0],
+        "unlabelled": _unlabelled(corpus, selection),
+    }
+    if len(reports) == 2:
+        report["trimmed"] = reports[1]
+    return Evaluation(report, kept, trimmed)
 
 
 def evaluate_detection(
@@ -61,72 +100,35 @@ def evaluate_detection(
     bootstrap: Bootstrap = DEFAULT,
     on_clip: Callable[[], object] = lambda: None,
 ) -> tuple[dict[str, Any], list[Row]]:
-    """Score the labelled videos of a corpus: the report (as `detection_report`) and its rows."""
-    rows = score_videos(corpus, scorer, selection, on_clip)
-    return detection_report(rows, refused, group, bootstrap) | {"unlabelled": _unlabelled(corpus, selection)}, rows
-
-
-def score_videos(
-    corpus: Corpus,
-    scorer: Scorer,
-    selection: Selection = LABELLED,
-    on_clip: Callable[[], object] = lambda: None,
-) -> list[Row]:
-    """One row for each labelled manifest line that the selection keeps, in the manifest's order.
-
-    Raises:
-        NpvfError: no such line; a video twice with both labels; a score that is no probability.
-    """
-    rows = {line["video"]: _row(line) for line in selected_lines(corpus, selection) if line["label"] is not None}
-    if not rows:
-        raise NpvfError(f"{corpus.folder} holds no labelled video in this selection: evaluation needs `label` 0 or 1.")
-    mark_duplicates(list(rows.values()))
-    scored = {row.video for row in rows.values() if row.status == "prepared"}
-    seconds: dict[str, tuple[str, float]] = {}
-
-    def clips() -> Iterator[Clip]:
-        for sample in corpus.samples:
-            meta = read_meta(sample)
-            if meta.is_speaker and meta.video in scored:
-                seconds[meta.key] = meta.video, meta.span[1] - meta.span[0]
-                yield decode_clip(sample)
-
-    said: dict[str, list[tuple[float, float]]] = {}
-    for score in scorer.score_clips(clips()):
-        on_clip()
-        video, length = seconds[score.key]
-        rows[video].clips += 1
-        if score.fake_probability is None:
-            rows[video].reason = score.reason
-        elif not 0 <= score.fake_probability <= 1:
-            raise NpvfError(f"the detector says {score.fake_probability} of {score.key}, which is no probability")
-        else:
-            said.setdefault(video, []).append((score.fake_probability, length))
-    for video in scored:
-        row = rows[video]
-        if video in said:
-            row.score = sum(p * s for p, s in said[video]) / sum(s for _, s in said[video])
-            row.status, row.reason = "judged", ""
-        else:
-            row.status, row.reason = "abstained", row.reason or "no score for any clip of the speaker"
-    return list(rows.values())
+    """Score the labelled videos of a corpus as they are: the report (as `detection_report`) and its rows."""
+    scores = score_videos(corpus, scorer, selection, on_clip)
+    report = detection_report(scores.rows, refused, group, bootstrap, scores.segments)
+    return report | {"unlabelled": _unlabelled(corpus, selection)}, scores.rows
 
 
 def detection_report(
-    rows: Sequence[Row], refused: Refusal = "half", group: Grouping = "auto", bootstrap: Bootstrap = DEFAULT
+    rows: Sequence[Row],
+    refused: Refusal = "half",
+    group: Grouping = "auto",
+    bootstrap: Bootstrap = DEFAULT,
+    segments: Sequence[SegmentRow] = (),
+    threshold: float = 0.5,
 ) -> dict[str, Any]:
-    """Metrics over the judged videos with their coverage, and `auc_all` over all of them; for each manipulation too.
+    """Metrics over the judged videos with their coverage, and `auc_all` over all of them; also in parts.
 
     Args:
         rows: of `score_videos`.
-        refused: the score that unjudged videos get in `auc_all`: 0.5, the worst one for their label, or no `auc_all`.
+        refused: see `How`.
         group: what the bootstrap draws as a whole: the person shown, the source video (a forgery goes with its
             original), or "auto": the person where known for every row, else the video.
         bootstrap: how intervals are made.
+        segments: of `score_videos`; none: the report has no `segments` and no `localization`.
+        threshold: see `How`.
 
     Raises:
         NpvfError: the judged videos lack a class; identities are wanted and not known.
     """
+    how = How(refused, bootstrap, threshold)
     counted = [row for row in rows if row.status != "duplicate"]
     names, grouping = bootstrap_groups([(r.identity, r.original or r.video) for r in counted], group)
     report: dict[str, Any] = {
@@ -134,39 +136,19 @@ def detection_report(
         "group": grouping,
         "groups": len(set(names)),
         "refused_as": refused,
+        "threshold": threshold,
         "duplicates": len(rows) - len(counted),
         "reasons": dict(Counter(_code(row) for row in counted if row.score is None).most_common()),
     }
-    whole = _metrics(counted, names, refused, bootstrap)
+    whole = video_figures(counted, names, how)
     if "auc" not in whole:
         raise NpvfError(f"nothing to measure: {whole['missing']}")
-    kinds = sorted({row.manipulation or "unknown" for row in counted if row.label == FAKE})
-    by_kind = {}
-    for kind in kinds:
-        chosen = [i for i, r in enumerate(counted) if r.label == REAL or (r.manipulation or "unknown") == kind]
-        by_kind[kind] = _metrics([counted[i] for i in chosen], [names[i] for i in chosen], refused, bootstrap)
-    return report | whole | {"by_manipulation": by_kind}
-
-
-def selected_lines(corpus: Corpus, selection: Selection) -> list[dict[str, Any]]:
-    """The manifest lines that a selection of clips keeps, refused ones included."""
-    return [line for line in corpus.manifest if selection.reason_against(_meta(line)) is None]
-
-
-def mark_duplicates(rows: Iterable[Row]) -> None:
-    """The second and later rows of one file get the status "duplicate".
-
-    Raises:
-        NpvfError: one file has both labels.
-    """
-    first: dict[str, Row] = {}
-    for row in rows:
-        if row.sha256 is None or first.setdefault(row.sha256, row) is row:
-            continue
-        earlier = first[row.sha256]
-        if earlier.label != row.label:
-            raise NpvfError(f"{earlier.video} and {row.video} are the same file with different labels: correct one.")
-        row.status, row.reason = "duplicate", f"same file as {earlier.video}"
+    report |= whole | _parts(counted, names, how)
+    if segments:
+        report["segments"] = segment_figures(segments, counted, names, how)
+        located = localization_figures(segments, counted, names, how)
+        report |= {"localization": located} if located else {}
+    return report
 
 
 def bootstrap_groups(
@@ -185,51 +167,31 @@ def bootstrap_groups(
     return [video for _, video in known], "video"
 
 
-def _metrics(rows: list[Row], groups: list[Hashable], refused: Refusal, bootstrap: Bootstrap) -> dict[str, Any]:
-    judged = [i for i, row in enumerate(rows) if row.score is not None]
-    real, fake = (sum(row.label == label for row in rows) for label in (REAL, FAKE))
-    judged_real, judged_fake = (sum(rows[i].label == label for i in judged) for label in (REAL, FAKE))
-    result: dict[str, Any] = {
-        "real": real,
-        "fake": fake,
-        "judged_real": judged_real,
-        "judged_fake": judged_fake,
-        "coverage": len(judged) / len(rows),
-    }
-    if not (judged_real and judged_fake):
-        return result | {"missing": f"{judged_real} real and {judged_fake} fake videos were judged, both are needed"}
-    scores = [float(rows[i].score) for i in judged]  # type: ignore[arg-type]
-    found = detection_metrics(scores, [rows[i].label for i in judged], [groups[i] for i in judged], bootstrap)
-    for name, estimate in found.items():
-        result |= estimate.to_json(name)
-    if refused != "drop":
-        filled = [_filled(row, refused) for row in rows]
-        everyone = detection_metrics(filled, [row.label for row in rows], groups, bootstrap)["auc"]
-        result |= everyone.to_json("auc_all")
-    return result
+def _parts(rows: list[Row], groups: list[Hashable], how: How) -> dict[str, Any]:
+    def measure(part: Sequence[int]) -> dict[str, Any]:
+        return video_figures([rows[i] for i in part], [groups[i] for i in part], how)
+
+    report: dict[str, Any] = {}
+    for name in ("manipulation", "category"):
+        kinds = sorted({getattr(row, name) or UNKNOWN for row in rows if row.label == FAKE})
+        report[f"by_{name}"] = {
+            kind: measure([i for i, r in enumerate(rows) if r.label == REAL or (getattr(r, name) or UNKNOWN) == kind])
+            for kind in kinds
+            if name == "manipulation" or kinds != [UNKNOWN]
+        }
+    report["by_attribute"] = {}
+    for name in sorted({name for row in rows for name in row.attributes}):
+        values = [row.attributes.get(name, UNKNOWN) for row in rows]
+        people = {value: [i for i, v in enumerate(values) if v == value] for value in sorted(set(values))}
+        parts = {value: measure(part) for value, part in people.items()}
+        known = {value: part for value, part in people.items() if value != UNKNOWN}
+        report["by_attribute"][name] = {"parts": parts, "gap": gap(known, rows, groups, how)}
+    return report
 
 
 def _code(row: Row) -> str:
     """The reason without its details, which differ from video to video."""
     return row.reason.partition(":")[0]
-
-
-def _filled(row: Row, refused: Refusal) -> float:
-    if row.score is not None:
-        return row.score
-    return 0.5 if refused == "half" else float(row.label == REAL)
-
-
-def _row(line: dict[str, Any]) -> Row:
-    known = {name: line[name] for name in ("video", "label", "manipulation", "identity", "original", "sha256")}
-    return Row(**known, status=line["status"], reason=line["reason"] or "")
-
-
-def _meta(line: dict[str, Any]) -> ClipMeta:
-    """A manifest line as the selection sees a clip of it."""
-    keys = ("label", "manipulation", "identity", "original", "split")
-    said = {key: line[key] for key in keys} | {"identities": tuple(line["identities"])}
-    return ClipMeta(key="", video=line["video"], source_sha256="", track=0, span=(0, 0), faces=0, **said)
 
 
 def _unlabelled(corpus: Corpus, selection: Selection) -> int:

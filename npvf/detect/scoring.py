@@ -27,12 +27,14 @@ class ScoringSettings:
         natural_offset: an offset up to this many frames is taken for encoder delay or editing: it is measured,
             reported and undone before scoring. Genuine files in the wild sit at up to +7 frames. Beyond it, sound and
             picture are scored as they stand.
+        segments: judge at most so many of a clip, spread evenly over it; None: all.
     """
 
     hop: int = 12
     min_gate: int = 6
     max_offset: int = 15
     natural_offset: int = 7
+    segments: int | None = None
 
 
 @dataclass(slots=True)
@@ -107,8 +109,11 @@ def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:
 
 
 def judged_segments(gate_T: Tensor, settings: ScoringSettings) -> Tensor:
-    """First frames (K,) of the segments with enough gated frames; the last one ends with the clip."""
+    """First frames (K,) of the segments to judge, which have enough gated frames; the last one ends with the clip."""
     last = len(gate_T) - SEGMENT_FRAMES
     starts = sorted({*range(0, last + 1, settings.hop), last})
     kept = [s for s in starts if int(gate_T[s : s + SEGMENT_FRAMES].sum()) >= settings.min_gate]
+    if settings.segments is not None and settings.segments < len(kept):
+        middles = (np.arange(settings.segments) + 0.5) / settings.segments * len(kept)
+        kept = [kept[int(k)] for k in middles]
     return torch.tensor(kept, dtype=torch.long, device=gate_T.device)

@@ -13,7 +13,8 @@ from npvf.clip import Clip
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
 from npvf.data.shards import decode_clip
-from npvf.detect.evaluation import Grouping, bootstrap_groups, selected_lines
+from npvf.detect.evaluation import Grouping, bootstrap_groups
+from npvf.detect.video_scores import selected_lines
 from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.metrics.protocol import Settings, SynchronyReport, measure_synchrony

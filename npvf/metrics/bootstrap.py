@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,16 @@ class Interval:
         return cls(float(low), float(high), groups, redrawn)
 
 
+class FewGroups(ValueError):
+    """Hardly any resample holds what the statistics need: one class lies in too few of the groups."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value over `n` items. No interval where there is but one group to resample, or none was wanted."""
+    """A measured value over `n` items.
+
+    No interval where none was wanted, or where there is none to be had: one group alone, or `FewGroups`.
+    """
 
     value: float
     n: int
@@ -58,7 +66,8 @@ class Bootstrap:
         """The values on the N items as they are, each with its interval; see `bootstrap_intervals`."""
         intervals: dict[str, Interval] = {}
         if self.n and len(set(groups)) > 1:
-            intervals = bootstrap_intervals(statistics, groups, self.n, self.seed, self.level)
+            with suppress(FewGroups):
+                intervals = bootstrap_intervals(statistics, groups, self.n, self.seed, self.level)
         values = statistics(np.ones((1, len(groups))))
         return {k: Estimate(float(v[0]), len(groups), intervals.get(k)) for k, v in values.items()}
 
@@ -91,7 +100,8 @@ def bootstrap_intervals(
         level: share of the resampled values inside the interval.
 
     Raises:
-        ValueError: fewer than two groups, or hardly any resample on which the statistics are defined.
+        ValueError: fewer than two groups.
+        FewGroups: hardly any resample on which the statistics are defined.
     """
     values, groups_drawn, redrawn = resampled(statistics, groups, n, seed)
     return {name: Interval.of(value_R, level, groups_drawn, redrawn) for name, value_R in values.items()}
@@ -122,9 +132,7 @@ def resampled(
         have += int(usable_R.sum())
         redrawn += int((~usable_R).sum())
         if redrawn > _MAX_REDRAWN * n:
-            raise ValueError(
-                f"only {have} of {have + redrawn} resamples held both classes: too few groups of one class"
-            )
+            raise FewGroups(f"only {have} of {have + redrawn} resamples held both classes: too few groups of one class")
     return {name: np.concatenate(parts)[:n] for name, parts in kept.items()}, len(numbers), redrawn
 
 

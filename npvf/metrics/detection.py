@@ -91,15 +91,26 @@ def accuracy(
     """Share of right calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes."""
     scores_N, labels_N = check_scores(scores, labels)
     weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
+    if balanced:
+        fpr, tpr = rates(scores_N, labels_N, weights_N, threshold)
+        return (1 - fpr + tpr) / 2
     right_N = ((scores_N >= threshold) == (labels_N == 1)).astype(np.float64)
-    if not balanced:
-        return _plain(weights_N @ right_N / weights_N.sum(-1))
+    return _plain(weights_N @ right_N / weights_N.sum(-1))
+
+
+def rates(
+    scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, threshold: float = 0.5
+) -> tuple[Any, Any]:
+    """Share of reals and of fakes that are called fake at `threshold`: FPR, TPR. Arguments as `auc`."""
+    scores_N, labels_N = check_scores(scores, labels)
+    weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
+    called_N = (scores_N >= threshold).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        shares = [
-            weights_N[..., labels_N == c] @ right_N[labels_N == c] / weights_N[..., labels_N == c].sum(-1)
+        fpr, tpr = (
+            weights_N[..., labels_N == c] @ called_N[labels_N == c] / weights_N[..., labels_N == c].sum(-1)
             for c in (0, 1)
-        ]
-    return _plain((shares[0] + shares[1]) / 2)
+        )
+    return _plain(fpr), _plain(tpr)
 
 
 def balanced_accuracy(
@@ -123,11 +134,11 @@ def detection_metrics(
         labels: (N,) of 0 and 1.
         groups: (N,) what is resampled as a whole (person, source video); None: each item by itself.
         bootstrap: how intervals are made.
-        threshold: from which on `balanced_accuracy` and `accuracy` call an item fake.
+        threshold: from which on an item is called fake.
 
     Returns:
-        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1", "ece" and "ece_balanced" (of
-        classes that weigh a half each) -> Estimate.
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1", "fpr" and "tpr" at the
+        threshold, "ece" and "ece_balanced" (of classes that weigh a half each) -> Estimate.
 
     Raises:
         ValueError: as `auc`; a score outside [0, 1].
@@ -136,13 +147,16 @@ def detection_metrics(
 
     def measure(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
         curve = roc_curve(scores_N, labels_N, weights_RN)
+        fpr, tpr = rates(scores_N, labels_N, weights_RN, threshold)
         return {
             "auc": _auc(curve),
             "average_precision": _average_precision(curve),
             "eer": _eer(curve),
-            "balanced_accuracy": balanced_accuracy(scores_N, labels_N, weights_RN, threshold),
+            "balanced_accuracy": (1 - fpr + tpr) / 2,
             "accuracy": accuracy(scores_N, labels_N, weights_RN, threshold),
             "tpr_at_fpr_1": _tpr_at_fpr(curve, 0.01),
+            "fpr": fpr,
+            "tpr": tpr,
         }
 
     found = bootstrap.estimates(measure, range(len(scores_N)) if groups is None else groups)

@@ -16,8 +16,9 @@ from npvf.clip import Clip
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import ClipScore, Detector
-from npvf.detect.evaluation import Row, detection_report, evaluate_detection, score_videos
+from npvf.detect.evaluation import detection_report, evaluate_detection
 from npvf.detect.synchrony import evaluate_synchrony
+from npvf.detect.video_scores import Row, score_videos
 from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope
 from npvf.metrics.bootstrap import Bootstrap
@@ -116,9 +117,9 @@ def test_each_manipulation_is_measured_against_all_reals(corpus: Corpus) -> None
 def test_a_video_is_the_weighted_mean_of_its_speakers_pieces(tmp_path: Path) -> None:
     clips = [piece("f", 0, 3.0), piece("f", 1, 1.0), piece("f", 0, 1.0, speaker=False, track=1), piece("r", 0, 1.0)]
     corpus = make_corpus(tmp_path, [line("f", 1), line("r", 0)], clips)
-    rows = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": 0.4, "r-t0-000": 0.1}))
+    rows = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": 0.4, "r-t0-000": 0.1})).rows
     assert rows[0].score == pytest.approx(0.7) and rows[0].clips == 2
-    partly = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": None, "r-t0-000": 0.1}))
+    partly = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": None, "r-t0-000": 0.1})).rows
     assert partly[0].score == pytest.approx(0.8) and partly[0].status == "judged"
 
 
@@ -130,7 +131,7 @@ def test_selection_by_split_keeps_its_refused_videos(tmp_path: Path) -> None:
         line("d", 0, split="test", status="refused", reason="no_face"),
     ]
     corpus = make_corpus(tmp_path, lines, [piece(v, 0, 1.0) for v in "abc"])
-    rows = score_videos(corpus, Oracle({"a-t0-000": 0.1, "b-t0-000": 0.9}), Selection(label="known", split="test"))
+    rows = score_videos(corpus, Oracle({"a-t0-000": 0.1, "b-t0-000": 0.9}), Selection(label="known", split="test")).rows
     assert [row.video for row in rows] == ["a", "b", "d"]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from npvf.metrics.bootstrap import bootstrap_interval, bootstrap_intervals, weighted_mean
+from npvf.metrics.bootstrap import Bootstrap, bootstrap_interval, bootstrap_intervals, weighted_mean
 from npvf.metrics.detection import auc
 
 
@@ -49,6 +49,15 @@ def test_what_cannot_be_resampled_is_an_error() -> None:
         bootstrap_interval(lambda w: w.sum(-1), ["one"] * 4)
     with pytest.raises(ValueError, match="both classes"):
         bootstrap_interval(lambda w: np.full(len(w), np.nan), range(4), n=10)
+
+
+def test_an_estimate_stands_without_an_interval_where_none_is_to_be_had() -> None:
+    labels = np.repeat([0, 1], [1, 400])
+    scores = np.linspace(0, 1, 401)
+    rare = Bootstrap(20).estimates(lambda w: {"auc": auc(scores, labels, np.where(w == 1, w, 0))}, range(401))["auc"]
+    assert rare.value == 1 and rare.interval is not None  # the real one is in a third of the draws
+    never = Bootstrap(20).estimates(lambda w: {"": np.where(w.min(-1) > 0, 1.0, np.nan)}, range(401))[""]
+    assert never.value == 1 and never.interval is None
 
 
 def test_memory_is_bounded_by_blocks() -> None:

@@ -13,6 +13,7 @@ from npvf.metrics.detection import (
     balanced_accuracy,
     detection_metrics,
     eer,
+    rates,
     roc_curve,
     tpr_at_fpr,
 )
@@ -53,6 +54,8 @@ def test_metrics_equal_scikit_learn_on_tied_scores(block: int) -> None:
         assert tpr_at_fpr(scores, labels) == pytest.approx(tpr[fpr <= 0.01].max(), abs=1e-9)
         assert tpr_at_fpr(scores, labels, max_fpr=0.2) == pytest.approx(tpr[fpr <= 0.2].max(), abs=1e-9)
         assert accuracy(scores, labels) == pytest.approx(sk.accuracy_score(labels, scores >= 0.5), abs=1e-9)
+        passed, hit = sk.recall_score(labels == 0, scores < 0.5), sk.recall_score(labels, scores >= 0.5)
+        assert rates(scores, labels) == pytest.approx((1 - passed, hit), abs=1e-9)
         expected = sk.balanced_accuracy_score(labels, scores >= 0.5)
         assert balanced_accuracy(scores, labels) == pytest.approx(expected, abs=1e-9)
         assert eer(scores, labels) == pytest.approx(naive_eer(labels, scores), abs=1e-9)
@@ -128,7 +131,7 @@ def test_detection_metrics_have_intervals_around_their_values() -> None:
     scores = 1 / (1 + np.exp(-rng.normal(labels * 1.5)))
     result = detection_metrics(scores, labels, groups=np.arange(120) // 6, bootstrap=Bootstrap(300))
     assert [name for name in result if not name.startswith("ece")] == [
-        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1",
+        "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1", "fpr", "tpr",
     ]  # fmt: skip
     for name, metric in result.items():
         if name.startswith("ece"):
