@@ -22,7 +22,7 @@ def python(code: str) -> str:
 
 def loaded_by(code: str) -> set[str]:
     """The top-level packages that are loaded after `code`."""
-    report = "import sys; print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
+    report = "import sys; print('LOADED', *{name.partition('.')[0] for name, module in sys.modules.items() if module})"
     lines = python(f"{code}\n{report}").splitlines()
     return set(lines[-1].removeprefix("LOADED ").split())
 

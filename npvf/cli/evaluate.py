@@ -3,182 +3,138 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from npvf import __version__
+from npvf.cli import evaluate_settings
+from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
+from npvf.cli.evaluate_settings import EvaluateSettings
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
-from npvf.data.selection import Selection
 from npvf.detect.agreement import AgreementScorer
 from npvf.detect.detector import Detector
-from npvf.detect.evaluation import Scorer, evaluate_detection
-from npvf.detect.scoring import embed_clip
+from npvf.detect.evaluation import run_evaluation
+from npvf.detect.evaluation_plots import need_matplotlib
+from npvf.detect.figures import How
+from npvf.detect.provenance import provenance
+from npvf.detect.scoring import ScoringSettings, embed_clip
+from npvf.detect.shortcuts import shortcuts
 from npvf.detect.synchrony import evaluate_synchrony
-from npvf.errors import NpvfError
-from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.protocol import SWAP_REACH, Settings
-from npvf.models.batch import Gate
+from npvf.detect.video_scores import Scorer
+from npvf.metrics.protocol import Settings
 from npvf.models.npv import NPV
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`")
-    parser.epilog = "With neither --detector nor --pretrained, synchrony is measured for the baseline alone."
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--detector", metavar="DIR", help="a detector folder: measure how it tells fake from real")
-    what.add_argument("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
-    parser.add_argument(
-        "--protocol",
-        choices=("detection", "synchrony"),
-        help="default: detection for --detector, synchrony for --pretrained; a pre-trained model alone detects by how "
-        "well lips and sound agree",
-    )
-    parser.add_argument(
-        "--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training"
-    )
-    parser.add_argument("--out", type=Path, help="for metrics.json and scores.csv (default: runs/evaluate/CORPUS)")
+    evaluate_settings.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
-    parser.add_argument("--seed", type=int, default=0, help="of resampling, segments and swaps (default: 0)")
-
-    chosen = parser.add_argument_group("which videos")
-    chosen.add_argument("--split", help="only videos whose `split` is this")
-    chosen.add_argument("--identities", nargs="+", metavar="NAME", help="only videos that show or use these people")
-    chosen.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos of such a name")
-    chosen.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos of such a name")
-    chosen.add_argument("--part", choices=("train", "val"), help="a part of the division by hash that training makes")
-    chosen.add_argument("--held-out", type=float, default=0.0, metavar="SHARE", help="the share of `val` in it")
-
-    intervals = parser.add_argument_group("95 % intervals")
-    intervals.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="resamples; 0: none (default: 1000)"
-    )
-    intervals.add_argument(
-        "--group",
-        choices=("auto", "identity", "video"),
-        default="auto",
-        help="what is resampled; auto: identities where all are known, else source videos (default: auto)",
-    )
-
-    detection = parser.add_argument_group("detection")
-    detection.add_argument(
-        "--refused",
-        choices=("half", "worst", "drop"),
-        default="half",
-        help="how `AUC of all videos` scores those not judged: 0.5, the worst for their label; or no such figure",
-    )
-
-    synchrony = parser.add_argument_group("synchrony")
-    synchrony.add_argument("--segments", type=int, default=60, help="N of retrieval R@1 (default: 60)")
-    synchrony.add_argument(
-        "--swap-reach",
-        type=int,
-        default=SWAP_REACH,
-        metavar="FRAMES",
-        help="how far a true or swapped sound is moved to fit best; recordings in the wild lag by up to 7 (default: 2)",
-    )
-    synchrony.add_argument(
-        "--baseline",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="also measure lip aperture against sound energy, which learns nothing (default: yes)",
-    )
+    parser.epilog = "With neither --detector nor --pretrained, synchrony is measured for the baseline alone."
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print, and write `metrics.json` and `scores.csv`."""
-    protocol = args.protocol or ("detection" if args.detector else "synchrony")
-    if protocol == "detection" and not (args.detector or args.pretrained):
-        raise NpvfError("detection needs --detector DIR, which fine-tuning makes, or --pretrained DIR")
-    if args.gate and args.detector:
-        raise NpvfError("--gate goes with --pretrained: a detector's head has learnt one gate")
-    corpus = Corpus(args.corpus)
-    report, rows = (_detection if protocol == "detection" else _synchrony)(args, corpus)
-    report = {**_setup(args), **report}
-    out = args.out or Path("runs/evaluate") / args.corpus.resolve().name
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    """Evaluate, write everything into one folder, and print."""
+    settings = EvaluateSettings.of(args)
+    corpus = Corpus(settings.corpus)
+    measure = _detection if settings.measures == "detection" else _synchrony
+    report, table, files = measure(settings, corpus)
     if args.json:
         print(json.dumps(report, indent=2))
         return 0
     console = Console()
-    console.print(detection_table(report) if protocol == "detection" else synchrony_table(report))
-    for line in (*notes(report), f"{out / 'metrics.json'}  {out / 'scores.csv'}"):
+    console.print(table)
+    for line in (*notes(report), "  ".join(str(settings.folder / name) for name in files)):
         console.print(line, highlight=False, markup=False)
     return 0
 
 
-def _detection(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    scorer: Scorer
-    if args.detector:
-        scorer = Detector.from_pretrained(args.detector, _device(args))
-    else:
-        scorer = AgreementScorer(_model(args, args.pretrained))
+def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
+    if settings.plots:
+        need_matplotlib()
+    scorer, threshold = _scorer(settings)
+    how = How(settings.refused, settings.intervals, threshold)
+    selection = settings.selection("known")
     with _progress(corpus) as on_clip:
-        report, rows = evaluate_detection(
-            corpus, scorer, _selection(args, "known"), args.refused, args.group, _bootstrap(args), on_clip
-        )
-    return report, [asdict(row) for row in rows]
+        found = run_evaluation(corpus, scorer, selection, settings.silence, settings.group, how, on_clip)
+    if settings.shortcuts:
+        traits = shortcuts(corpus, selection, settings.intervals)
+        found.report["shortcuts"] = [trait.to_json() for trait in traits]
+    found.report |= _setup(settings) | {"provenance": provenance(corpus, found.scores.rows, model_of(settings))}
+    write_report(found.report, settings.to_yaml(), settings.folder)
+    write_evaluation(found, settings.folder, settings.plots)
+    return found.report, detection_table(found.report), [PAGE, METRICS, SCORES, CONFIG]
 
 
-def _synchrony(args: argparse.Namespace, corpus: Corpus) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    folder = args.pretrained or args.detector
-    embed = partial(embed_clip, _model(args, folder)) if folder else None
-    settings = Settings(segments=args.segments, seed=args.seed, bootstrap=_bootstrap(args), swap_reach=args.swap_reach)
+def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
+    folder = model_of(settings)
+    embed = partial(embed_clip, _model(settings, folder)) if folder else None
+    protocol = Settings(
+        segments=settings.segments,
+        seed=settings.seed,
+        bootstrap=settings.intervals,
+        swap_reach=settings.swap_reach,
+    )
     with _progress(corpus) as on_clip:
-        return evaluate_synchrony(
-            corpus, embed, _selection(args, "unforged"), args.baseline, args.group, settings, on_clip
+        report, rows = evaluate_synchrony(
+            corpus, embed, settings.selection("unforged"), settings.baseline, settings.group, protocol, on_clip
         )
+    report = {**_setup(settings), **report}
+    write_report(report, settings.to_yaml(), settings.folder)
+    write_table(rows, settings.folder / SCORES)
+    return report, synchrony_table(report), [METRICS, SCORES, CONFIG]
 
 
-def _model(args: argparse.Namespace, folder: str) -> NPV:
-    model = NPV.from_pretrained(folder).to(_device(args))
-    model.config = model.config.configured(inputs__gate=args.gate)
+def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
+    """What is measured, and the probability from which on it calls a video fake."""
+    if settings.detector:
+        detector = Detector.from_pretrained(settings.detector, _device(settings))
+        scoring = replace(
+            detector.settings.scoring, segments=settings.segments_per_clip or detector.settings.scoring.segments
+        )
+        detector.settings = replace(detector.settings, scoring=scoring)
+        own = detector.settings.threshold
+        return detector, own if settings.threshold is None else settings.threshold
+    assert settings.pretrained is not None  # EvaluateSettings has seen to it
+    scorer = AgreementScorer(
+        _model(settings, settings.pretrained), settings=ScoringSettings(segments=settings.segments_per_clip)
+    )
+    return scorer, 0.5 if settings.threshold is None else settings.threshold
+
+
+def _model(settings: EvaluateSettings, folder: str) -> NPV:
+    model = NPV.from_pretrained(folder).to(_device(settings))
+    model.config = model.config.configured(inputs__gate=settings.gate)
     return model
 
 
-def _selection(args: argparse.Namespace, label: Any) -> Selection:
-    return Selection(
-        label=label,
-        split=args.split,
-        identities=frozenset(args.identities) if args.identities else None,
-        include=tuple(args.include),
-        exclude=tuple(args.exclude),
-        part=args.part,
-        held_out=args.held_out,
-    )
+def model_of(settings: EvaluateSettings) -> str | None:
+    """The folder whose weights the result depends on."""
+    return settings.detector or settings.pretrained
 
 
-def _device(args: argparse.Namespace) -> str:
-    return args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+def _device(settings: EvaluateSettings) -> str:
+    return settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _bootstrap(args: argparse.Namespace) -> Bootstrap:
-    return Bootstrap(args.bootstrap, args.seed)
-
-
-def _setup(args: argparse.Namespace) -> dict[str, Any]:
+def _setup(settings: EvaluateSettings) -> dict[str, Any]:
     """What was asked for, as it stands in metrics.json."""
-    asked = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
-    for name in ("command", "json", "out", "protocol", "group", "refused"):
-        asked.pop(name, None)
-    return {"npvf": __version__, **asked}
+    return {
+        "npvf": __version__,
+        "name": settings.name or settings.folder.name,
+        "command": f"npvf evaluate --config {settings.folder / CONFIG}",
+        "bootstrap": settings.bootstrap,
+        "seed": settings.seed,
+        "settings": settings.to_json(),
+    }
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class EvaluateSettings:
     corpus: str
     detector: str | None = None
     pretrained: str | None = None
+    name: str | None = None
     protocol: Protocol | None = None
     gate: Gate | None = None
     out: str | None = None
@@ -47,6 +48,7 @@ class EvaluateSettings:
     segments_per_clip: int | None = None
     threshold: float | None = None
     plots: bool = True
+    shortcuts: bool = True
     segments: int = 60
     swap_reach: int = SWAP_REACH
     baseline: bool = True
@@ -135,6 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "well lips and sound agree",
     )
     add("--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training")
+    add("--name", help="what the results are called (default: the name of their folder)")
     add("--out", metavar="DIR", help="for everything that is found (default: runs/evaluate/CORPUS)")
     add("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
     add("--seed", type=int, help="of resampling, segments and swaps (default: 0)")
@@ -181,6 +184,11 @@ def _add_detection(add: Callable[..., object]) -> None:
         help="judge at most so many segments of 0.96 s of each clip, spread evenly (default: all)",
     )
     add("--threshold", type=float, metavar="P", help="fake from this probability on (default: the detector's own)")
+    add(
+        "--shortcuts",
+        action=argparse.BooleanOptionalAction,
+        help="say what file size, silence and the like alone are worth, as `npvf audit` does (default: yes)",
+    )
     add("--plots", action=argparse.BooleanOptionalAction, help="draw ROC, DET and calibration (default: yes)")
 
 

@@ -14,6 +14,7 @@ DETECTION = {
     "eer": "EER",
     "balanced_accuracy": "balanced accuracy",
     "tpr_at_fpr_1": "TPR at 1 % FPR",
+    "ece": "calibration error",
     "auc_all": "AUC of all videos",
 }
 SYNCHRONY = {
@@ -37,12 +38,16 @@ FEW_GROUPS = 10
 
 
 def detection_table(report: dict[str, Any]) -> Table:
-    """A row for each figure, a column for all fakes and for each manipulation's fakes, against all reals."""
-    parts = {"all fakes": report, **report["by_manipulation"]}
+    """A row for each figure; columns: all fakes, also trimmed and by segment, then each manipulation's fakes."""
+    parts = {"all fakes": report}
+    if "trimmed" in report:
+        parts["trimmed"] = report["trimmed"]
+    if "segments" in report:
+        parts["segments"] = report["segments"]
+    parts |= report["by_manipulation"]
     table = Table("figure", *parts, title="Detection, with 95 % intervals", box=SIMPLE_HEAD)
     for label in ("real", "fake"):
-        counts = (f"{part[f'judged_{label}']} of {part[label]}" for part in parts.values())
-        table.add_row(f"{label} videos judged", *counts)
+        table.add_row(f"{label} judged", *(_judged(part, label) for part in parts.values()))
     table.add_row("coverage", *(f"{part['coverage']:.1%}" for part in parts.values()))
     for name, title in DETECTION.items():
         if name in report:
@@ -76,12 +81,43 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
     else:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
         yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
+        yield from _rivals(report)
+        yield from _gaps(report)
+        yield from _localization(report)
     if report["bootstrap"]:
         yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
         if report["groups"] < FEW_GROUPS:
             yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
         if _without_width(report):
             yield "an interval without width: all items are alike; of n, the rule of three leaves room for 3 / n others"
+
+
+def _rivals(report: dict[str, Any]) -> Iterator[str]:
+    """The strongest shortcut beside the detector's own AUC."""
+    if strongest := next((one for one in report.get("shortcuts", []) if one["auc"] is not None), None):
+        known = f"known of {strongest['coverage']:.1%} of the videos"
+        beside = f"the detector has {_cell(report, 'auc')}"
+        yield f"strongest shortcut: {strongest['name']}, alone AUC {_cell(strongest, 'auc')}, {known}; {beside}"
+        if strongest["found"]:
+            yield f"  real: {strongest['typical_real']}; fake: {strongest['typical_fake']}; {strongest['cure']}"
+
+
+def _gaps(report: dict[str, Any]) -> Iterator[str]:
+    for name, group in report["by_attribute"].items():
+        if found := group["gap"]:
+            alarms = f"reals called fake {_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
+            yield f"gap by {name}: AUC {_cell(found, 'auc')} ({found['auc_low']} to {found['auc_high']}), {alarms}"
+
+
+def _localization(report: dict[str, Any]) -> Iterator[str]:
+    if found := report.get("localization"):
+        precision = ", ".join(f"AP@{n / 100:g} {_cell(found, f'ap_{n}')}" for n in (50, 75, 95))
+        recall = ", ".join(f"AR@{n} {_cell(found, f'ar_{n}')}" for n in (100, 50, 20, 10))
+        yield f"localization of {found['spans']} spans: {precision}; {recall}"
+
+
+def _judged(part: dict[str, Any], label: str) -> str:
+    return f"{part[f'judged_{label}']} of {part[label]}" if f"judged_{label}" in part else str(part[label])
 
 
 def _columns(report: dict[str, Any]) -> list[str]:
@@ -97,7 +133,7 @@ def _without_width(report: dict[str, Any]) -> bool:
 def _cell(part: dict[str, Any], name: str, between: str = " ") -> str:
     if name not in part:
         return "-"
-    ends = part[f"{name}_ci"]
+    ends = part.get(f"{name}_ci")
     return _share(part[name]) + (f"{between}[{_share(ends[0])}, {_share(ends[1])}]" if ends else "")
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "finetune": "stage 2: fine-tune a detector",
     "audit": "look for shortcuts and leakage in a labelled corpus, before anyone trains on it",
     "evaluate": "score a prepared corpus: detection metrics or the synchrony protocol",
+    "compare": "test two runs of evaluate on the same videos against each other",
     "fuse": "put a detector and a localizer into one verdict",
     "detect": "judge videos: real, fake, or cannot tell",
     "demo": "go the whole way on the embedded corpus",

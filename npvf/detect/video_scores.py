@@ -19,7 +19,7 @@ from npvf.data.selection import Selection, read_meta
 from npvf.data.shards import decode_clip
 from npvf.detect.detector import ClipScore
 from npvf.errors import NpvfError
-from npvf.speech.voice_activity import leading_silence
+from npvf.speech.silence import quiet_start
 
 LABELLED = Selection(label="known")
 FORGED_SHARE = 0.25  # of a segment, from which on it is fake; what `npvf.losses.DetectionObjective` trains on
@@ -124,7 +124,7 @@ def judge_clips(
             meta = read_meta(sample)
             if meta.is_speaker and meta.video in videos:
                 clip = decode_clip(sample)
-                metas[meta.key] = clip.meta, min(ceil(leading_silence(clip.audio_N) * FPS), clip.frames)
+                metas[meta.key] = clip.meta, min(ceil(quiet_start(clip.audio_N) * FPS), clip.frames)
                 yield clip
 
     return {said.key: JudgedClip(*metas[said.key], said) for said in _checked(scorer, clips(), on_clip)}

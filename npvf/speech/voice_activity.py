@@ -53,12 +53,6 @@ def speech_spans(audio_N: np.ndarray, steady: bool = False) -> list[tuple[float,
     return [(float(s) / 100, min(float(e) / 100, seconds)) for s, e in zip(starts, ends, strict=True)]
 
 
-def leading_silence(audio_N: np.ndarray) -> float:
-    """Seconds before the first sound, steady sound included; all of it where there is none. Arguments as above."""
-    spans = speech_spans(audio_N, steady=True)
-    return spans[0][0] if spans else len(audio_N) / SAMPLE_RATE
-
-
 def spans_to_phones(spans: list[tuple[float, float]], seconds: float) -> Phones:
     """`spn` within the spans, `sil` between, before and after them."""
     items: list[Phone] = []

@@ -1,0 +1,81 @@
+"""`npvf compare RUN_A RUN_B`: is one detector better than the other on the same videos, or was it luck?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from npvf.detect.comparison import compare_runs
+from npvf.detect.evaluation import Grouping
+
+FEW_GROUPS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("a", type=Path, metavar="RUN_A", help="a folder that `npvf evaluate` wrote, with scores.csv")
+    parser.add_argument("b", type=Path, metavar="RUN_B", help="another one, of the same videos")
+    parser.add_argument("--trimmed", action="store_true", help="compare the scores of clips without leading silence")
+    parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of resampling (default: %(default)s)")
+    parser.add_argument(
+        "--group", choices=get_args(Grouping), default="auto", help="what is resampled, as in `npvf evaluate`"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write what was found")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Test, print, and write."""
+    found = compare_runs(args.a, args.b, args.trimmed, args.group, args.bootstrap, args.seed)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if args.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    console = Console()
+    console.print(comparison_table(found))
+    for line in _notes(found):
+        console.print(line, highlight=False, markup=False)
+    return 0
+
+
+def comparison_table(found: dict[str, Any]) -> Table:
+    """A row for each set of videos, the difference with both tests."""
+    titles = ("videos", "real", "fake", "AUC A", "AUC B", "A - B", "p", "p, DeLong")
+    table = Table(*titles, title="AUC of two detectors on the same videos, with 95 % intervals", box=SIMPLE_HEAD)
+    rows = {"both judged": found["judged"], "all, others 0.5": found["all"], **found["by_manipulation"]}
+    for name, part in rows.items():
+        if "missing" in part:
+            table.add_row(name, str(part["real"]), str(part["fake"]), *"-----")
+            continue
+        low, high = part["difference_ci"]
+        table.add_row(
+            name, str(part["real"]), str(part["fake"]), f"{part['auc_a']:.3f}", f"{part['auc_b']:.3f}",
+            f"{part['difference']:+.3f}\n[{low:+.3f}, {high:+.3f}]", f"{part['p']:.2g}", f"{part['delong_p']:.2g}",
+        )  # fmt: skip
+    return table
+
+
+def _notes(found: dict[str, Any]) -> list[str]:
+    judged = found["judged"]
+    lines = [
+        f"A: {found['a']}, judged {found['judged_by_a']} of {found['videos']}",
+        f"B: {found['b']}, judged {found['judged_by_b']} of {found['videos']}",
+        f"silence at the start: {found['silence']}",
+        f"p and intervals: {found['resamples']} resamples of {judged['groups']} groups by {judged['group']}; "
+        "DeLong takes each video for independent evidence",
+    ]
+    lines += [f"{kind}: {part['missing']}" for kind, part in found["by_manipulation"].items() if "missing" in part]
+    if found["only_in_a"] or found["only_in_b"]:
+        lines.append(f"left out: {found['only_in_a']} videos only A has, {found['only_in_b']} only B has")
+    if judged["groups"] < FEW_GROUPS:
+        lines.append(f"with {judged['groups']} groups the test is too sure of itself: take it as a hint")
+    return lines
