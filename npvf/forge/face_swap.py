@@ -13,16 +13,17 @@ import numpy as np
 
 from npvf.clip import FPS
 from npvf.errors import NpvfError
-from npvf.faces.geometry import face_centre
+from npvf.faces.geometry import STABLE, face_centre
 from npvf.faces.speaking import lip_aperture, lip_width
 from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
-from npvf.forge.face_regions import FACE, FAST, from_lab, levelled, to_lab, whole_face
+from npvf.forge.face_regions import EYES, FACE, FAST, from_lab, levelled, to_lab, whole_face
 from npvf.forge.take import Forged, Take, cut_phones, pictures
 from npvf.forge.when import draw_strength
 
 _FEATHER = 0.35  # of the face's size
 _LIGHT = 0.6  # of the face's size: over which the light is levelled
 _JUMP = 1.5  # what leaving the donor's natural order costs, against the mean misfit of one feature
+_FOLDING, _LIKE = 0.25, 0.6  # ratios of the eyes' opening: from where on lids are warped, and fully
 _SAMPLED = 6  # frames of each clip by which its colours are measured
 
 
@@ -100,7 +101,7 @@ def _features(track: Track) -> np.ndarray:
     """(T, 5): lips' opening and width, lids' opening, and where the tip of the nose points, in face sizes."""
     points = track.landmarks_TN2
     size = np.array([track.size(t) for t in range(len(track))])
-    lids = np.linalg.norm(points[:, [159, 386]] - points[:, [145, 374]], axis=2).mean(axis=1) / size
+    lids = [_lids(track, t) for t in range(len(track))]
     nose = (track.steady_TN2[:, 4] - face_centre(track.steady_TN2)) / size[:, None]
     return np.column_stack([lip_aperture(points), lip_width(points), lids, nose])
 
@@ -109,6 +110,32 @@ def face_points(track: Track, frame: int) -> np.ndarray:
     """(P, 2) the points a whole face is warped by: lips and lids as measured, the rest steady."""
     points = track.steady_TN2[frame].copy()
     points[FAST] = track.landmarks_TN2[frame][FAST]
+    return np.asarray(points[FACE])
+
+
+def _lids(track: Track, frame: int) -> float:
+    """How far the eyes are open, in face sizes."""
+    points = track.landmarks_TN2[frame]
+    return float(np.linalg.norm(points[[159, 386]] - points[[145, 374]], axis=1).mean()) / track.size(frame)
+
+
+def _goal(track: Track, frame: int, donor: Track, there: int) -> np.ndarray:
+    """(P, 2) where the donor's points are to lie: on the clip's, but open eyes are not pulled shut, nor shut ones open.
+
+    That would fold the lids. Where they differ much, the donor's stay as they are.
+    """
+    points = track.steady_TN2[frame].copy()
+    points[FAST] = track.landmarks_TN2[frame][FAST]
+    mine, theirs = _lids(track, frame), _lids(donor, there)
+    alike = min(mine, theirs) / (max(mine, theirs) + 1e-6)
+    weight = float(np.clip((alike - _FOLDING) / (_LIKE - _FOLDING), 0, 1))
+    rigid = donor.steady_TN2[there][STABLE].astype(np.float64)
+    ones = np.ones((len(rigid), 1))
+    affine = np.linalg.lstsq(np.hstack([rigid, ones]), track.steady_TN2[frame][STABLE].astype(np.float64), rcond=None)[
+        0
+    ]
+    kept = donor.landmarks_TN2[there][EYES] @ affine[:2] + affine[2]
+    points[EYES] = weight * points[EYES] + (1 - weight) * kept
     return np.asarray(points[FACE])
 
 
@@ -148,7 +175,8 @@ class _Painter:
         there = int(face.cast_T[frame])
         crop = self._crops[there]
         points = face_points(face.donor_track, there) - crop.corner
-        warped = spline_warp(crop.picture_HWC, points, face_points(face.track, frame), box)
+        goal = _goal(face.track, frame, face.donor_track, there)
+        warped = spline_warp(crop.picture_HWC, points, goal, box)
         theirs, ratio, mine = self._colours
         coloured = from_lab((to_lab(warped) - theirs) * ratio + mine)
         x0, y0, x1, y1 = box

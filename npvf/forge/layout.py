@@ -15,7 +15,8 @@ PEOPLE = {"side by side": 2, "row": 3, "grid": 4, "inset": 2, "seen in an inset"
 """Layout -> how many people it shows. In the last one the first person is in the inset."""
 
 _TALL, _WIDE = 8.0, 7.0  # of a panel, in face sizes
-_INSET = 0.45  # of the canvas's height
+_INSET = 0.4  # of the canvas's height
+_HIDDEN = 0.08  # of the face below an inset, at most
 _BORDER, _BORDER_LEVEL = 4, 235  # of an inset: pixels, grey
 
 
@@ -38,6 +39,12 @@ class Guest:
         x0 = int(np.clip(x - wide / 2, 0, self.size_hw[1] - wide))
         y0 = int(np.clip(y - 0.4 * tall, 0, self.size_hw[0] - tall))
         return x0, y0, x0 + wide, y0 + tall
+
+    def face_box(self, scale: float) -> tuple[float, float, float, float]:
+        """Where the face mostly is, from brows to chin and ear to ear, in a picture scaled by this."""
+        x, y = np.median(face_centre(self.track.steady_TN2), axis=0)
+        size = self.face
+        return scale * (x - 2 * size), scale * (y - 0.8 * size), scale * (x + 2 * size), scale * (y + 2.4 * size)
 
     def like(self, other: Guest, tall: int, wide: int) -> Box:
         """The window that shows this face, at tall x wide, as large as the other one's."""
@@ -74,6 +81,7 @@ class Panel:
 class Layout:
     """Panels on a canvas, that of the first person unscaled; `order` in which they are laid, later ones on top."""
 
+    name: str
     size_hw: tuple[int, int]
     panels: tuple[Panel, ...]
     order: tuple[int, ...]
@@ -96,11 +104,12 @@ class Layout:
 
 
 def lay_out(name: str, guests: Sequence[Guest], rng: np.random.Generator) -> Layout:
-    """The layout of this name for `PEOPLE[name]` guests."""
-    if name == "inset":
-        return _inset(guests[0], guests[1], rng)
-    if name == "seen in an inset":
-        return _seen_in_inset(guests[0], guests[1], rng)
+    """The layout of this name for `PEOPLE[name]` guests, or side by side where an inset would hide the other face."""
+    if name in ("inset", "seen in an inset"):
+        inset = (_inset if name == "inset" else _seen_in_inset)(guests[0], guests[1], rng)
+        if inset is not None:
+            return inset
+        name = "side by side"
     own = guests[0].window(_TALL * guests[0].face, _WIDE * guests[0].face)
     wide, tall = own[2] - own[0], own[3] - own[1]
     columns = 2 if name == "grid" else len(guests)
@@ -110,38 +119,47 @@ def lay_out(name: str, guests: Sequence[Guest], rng: np.random.Generator) -> Lay
         left, top = int(seat) % columns * wide, int(seat) // columns * tall
         window = own if guest is guests[0] else guest.like(guests[0], tall, wide)
         panels.append(Panel(window, (left, top, left + wide, top + tall)))
-    return Layout((tall * (len(guests) // columns), wide * columns), tuple(panels), tuple(range(len(guests))))
+    return Layout(name, (tall * (len(guests) // columns), wide * columns), tuple(panels), tuple(range(len(guests))))
 
 
-def _inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout:
-    """The first person fills the picture."""
+def _inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout | None:
+    """The first person fills the picture. None: the inset would hide the face."""
     height, width = (n // 2 * 2 for n in first.size_hw)
     tall = round(_INSET * height)
     wide = round(tall * _WIDE / _TALL)
-    face_x = float(np.median(face_centre(first.track.steady_TN2)[:, 0]))
-    place = _corner(height, width, tall, wide, face_x, rng)
+    place = _corner(height, width, tall, wide, first.face_box(1.0), rng)
+    if place is None:
+        return None
     # The other face fills its window as it would in a panel of its own.
     window = other.window(_TALL * other.face, _WIDE * other.face)
     whole = (0, 0, width, height)
-    return Layout((height, width), (Panel(whole, whole), Panel(window, place, _BORDER)), (0, 1))
+    return Layout("inset", (height, width), (Panel(whole, whole), Panel(window, place, _BORDER)), (0, 1))
 
 
-def _seen_in_inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout:
+def _seen_in_inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout | None:
     """The other person fills the picture, which is scaled so that the first one's inset keeps its pixels."""
     own = first.window(_TALL * first.face, _WIDE * first.face)
     wide, tall = own[2] - own[0], own[3] - own[1]
     scale = tall / _INSET / other.size_hw[0]
     height, width = (round(n * scale) // 2 * 2 for n in other.size_hw)
-    face_x = scale * float(np.median(face_centre(other.track.steady_TN2)[:, 0]))
-    place = _corner(height, width, tall, wide, face_x, rng)
+    place = _corner(height, width, tall, wide, other.face_box(scale), rng)
+    if place is None:
+        return None
     background = Panel((0, 0, other.size_hw[1], other.size_hw[0]), (0, 0, width, height))
-    return Layout((height, width), (Panel(own, place, _BORDER), background), (1, 0))
+    return Layout("seen in an inset", (height, width), (Panel(own, place, _BORDER), background), (1, 0))
 
 
-def _corner(height: int, width: int, tall: int, wide: int, face_x: float, rng: np.random.Generator) -> Box:
-    """The upper or lower corner on the side with more room beside the face."""
+def _corner(
+    height: int, width: int, tall: int, wide: int, face: tuple[float, float, float, float], rng: np.random.Generator
+) -> Box | None:
+    """A corner for an inset that hides little of the face; None: there is none."""
     gap = _BORDER + round(0.03 * height)
-    wide = min(wide, width - 2 * gap)
-    left = gap if face_x > width / 2 else width - gap - wide
-    top = gap if rng.random() < 0.5 else height - gap - tall
-    return left, top, left + wide, top + tall
+    places = [(x, y) for x in (gap, width - gap - wide) for y in (gap, height - gap - tall) if min(x, y) >= 0]
+    free = []
+    for x, y in places:
+        across = min(x + wide, face[2]) - max(x, face[0])
+        along = min(y + tall, face[3]) - max(y, face[1])
+        hidden = max(0.0, across) * max(0.0, along) / ((face[2] - face[0]) * (face[3] - face[1]))
+        if hidden <= _HIDDEN:
+            free.append((x, y, x + wide, y + tall))
+    return free[int(rng.integers(len(free)))] if free else None

@@ -33,7 +33,6 @@ _FORGERS: dict[str, Callable[[Take, int, list[Take], np.random.Generator], Forge
 class _Scene:
     """Who is seen where, for how many frames, and who is heard; `spare` are donors that are not in the picture."""
 
-    name: str
     layout: Layout
     people: tuple[Take, ...]
     heard: Take
@@ -83,7 +82,7 @@ def _scene(take: Take, frames: int, donors: list[Take], rng: np.random.Generator
     layout = lay_out(name, [_guest(person) for person in people], rng)
     heard = people[int(rng.integers(len(people)))]
     frames = min([frames, *(min(person.frames, len(track_of(person))) for person in people)])
-    return _Scene(name, layout, people, heard, frames, usable[len(people) - 1 :])
+    return _Scene(layout, people, heard, frames, usable[len(people) - 1 :])
 
 
 def _guest(take: Take) -> Guest:
@@ -105,5 +104,5 @@ def _film(scene: _Scene, forged: Forged | None, recipe: dict[str, object]) -> Fo
         several=True,
         intervals=None if forged is None else forged.intervals,
         masks=masks,
-        recipe={"layout": scene.name, "people": [person.video for person in scene.people], **recipe},
+        recipe={"layout": scene.layout.name, "people": [person.video for person in scene.people], **recipe},
     )

@@ -51,7 +51,7 @@ class _Recipe:
             ratio=float(rng.choice([0.75, 0.9, 1.0])),
             turn=round(rng.normal(0, 0.02), 4),
             scale=round(rng.uniform(0.96, 1.04), 4),
-            move=(round(way * np.cos(angle), 4), round(way * np.sin(angle), 4)),
+            move=(round(float(way * np.cos(angle)), 4), round(float(way * np.sin(angle)), 4)),
             bumps=tuple(tuple(round(float(v), 4) for v in row) for row in bumps),  # type: ignore[misc]
             colour=tuple(round(float(v), 2) for v in rng.normal(0, (3.5, 2.0, 2.5))),  # type: ignore[arg-type]
             contrast=round(rng.uniform(0.9, 1.1), 3),

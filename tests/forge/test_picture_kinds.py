@@ -113,6 +113,8 @@ def test_a_layout_keeps_the_first_persons_pixels_and_hides_what_it_covers(name: 
     sizes = [(240, 321), (180, 200), (300, 300), (121, 141)]
     guests = [Guest(Track.of(landmarks_TN2 * h / 8 + (w / 2, h / 2)), (h, w)) for h, w in sizes[: PEOPLE[name]]]
     layout = lay_out(name, guests, rng)
+    # In these pictures the faces are small enough for an inset.
+    assert layout.name == name
     assert layout.size_hw[0] % 2 == layout.size_hw[1] % 2 == 0
     streams = [[np.full((*guest.size_hw, 3), 20 * k, np.uint8)] for k, guest in enumerate(guests)]
     streams[0] = [rng.integers(100, 255, (*guests[0].size_hw, 3)).astype(np.uint8)]
@@ -126,6 +128,12 @@ def test_a_layout_keeps_the_first_persons_pixels_and_hides_what_it_covers(name: 
     own[top:bottom, left:right] = streams[0][0][y0:y1, x0:x1]
     np.testing.assert_array_equal(picture[mask], own[mask])
     assert (picture[~mask] < 100).sum() + (picture[~mask] == 235).sum() == (~mask).sum() * 3
+
+
+def test_an_inset_never_hides_the_face_below_it() -> None:
+    face_TN2 = np.random.default_rng(1).uniform(-1, 1, (3, 478, 2))
+    close = Guest(Track.of(face_TN2 * 60 + 100), (200, 200))
+    assert lay_out("inset", [close, close], np.random.default_rng(0)).name == "side by side"
 
 
 def test_a_twin_is_the_splice_without_its_forgery(takes: list[Take]) -> None:
