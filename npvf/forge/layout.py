@@ -155,11 +155,12 @@ def _corner(
     """A corner for an inset that hides little of the face; None: there is none."""
     gap = _BORDER + round(0.03 * height)
     places = [(x, y) for x in (gap, width - gap - wide) for y in (gap, height - gap - tall) if min(x, y) >= 0]
+    left, top, right, bottom = max(0, face[0]), max(0, face[1]), min(width, face[2]), min(height, face[3])
     free = []
     for x, y in places:
-        across = min(x + wide, face[2]) - max(x, face[0])
-        along = min(y + tall, face[3]) - max(y, face[1])
-        hidden = max(0.0, across) * max(0.0, along) / ((face[2] - face[0]) * (face[3] - face[1]))
+        across = min(x + wide, right) - max(x, left)
+        along = min(y + tall, bottom) - max(y, top)
+        hidden = max(0.0, across) * max(0.0, along) / ((right - left) * (bottom - top))
         if hidden <= _HIDDEN:
             free.append((x, y, x + wide, y + tall))
     return free[int(rng.integers(len(free)))] if free else None

@@ -132,7 +132,7 @@ def test_a_layout_keeps_the_first_persons_pixels_and_hides_what_it_covers(name: 
 
 def test_an_inset_never_hides_the_face_below_it() -> None:
     face_TN2 = np.random.default_rng(1).uniform(-1, 1, (3, 478, 2))
-    close = Guest(Track.of(face_TN2 * 60 + 100), (200, 200))
+    close = Guest(Track.of(face_TN2 * 120 + 100), (200, 200))
     assert lay_out("inset", [close, close], np.random.default_rng(0)).name == "side by side"
 
 
