@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "test two runs of evaluate on the same videos against each other",
     "fuse": "put a detector and a localizer into one verdict",
     "detect": "judge videos: real, fake, or cannot tell",
+    "robustness": "measure a detector on videos after noise, codecs, rooms and social networks",
     "demo": "go the whole way on the embedded corpus",
 }
 # These hand everything after their name to LightningCLI.

@@ -27,13 +27,13 @@ def saturation(film: Film, factor: float, rng: np.random.Generator) -> Film:
     return film.with_pictures(change)
 
 
-@perturbation("picture", (0.85, 0.725, 0.6, 0.475, 0.35), "brightness and contrast x {}")
+@perturbation("picture", (0.85, 0.725, 0.6, 0.475, 0.35), "every value x {}")
 def contrast(film: Film, factor: float, rng: np.random.Generator) -> Film:
     """Every value times `factor`: flatter, and darker too, as in the published code."""
     return film.with_pictures(lambda rgb: cv2.convertScaleAbs(rgb, alpha=factor))
 
 
-@perturbation("picture", (16, 32, 48, 64, 80), "{} grey blocks for every 256 pixels of height")
+@perturbation("picture", (16, 32, 48, 64, 80), "{} grey blocks per 256 pixels")
 def block(film: Film, count: int, rng: np.random.Generator) -> Film:
     """Grey squares of 8 x 8 pixels at random places of every picture.
 
@@ -52,7 +52,7 @@ def block(film: Film, count: int, rng: np.random.Generator) -> Film:
     return film.with_pictures(change)
 
 
-@perturbation("picture", (0.001, 0.002, 0.005, 0.01, 0.05), "Gaussian noise of variance {}")
+@perturbation("picture", (0.001, 0.002, 0.005, 0.01, 0.05), "noise, variance {}")
 def noise(film: Film, variance: float, rng: np.random.Generator) -> Film:
     """White noise on luma and chroma, its variance that of values from 0 to 1."""
 
@@ -64,7 +64,7 @@ def noise(film: Film, variance: float, rng: np.random.Generator) -> Film:
     return film.with_pictures(change)
 
 
-@perturbation("picture", (7, 9, 13, 17, 21), "Gaussian blur, kernel of {} pixels")
+@perturbation("picture", (7, 9, 13, 17, 21), "blur, kernel of {} pixels")
 def blur(film: Film, kernel: int, rng: np.random.Generator) -> Film:
     """Out of focus; sigma is a sixth of the kernel."""
     return film.with_pictures(lambda rgb: cv2.GaussianBlur(rgb, (kernel, kernel), kernel / 6))

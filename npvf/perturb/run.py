@@ -53,7 +53,7 @@ def perturb(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     jobs = [(source, condition, out) for source in find_sources(Path(src), skip=out).items for condition in conditions]
-    taken = Counter(str(_place(*job)) for job in jobs)
+    taken = Counter(str(place_of(source, condition)) for source, condition, _ in jobs)
     if doubled := [name for name, count in taken.items() if count > 1]:
         raise NpvfError(f"{taken[doubled[0]]} videos would be written to {doubled[0]}: rename them")
     lines: list[dict[str, Any]] = []
@@ -69,15 +69,15 @@ def perturb(
     return Summary(lines, new)
 
 
-def _place(source: Source, condition: Condition, out: Path) -> PurePosixPath:
-    """Of the perturbed video inside `out`; a list may name videos from elsewhere, none is written there."""
+def place_of(source: Source, condition: Condition) -> PurePosixPath:
+    """Of the perturbed video in its folder; a list may name videos from elsewhere, none is written there."""
     inside = [part for part in PurePosixPath(source.video).parts if part not in ("/", "..")]
     return PurePosixPath(condition.name, *inside).with_suffix(".mp4")
 
 
 def _perturb_one(source: Source, condition: Condition, out: Path) -> dict[str, Any]:
     """One file and its line."""
-    place = _place(source, condition, out)
+    place = place_of(source, condition)
     line: dict[str, Any] = {"video": str(place), "source": source.video, "condition": condition.name}
     target = out / place
     try:

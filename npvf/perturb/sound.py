@@ -41,9 +41,7 @@ def sound_noise(film: Film, snr_db: float, rng: np.random.Generator) -> Film:
     return film.with_sound(blocks(), rate)
 
 
-@perturbation(
-    "sound", ((0.2, 8), (0.4, 4), (0.7, 0), (1.1, -3), (1.6, -6)), "RT60 {} s, direct to reverberant sound {} dB"
-)
+@perturbation("sound", ((0.2, 8), (0.4, 4), (0.7, 0), (1.1, -3), (1.6, -6)), "RT60 {} s, direct to reverberant {} dB")
 def reverberation(film: Film, room: tuple[float, float], rng: np.random.Generator) -> Film:
     """A room: the direct sound, then noise that has lost 60 dB after RT60. The room is drawn anew for every video."""
     audio_N, rate = film.audio()
@@ -70,7 +68,7 @@ def pitch(film: Film, semitones: float, rng: np.random.Generator) -> Film:
     return replace(film.with_sound(blocks, rate), drawn={"semitones": steps})
 
 
-@perturbation("sound", (1.05, 1.1, 1.2, 1.35, 1.5), "played {} times as slowly or as fast")
+@perturbation("sound", (1.05, 1.1, 1.2, 1.35, 1.5), "{} times slower or faster")
 def stretch(film: Film, factor: float, rng: np.random.Generator) -> Film:
     """Another tempo at the same pitch, picture and sound alike as a player does it; slower or faster is drawn.
 

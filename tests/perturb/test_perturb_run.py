@@ -144,4 +144,4 @@ def test_wrong_use_says_what_to_do(folder: Path, tmp_path: Path, capsys: pytest.
     assert "blur-2: 1 written, 0 refused" in capsys.readouterr().out
     assert main(["perturb", "--list"]) == 0
     printed = capsys.readouterr().out
-    assert "approximation" in printed and "tiktok" in printed and "3: Gaussian blur, kernel of 13 pixels" in printed
+    assert "approximation" in printed and "tiktok" in printed and "3: blur, kernel of 13 pixels" in printed

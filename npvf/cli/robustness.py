@@ -1,0 +1,80 @@
+"""`npvf robustness VIDEOS --detector DIR`: any detector against the suite of perturbations, in one command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from npvf.cli.perturb import add_choice, conditions
+from npvf.data.files import write_json
+from npvf.detect.evaluation_plots import need_matplotlib
+from npvf.detect.loading import load_detector
+from npvf.detect.robustness import detector_hash, measure_robustness, settings
+from npvf.detect.robustness_page import auc_cell, write_results
+from npvf.metrics.bootstrap import Bootstrap
+from npvf.perturb import GROUPS, add_routes, get_perturbation, list_perturbations
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "videos", type=Path, metavar="VIDEOS", help="a folder or CSV list of videos with labels 0 and 1"
+    )
+    parser.add_argument("--detector", required=True, metavar="DIR", help="a detector folder, or a hub repository's id")
+    parser.add_argument("--out", type=Path, default=Path("runs/robustness"), help="default: %(default)s")
+    parser.add_argument("--suite", nargs="+", choices=(*GROUPS, "routes"), default=GROUPS, help="default: all of it")
+    parser.add_argument("--kind", action="append", metavar="NAME", help="this one instead of a suite; may be repeated")
+    add_choice(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of noise, rooms and intervals (default: %(default)s)")
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="leave the perturbed videos in OUT/videos")
+    parser.add_argument("--no-plots", dest="plots", action="store_false", help="no curves: they need matplotlib")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.epilog = "A run that was stopped goes on with the same command. `npvf perturb --list` says what there is."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print a table, and write `robustness.csv`, `.md`, `.html` and curves."""
+    if args.plots:
+        need_matplotlib()
+    if args.routes:
+        add_routes(args.routes)
+    groups = [group for group in GROUPS if group in args.suite or (group == "route" and "routes" in args.suite)]
+    chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=groups)
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    detector, identity = load_detector(args.detector, device), detector_hash(args.detector)
+    bootstrap = Bootstrap(args.bootstrap, args.seed)
+    columns = (BarColumn(), MofNCompleteColumn(), "scores", TimeElapsedColumn(), "left", TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("robustness", total=None)
+        found = measure_robustness(
+            args.videos,
+            detector,
+            identity,
+            args.out,
+            conditions(chosen, args.levels, args.seed),
+            keep=args.keep,
+            bootstrap=bootstrap,
+            on_score=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    rests_on = settings(identity, bootstrap, args.seed)
+    paths = write_results(found.results, rests_on, args.out, args.plots)
+    write_json(args.out / "settings.json", rests_on | {"videos": str(args.videos), "detector": str(args.detector)})
+    table = Table()
+    for title in ("condition", "what", "AUC [95 %]", "judged", "not judged"):
+        table.add_column(title, no_wrap=title == "condition", overflow="fold")
+    for result in found.results:
+        judged = f"{result.judged_real + result.judged_fake} of {result.real + result.fake}"
+        table.add_row(result.condition, result.says, auc_cell(result), judged, result.reasons)
+    console = Console()
+    console.print(table)
+    if found.left_out:
+        said = f"{len(found.left_out)} videos without a label were left out, {found.left_out[0]} for one"
+        console.print(said, highlight=False, markup=False)
+    console.print(*(str(path) for path in paths[:3]), sep="  ", highlight=False, markup=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,285 @@
+"""How a detector stands what happens to videos on their way: `measure_robustness`.
+
+Every labelled video goes through every condition as a real file, and is judged from that file as an analyst would get
+it: without phone times or words beside it. One score at a time is made and written down under all that it depends on,
+so a run that was stopped loses the video it was at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from npvf import __version__
+from npvf.clip import FAKE, REAL
+from npvf.data.files import sha256
+from npvf.data.ingest import DEFAULTS, read_clips, versions
+from npvf.data.sources import Source, find_sources
+from npvf.detect.evaluation import bootstrap_groups
+from npvf.detect.loading import AnyDetector
+from npvf.detect.video_scores import Scorer
+from npvf.errors import MissingDependency, NpvfError, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.metrics.bootstrap import DEFAULT, Bootstrap
+from npvf.metrics.detection import auc
+from npvf.models.pretrained import CONFIG_FILE, resolve_folder
+from npvf.perturb import get_perturbation
+from npvf.perturb.apply import Condition, perturb_video
+from npvf.perturb.run import place_of
+
+SCORES = "scores.jsonl"
+CLEAN = "clean"
+Judge = AnyDetector | Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the detector said of one video under one condition; None, with a reason, where it said nothing."""
+
+    video: str
+    label: int
+    condition: str
+    score: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """What came out: a result for each condition, the score of every video under it, and who was left out.
+
+    `left_out` are the videos without a label, or with a sidecar that cannot be read; they are in no denominator.
+    """
+
+    results: list[Result]
+    scores: list[Score]
+    left_out: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One condition over all videos. `auc` is that of the judged ones; None, with a reason, where a class is missing.
+
+    `auc_all` counts the others too, at 0.5: a video that cannot be judged any more is a loss, not a smaller test.
+    """
+
+    condition: str
+    group: str  # of perturbations; "clean" for the videos as they are
+    kind: str
+    level: int  # 0 is clean
+    says: str
+    real: int
+    fake: int
+    judged_real: int
+    judged_fake: int
+    coverage: float
+    auc: float | None
+    auc_low: float | None
+    auc_high: float | None
+    auc_all: float
+    reasons: str
+
+
+def measure_robustness(
+    videos: Path | str,
+    judge: Judge,
+    identity: str,
+    out: Path,
+    conditions: Sequence[Condition],
+    keep: bool = False,
+    bootstrap: Bootstrap = DEFAULT,
+    on_score: Callable[[int, int], object] = lambda done, total: None,
+) -> Robustness:
+    """The detector's AUC on the videos as they are and under every condition.
+
+    Args:
+        videos: a folder, or a CSV list, of videos with labels 0 and 1.
+        judge: has `judge` (a detector), or `score_clips` (any other `Scorer`).
+        identity: what tells this detector from another, such as `detector_hash`.
+        out: for `scores.jsonl`, the scores so far; one that is there already is not made again.
+        conditions: of the suite.
+        keep: leave the perturbed videos in `out/videos` instead of throwing each away when it is judged.
+        bootstrap: of the intervals, which draw people, or videos where not all people are known.
+        on_score: told how many scores of how many there are.
+
+    Raises:
+        NpvfError: no video, or not both labels among them.
+    """
+    found = find_sources(Path(videos), skip=out).items
+    sources = [source for source in found if source.annotation.label is not None]
+    labels = Counter(source.annotation.label for source in sources)
+    if not (labels[REAL] and labels[FAKE]):
+        raise NpvfError(f"{videos} holds {labels[REAL]} real and {labels[FAKE]} fake videos; both are needed.")
+    hashes = {s.video: sha256(s.path) for s in sources if s.path.is_file()}
+    scores: list[Score] = []
+    total = len(sources) * (1 + len(conditions))
+    with _Kept(out / SCORES) as kept, Landmarker(max_faces=DEFAULTS.max_faces) as landmarker:
+        for condition in (None, *conditions):
+            name = condition.name if condition else CLEAN
+            for source in sources:
+                recipe = condition.recipe() if condition else None
+                key = _key(hashes.get(source.video), recipe, identity)
+                if (said := kept.get(key)) is None:
+                    said = _score(source, condition, judge, landmarker, out / "videos" if keep else None)
+                    kept.add(key, {"video": source.video, "condition": name, "score": said[0], "reason": said[1]})
+                scores.append(Score(source.video, int(source.annotation.label == FAKE), name, *said))
+                on_score(len(scores), total)
+    left_out = [source.video for source in found if source.annotation.label is None]
+    return Robustness(results(scores, sources, conditions, bootstrap), scores, left_out)
+
+
+def detector_hash(folder: str | Path) -> str:
+    """One hash of the weights and configurations in a detector's folder, or a hub repository's."""
+    path = Path(folder)
+    path = path if (path / CONFIG_FILE).is_file() else resolve_folder(folder)
+    files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".safetensors"))
+    content = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def results(
+    scores: Sequence[Score], sources: Sequence[Source], conditions: Sequence[Condition], bootstrap: Bootstrap
+) -> list[Result]:
+    """One for each condition, the clean one first."""
+    said = {source.video: source.annotation for source in sources}
+    groups, _ = bootstrap_groups([(a.identity, a.original or video) for video, a in said.items()])
+    group_of = dict(zip(said, groups, strict=True))
+    found = []
+    for condition in (None, *conditions):
+        name = condition.name if condition else CLEAN
+        item = get_perturbation(condition.kind) if condition else None
+        found.append(
+            _result(
+                [score for score in scores if score.condition == name],
+                group_of,
+                bootstrap,
+                condition=name,
+                group=item.group if item else CLEAN,
+                kind=item.name if item else CLEAN,
+                level=condition.level if condition else 0,
+                says=item.describe(condition.level) if item and condition else "as they are",
+            )
+        )
+    return found
+
+
+def _result(scores: Sequence[Score], group_of: dict[str, Any], bootstrap: Bootstrap, **named: Any) -> Result:
+    judged = [score for score in scores if score.score is not None]
+    counts = Counter((score.label, score.score is not None) for score in scores)
+    value = low = high = None
+    if counts[REAL, True] and counts[FAKE, True]:
+        values, labels = [float(s.score) for s in judged], [s.label for s in judged]  # type: ignore[arg-type]
+        estimate = bootstrap.estimates(
+            lambda weights_RN: {"auc": auc(values, labels, weights_RN)}, [group_of[s.video] for s in judged]
+        )["auc"]
+        value = estimate.value
+        low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
+    reasons = Counter(score.reason.partition(":")[0] for score in scores if score.score is None)
+    return Result(
+        **named,
+        real=counts[REAL, True] + counts[REAL, False],
+        fake=counts[FAKE, True] + counts[FAKE, False],
+        judged_real=counts[REAL, True],
+        judged_fake=counts[FAKE, True],
+        coverage=len(judged) / len(scores),
+        auc=value,
+        auc_low=low,
+        auc_high=high,
+        auc_all=auc([0.5 if s.score is None else float(s.score) for s in scores], [s.label for s in scores]),
+        reasons="; ".join(f"{count} {reason}" for reason, count in reasons.most_common()),
+    )
+
+
+def _score(
+    source: Source, condition: Condition | None, judge: Judge, landmarker: Landmarker, kept_in: Path | None
+) -> tuple[float | None, str]:
+    """The score of one video and "", or None and a reason that begins with a code."""
+    try:
+        with _perturbed(source, condition, kept_in) as path:
+            return judge_video(judge, path, landmarker)
+    except MissingDependency:
+        raise  # it would be missing for every other video as well
+    except NpvfError as error:
+        return None, str(error) if isinstance(error, Refused) else f"error: {error}"
+
+
+def judge_video(judge: Judge, path: Path, landmarker: Landmarker) -> tuple[float | None, str]:
+    """The probability that a raw file is fake and "", or None and why there is none. Raises Refused."""
+    if isinstance(judge, AnyDetector):
+        verdict = judge.judge(path, landmarker=landmarker).verdict
+        return verdict.fake_probability, verdict.reason if verdict.fake_probability is None else ""
+    lengths: list[float] = []
+
+    def clips() -> Iterator[Any]:
+        for clip in read_clips(path, landmarker):
+            if clip.meta.is_speaker:
+                lengths.append(clip.seconds)
+                yield clip
+
+    said = list(judge.score_clips(clips()))
+    judged = [(s.fake_probability, t) for s, t in zip(said, lengths, strict=True) if s.fake_probability is not None]
+    if not judged:
+        return None, said[-1].reason if said else "no_face: nobody speaks"
+    return sum(p * t for p, t in judged) / sum(t for _, t in judged), ""
+
+
+@contextmanager
+def _perturbed(source: Source, condition: Condition | None, kept_in: Path | None) -> Iterator[Path]:
+    """The file to judge, alone in a folder: no phone times, words or labels lie beside it."""
+    with tempfile.TemporaryDirectory(prefix="npvf-robustness-") as folder:
+        if condition is None:
+            path = Path(folder) / source.path.name
+            path.symlink_to(source.path.resolve())
+        else:
+            path = Path(folder) / f"{source.path.stem}.mp4"
+            if kept_in is not None:
+                path = kept_in / place_of(source, condition)
+            perturb_video(source.path, path, condition)
+        yield path
+
+
+class _Kept:
+    """Scores on disk by their key, one line each, written down as soon as they are known."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = path.read_bytes() if path.is_file() else b""
+        whole = content[: content.rfind(b"\n") + 1]  # a line that was being written when the power went is none
+        lines = [json.loads(line) for line in whole.splitlines()]
+        self._scores = {line["key"]: (line["score"], line["reason"]) for line in lines}
+        self._file = path.open("ab")
+        self._file.truncate(len(whole))
+
+    def __enter__(self) -> _Kept:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def get(self, key: str) -> tuple[float | None, str] | None:
+        return self._scores.get(key)
+
+    def add(self, key: str, line: dict[str, Any]) -> None:
+        self._scores[key] = line["score"], line["reason"]
+        self._file.write(json.dumps({"key": key, **line}).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _key(content: str | None, recipe: dict[str, Any] | None, identity: str) -> str:
+    made_of = {"video": content, "condition": recipe, "detector": identity, "versions": versions()}
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def settings(identity: str, bootstrap: Bootstrap, seed: int) -> dict[str, Any]:
+    """What a set of results rests on, for the record."""
+    return {"npvf": __version__, "versions": versions(), "detector_sha256": identity, "seed": seed} | {
+        "bootstrap": asdict(bootstrap)
+    }
