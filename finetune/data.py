@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+from pytorch_lightning import Trainer
 
 from npvf.clip import FAKE, REAL, ClipMeta
 from npvf.data.augment import Augment
+from npvf.data.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
 from npvf.data.segments import TrainingClips
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
+from npvf.data.splits import part_videos, read_split
 from npvf.errors import NpvfError
 from pretrain.data import PARTS, Cache, ClipData
 
@@ -20,6 +25,8 @@ class LabelledFaces(ClipData):
         train, val: prepared corpora; `val` of None: the same as `train`.
         train_split, val_split: what `split` in the meta data says of the two; null: anything.
         val_identities: in place of the splits, the people who are kept for validation.
+        split_file: a split or several (`npvf corpora split`), in place of what the meta data says; `train_split` and
+            `val_split` name its parts.
         include, exclude: shell patterns on the videos' ids, in both parts; `exclude: [calibrated/*]` keeps a kind out.
         balance: real and fake in turn, and manipulations in turn among the fakes; FakeAVCeleb has 42 fakes a real.
         batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed: as in pre-training.
@@ -32,6 +39,7 @@ class LabelledFaces(ClipData):
         train_split: str | None = "train",
         val_split: str | None = "val",
         val_identities: list[str] | None = None,
+        split_file: str | list[str] | None = None,
         include: list[str] | None = None,
         exclude: list[str] | None = None,
         balance: bool = True,
@@ -50,6 +58,11 @@ class LabelledFaces(ClipData):
         )
         self.splits: dict[Part, str | None] = {"train": train_split, "val": val_split}
         self.val_identities = None if val_identities is None else frozenset(val_identities)
+        files = [split_file] if isinstance(split_file, str) else split_file or []
+        self.split_files = [read_split(file) for file in files]
+        self._videos: dict[Part, frozenset[str]] = {}
+        if self.split_files and val_identities is not None:
+            raise NpvfError("give either data.split_file or data.val_identities: each says who is kept for validation")
         self.balance = balance
         self.labelled = Selection(label="known", include=tuple(include or ["*"]), exclude=tuple(exclude or []))
 
@@ -70,6 +83,8 @@ class LabelledFaces(ClipData):
 
     def selection(self, part: Part) -> Selection:
         """Labelled speakers of one part."""
+        if self.split_files:
+            return replace(self.labelled, videos=self._split_videos(part))
         if self.val_identities is None:
             return replace(self.labelled, split=self.splits[part])
         if part == "val":
@@ -95,6 +110,12 @@ class LabelledFaces(ClipData):
         classes = [(self.label(meta), meta.manipulation) for meta in metas]
         return BalancedSampler(classes, self.seed, self.place.rank, self.place.world)
 
+    def _split_videos(self, part: Part) -> frozenset[str]:
+        if part not in self._videos:
+            corpora = [Corpus(folder) for folder in self.folders(part)]
+            self._videos[part] = part_videos(self.split_files, self.splits[part] or part, corpora)
+        return self._videos[part]
+
     def _metas(self, part: Part) -> list[ClipMeta]:
         if self._memory:
             return self._memory[part].metas
@@ -103,4 +124,12 @@ class LabelledFaces(ClipData):
     def _where(self, part: Part) -> str:
         if self.val_identities is not None:
             return "Look at data.val_identities."
+        if self.split_files:
+            return f"It is the part {self.splits[part]!r} of data.split_file."
         return f"It is the clips whose `split` is {self.splits[part]!r} (data.{part}_split)."
+
+
+def splits_used(trainer: Trainer) -> dict[str, Any]:
+    """What a detector's folder says of the splits that its training was given; nothing where there were none."""
+    splits = getattr(trainer.datamodule, "split_files", [])  # type: ignore[attr-defined]
+    return {"splits": [split.describe() for split in splits]} if splits else {}

@@ -11,6 +11,7 @@ import numpy as np
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from finetune.data import splits_used
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.errors import NpvfError
@@ -164,6 +165,7 @@ class LocalizationModule(TrainingModule):
             mask_threshold=self.mask_threshold,
         )
         training = {**self.hparams, "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
+        training |= splits_used(self.trainer)
         Localizer(self.model, settings).save(folder, training)
 
 

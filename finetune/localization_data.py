@@ -22,7 +22,7 @@ class LocatedFaces(LabelledFaces):
     to be real is so here, whatever became of its sound. Where nothing is known of the picture, a clip takes no part.
 
     Args:
-        train, val, train_split, val_split, val_identities, include, exclude, balance: as for the detector.
+        train, val, train_split, val_split, val_identities, split_file, include, exclude, balance: as for the detector.
         batch_size: windows a step.
         frames: of a window; the facts recommend 3 to 8. One of them only says where the others move to.
         stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
@@ -38,6 +38,7 @@ class LocatedFaces(LabelledFaces):
         train_split: str | None = "train",
         val_split: str | None = "val",
         val_identities: list[str] | None = None,
+        split_file: str | list[str] | None = None,
         include: list[str] | None = None,
         exclude: list[str] | None = None,
         balance: bool = True,
@@ -57,6 +58,7 @@ class LocatedFaces(LabelledFaces):
             train_split,
             val_split,
             val_identities,
+            split_file,
             include,
             exclude,
             balance,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from finetune.data import splits_used
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.scoring import ScoringSettings, score_features
@@ -158,6 +159,7 @@ class DetectionModule(TrainingModule):
             name=self.model.config.name, scoring=SCORING, calibration=calibration, threshold=threshold
         )
         training = {**self.hparams, "validation_videos": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
+        training |= splits_used(self.trainer)
         Detector(self.model, settings).save(folder, training)
 
 

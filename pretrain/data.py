@@ -155,9 +155,12 @@ class ClipData(LightningDataModule):
         return self._resumed["batches"] if self._epoch == self._resumed["epoch"] else 0
 
     def urls(self, part: Part) -> list[str]:
-        """The shards of a part; without corpora of its own, validation reads those of training."""
-        folders = self.train if part == "train" or self.val is None else self.val
-        return [url for folder in folders for url in Corpus(folder).urls]
+        """The shards of a part."""
+        return [url for folder in self.folders(part) for url in Corpus(folder).urls]
+
+    def folders(self, part: Part) -> list[str]:
+        """The corpora of a part; without corpora of its own, validation reads those of training."""
+        return self.train if part == "train" or self.val is None else self.val
 
     @property
     def _trainer(self) -> Trainer:

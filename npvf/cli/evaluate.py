@@ -20,6 +20,7 @@ from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluat
 from npvf.cli.evaluate_settings import EvaluateSettings
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
+from npvf.data.splits import read_split
 from npvf.detect.agreement import AgreementScorer
 from npvf.detect.detector import Detector
 from npvf.detect.evaluation import run_evaluation
@@ -127,7 +128,8 @@ def _device(settings: EvaluateSettings) -> str:
 
 def _setup(settings: EvaluateSettings) -> dict[str, Any]:
     """What was asked for, as it stands in metrics.json."""
-    return {
+    split = {"split_file": read_split(settings.split_file).describe()} if settings.split_file else {}
+    return split | {
         "npvf": __version__,
         "name": settings.name or settings.folder.name,
         "command": f"npvf evaluate --config {settings.folder / CONFIG}",

@@ -11,7 +11,9 @@ from typing import Any, Literal, get_args
 import yaml
 
 from npvf.cli.config_file import read_settings
+from npvf.data.corpus import Corpus
 from npvf.data.selection import Label, Part, Selection
+from npvf.data.splits import part_videos, read_split
 from npvf.detect.evaluation import Grouping, Silence
 from npvf.detect.figures import Refusal
 from npvf.errors import NpvfError
@@ -36,6 +38,7 @@ class EvaluateSettings:
     device: str | None = None
     seed: int = 0
     split: str | None = None
+    split_file: str | None = None
     identities: tuple[str, ...] | None = None
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
@@ -91,9 +94,11 @@ class EvaluateSettings:
 
     def selection(self, label: Label) -> Selection:
         """Which videos take part."""
+        splits = [read_split(self.split_file)] if self.split_file else []
         return Selection(
             label=label,
-            split=self.split,
+            split=None if splits else self.split,
+            videos=part_videos(splits, self.split or "test", [Corpus(self.corpus)]) if splits else None,
             identities=frozenset(self.identities) if self.identities else None,
             include=self.include,
             exclude=self.exclude,
@@ -148,7 +153,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_videos(add: Callable[..., object]) -> None:
-    add("--split", help="only videos whose `split` is this")
+    add("--split", help="only videos whose `split` is this; with --split-file: its part (default: test)")
+    add("--split-file", metavar="FILE", help="a split by `npvf corpora split`, in place of what the videos say")
     add("--identities", nargs="+", metavar="NAME", help="only videos that show or use these people")
     add("--include", nargs="+", metavar="PATTERN", help="only videos of such a name")
     add("--exclude", nargs="+", metavar="PATTERN", help="no videos of such a name")

@@ -16,6 +16,7 @@ from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
 from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
 from npvf.data.sources import find_sources
+from npvf.data.splits import read_split
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
     parser.add_argument("--corpus", metavar="NAME", help="which corpus SRC is: `npvf corpora` names them")
+    parser.add_argument("--split-file", type=Path, metavar="FILE", help="only the videos of this split")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument(
         "--phones", choices=PHONES, default=defaults.phones, help="who says which sound is when (default: %(default)s)"
@@ -94,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             transcript_from=args.transcript_from,
             corpus=args.corpus,
+            split=read_split(args.split_file) if args.split_file else None,
             shard_bytes=round(args.shard_mb * 2**20),
             overwrite=args.overwrite,
             on_start=on_start,

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.data.shards import Sample, write_tar
-from npvf.data.sources import Source, find_sources
+from npvf.data.sources import Source, Sources, find_sources
+from npvf.data.splits import Split
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
@@ -55,6 +56,7 @@ def prepare(
     workers: int | None = None,
     transcript_from: str | None = None,
     corpus: str | None = None,
+    split: Split | None = None,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     on_start: Callable[[int, int], None] | None = None,
@@ -70,6 +72,7 @@ def prepare(
         transcript_from: a key of `TRANSCRIPTS`.
         corpus: which corpus lies at `src` (`npvf.data.corpora`); its own reader finds the videos and what is known of
             them. None: a folder, a list or a video.
+        split: prepare only the videos of its parts.
         shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.
         overwrite: make `out` anew instead of going on with it.
         on_start: called with the number of inputs and of those that were finished by earlier runs.
@@ -83,6 +86,9 @@ def prepare(
     src, out = Path(src), Path(out)
     transcript_of = TRANSCRIPTS[transcript_from] if transcript_from else None
     sources = corpus_sources(corpus, src) if corpus else find_sources(src, skip=out, transcript_of=transcript_of)
+    left_out = 0
+    if split is not None:
+        sources, left_out = _of_split(sources, split)
     face_model_path()  # missing: say so before any work
     began, new, new_clips = time.monotonic(), 0, 0
     failures: list[tuple[Source, str]] = []
@@ -103,7 +109,9 @@ def prepare(
             new, new_clips = new + 1, new_clips + len(line["clips"])
             if on_done:
                 on_done(line)
-        facts = {"ignored_files": sources.ignored_files, "versions": versions()}
+        facts: dict[str, Any] = {"ignored_files": sources.ignored_files, "versions": versions()}
+        if split is not None:
+            facts |= {"split": split.describe(), "not_in_split": left_out}
         dataset = store.finish(facts, complete=not failures)
     if failures:
         source, trace = failures[0]
@@ -112,6 +120,18 @@ def prepare(
             f"The first is {source.path}:\n{trace}"
         )
     return Summary(dataset, new, new_clips, time.monotonic() - began)
+
+
+def _of_split(sources: Sources, split: Split) -> tuple[Sources, int]:
+    """The inputs that are in some part of it, and how many are in none."""
+    wanted = {video for part in split.parts for video in split.videos(part)}
+    items = [source for source in sources.items if source.video in wanted]
+    if gone := sorted(wanted - {source.video for source in items}):
+        raise NpvfError(
+            f"the split names {len(gone)} videos that are not among the inputs, {gone[0]!r} for one. Give the corpus "
+            f"that it was made of ({split.corpus}), whole and with --corpus."
+        )
+    return replace(sources, items=items), len(sources.items) - len(items)
 
 
 def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line | NpvfError:

@@ -37,6 +37,7 @@ class Selection:
         speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
         label: "real", "fake", "known" (either), "unforged" (real, or nobody said) or "any".
         split: `meta.split` must be this.
+        videos: the video's id is among these: a part of a split (`npvf.data.splits`).
         identities, no_identities: at least one identity of the clip is among the first, none among the second.
         include, exclude: shell patterns on the video's id.
         part, held_out: "train" or "val" of a division by hash in which this share of the videos is "val".
@@ -45,6 +46,7 @@ class Selection:
     speakers_only: bool = True
     label: Label = "any"
     split: str | None = None
+    videos: frozenset[str] | None = None
     identities: frozenset[str] | None = None
     no_identities: frozenset[str] = frozenset()
     include: tuple[str, ...] = ("*",)
@@ -66,6 +68,8 @@ class Selection:
             return {None: "no label", REAL: "real", FAKE: "fake"}[meta.label]
         if self.split is not None and meta.split != self.split:
             return "another split"
+        if self.videos is not None and meta.video not in self.videos:
+            return "not in this part of the split"
         if self.identities is not None and not self.identities & people(meta):
             return "another identity"
         if self.no_identities & people(meta):

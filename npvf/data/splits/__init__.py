@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npvf.data.corpus import Corpus
 from npvf.data.files import write_json
 from npvf.errors import NpvfError
 
@@ -63,6 +64,24 @@ class Split:
         """To a file for `read_split`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"hash": self.hash, **asdict(self)})
+
+
+def part_videos(splits: Iterable[Split], part: str, corpora: Iterable[Corpus]) -> frozenset[str]:
+    """The ids of one part of some splits, all of which have a line in the corpora's manifests, prepared or refused.
+
+    Raises:
+        NpvfError: one has no line. Left out in silence, it would be missing from every denominator.
+    """
+    splits, corpora = list(splits), list(corpora)
+    wanted = frozenset().union(*(split.videos(part) for split in splits))
+    gone = sorted(wanted - {line["video"] for corpus in corpora for line in corpus.manifest})
+    if gone:
+        raise NpvfError(
+            f"{len(gone)} of the {len(wanted)} videos of the part {part!r} are not in "
+            f"{', '.join(str(corpus.folder) for corpus in corpora)}, {gone[0]!r} for one. Prepare all of them, with "
+            f"`npvf prepare ROOT OUT --corpus {splits[0].corpus}`: those whose files are missing are counted there."
+        )
+    return wanted
 
 
 def read_split(path: str | Path) -> Split:

@@ -135,7 +135,7 @@ FAKEAVCELEB = """source,target1,target2,method,category,type,race,gender,path,
 """
 
 
-def fakeavceleb(make: Maker, people: int = 4, root: str = "FakeAVCeleb_v1.2/FakeAVCeleb_v1.2") -> None:
+def fakeavceleb(make: Maker, people: int = 2, root: str = "FakeAVCeleb_v1.2/FakeAVCeleb_v1.2") -> None:
     rows = []
 
     def row(person: int, method: str, category: str, kind: str, name: str, target: str, there: bool = True) -> None:
@@ -149,7 +149,8 @@ def fakeavceleb(make: Maker, people: int = 4, root: str = "FakeAVCeleb_v1.2/Fake
         row(person, "real", "A", "RealVideo-RealAudio", "00109.mp4", "-")
         name = f"00109_id0000{person}_wavtolip.mp4"
         row(person, "wav2lip", "D", "FakeVideo-FakeAudio", name, f"id0000{person}")
-    rows.append(rows[-1].replace(",wav2lip,", ",faceswap-wav2lip,"))  # the same file under two methods
+    for method in ("wav2lip", "faceswap-wav2lip"):  # the same file under two methods
+        row(0, method, "D", "FakeVideo-FakeAudio", "00109_id00002_wavtolip.mp4", "id00002")
     row(0, "fsgan", "C", "FakeVideo-RealAudio", "00109_id00001_UHoM_LSjlDo.mp4", "id00001", there=False)
     row(0, "faceswap", "C", "FakeVideo-RealAudio", "00109_10.mp4", "10", there=False)
     make.media(f"{root}/FakeVideo-RealAudio/African/men/id00099/00001_stray.mp4", face=False)
