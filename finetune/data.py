@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from pytorch_lightning import Trainer
@@ -13,7 +14,7 @@ from npvf.data.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
 from npvf.data.segments import TrainingClips
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
-from npvf.data.splits import part_videos, read_split
+from npvf.data.splits import Split, part_videos, read_split
 from npvf.errors import NpvfError
 from pretrain.data import PARTS, Cache, ClipData
 
@@ -58,13 +59,17 @@ class LabelledFaces(ClipData):
         )
         self.splits: dict[Part, str | None] = {"train": train_split, "val": val_split}
         self.val_identities = None if val_identities is None else frozenset(val_identities)
-        files = [split_file] if isinstance(split_file, str) else split_file or []
-        self.split_files = [read_split(file) for file in files]
+        self.split_file = [split_file] if isinstance(split_file, str) else split_file or []
         self._videos: dict[Part, frozenset[str]] = {}
-        if self.split_files and val_identities is not None:
+        if self.split_file and val_identities is not None:
             raise NpvfError("give either data.split_file or data.val_identities: each says who is kept for validation")
         self.balance = balance
         self.labelled = Selection(label="known", include=tuple(include or ["*"]), exclude=tuple(exclude or []))
+
+    @cached_property
+    def splits_read(self) -> list[Split]:
+        """The splits of `split_file`."""
+        return [read_split(file) for file in self.split_file]
 
     def setup(self, stage: str) -> None:
         """As in pre-training, and check the labels.
@@ -83,7 +88,7 @@ class LabelledFaces(ClipData):
 
     def selection(self, part: Part) -> Selection:
         """Labelled speakers of one part."""
-        if self.split_files:
+        if self.split_file:
             return replace(self.labelled, videos=self._split_videos(part))
         if self.val_identities is None:
             return replace(self.labelled, split=self.splits[part])
@@ -113,7 +118,7 @@ class LabelledFaces(ClipData):
     def _split_videos(self, part: Part) -> frozenset[str]:
         if part not in self._videos:
             corpora = [Corpus(folder) for folder in self.folders(part)]
-            self._videos[part] = part_videos(self.split_files, self.splits[part] or part, corpora)
+            self._videos[part] = part_videos(self.splits_read, self.splits[part] or part, corpora)
         return self._videos[part]
 
     def _metas(self, part: Part) -> list[ClipMeta]:
@@ -124,12 +129,12 @@ class LabelledFaces(ClipData):
     def _where(self, part: Part) -> str:
         if self.val_identities is not None:
             return "Look at data.val_identities."
-        if self.split_files:
+        if self.split_file:
             return f"It is the part {self.splits[part]!r} of data.split_file."
         return f"It is the clips whose `split` is {self.splits[part]!r} (data.{part}_split)."
 
 
 def splits_used(trainer: Trainer) -> dict[str, Any]:
     """What a detector's folder says of the splits that its training was given; nothing where there were none."""
-    splits = getattr(trainer.datamodule, "split_files", [])  # type: ignore[attr-defined]
+    splits = getattr(trainer.datamodule, "splits_read", [])  # type: ignore[attr-defined]
     return {"splits": [split.describe() for split in splits]} if splits else {}

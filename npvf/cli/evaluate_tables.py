@@ -72,6 +72,8 @@ def synchrony_table(report: dict[str, Any]) -> Table:
 
 def notes(report: dict[str, Any]) -> Iterator[str]:
     """What a reader must know to read the table right."""
+    if split := report.get("split_file"):
+        yield f"split of {split['corpus']}: {split['protocol']}, sha256 {split['hash'][:12]}"
     if report["protocol"] == "synchrony":
         yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
         unusable = (f"{report[name]['clips_unusable']} ({COLUMNS[name]})" for name in _columns(report))
