@@ -1,4 +1,4 @@
-"""Every configuration that is shipped parses against today's code."""
+"""Every configuration of training that is shipped parses against today's code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from npvf.models import list_models
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*/*.yaml"))
+STAGES = ("pretrain", "finetune")
+CONFIGS = sorted(path for stage in STAGES for path in (Path(__file__).parents[2] / "configs" / stage).glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
