@@ -49,18 +49,27 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
-    """Size in bytes and modification time in ns, or nothing where there is no such file."""
+    """Size in bytes and modification time in ns, or nothing where there is no such file. Of a folder: of its files."""
     try:
-        stat = path.stat()
+        stats = [file.stat() for file in _files(path)]
     except (FileNotFoundError, NotADirectoryError):
         return None, None
-    return stat.st_size, stat.st_mtime_ns
+    return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's content."""
+    """The hash of a file's content, or of what the files of a folder hold one after the other."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for part in _files(path):
+            digest.update(part.read_bytes())
+        return digest.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 def config_path(name: str) -> Path:

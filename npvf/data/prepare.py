@@ -142,7 +142,7 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
     line = _blank_line(source)
     place = work_path(work, source.video)
     try:
-        if not source.path.is_file():
+        if not source.path.exists():
             raise Refused(Reason.NOT_FOUND, f"{source.path} is not there.")
         if source.audio is not None and not source.audio.is_file():
             raise Refused(Reason.NOT_FOUND, f"{source.audio}, the sound of {source.video}, is not there.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -33,19 +34,40 @@ PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbna
 def open_media(path: str | Path) -> Iterator[InputContainer]:
     """The opened container; whatever FFmpeg finds wrong with the file, here or in the body, is a refusal.
 
+    A folder of JPEG pictures, as some corpora have them, is a silent video of `FPS` pictures a second in the order of
+    their names.
+
     Raises:
         Refused: NOT_FOUND where there is no such file, UNDECODABLE where FFmpeg cannot read it.
     """
     path = Path(path)
-    if not path.is_file():
+    pictures = _pictures(path)
+    if not (path.is_file() or pictures):
         raise Refused(Reason.NOT_FOUND, f"{path} is not a file.")
     try:
-        # Playlists can name other files and hosts: only this file is read. The prefix keeps a colon in a name a name.
-        options = {"protocol_whitelist": "file"}
-        with av.open(f"file:{path}", container_options=options, metadata_errors="replace") as container:
+        with _open_pictures(path, pictures) if pictures else _open_file(path) as container:
             yield container
     except av.FFmpegError as error:
         raise Refused(Reason.UNDECODABLE, f"{path.name} cannot be decoded: {error.strerror}.") from error
+
+
+def _open_file(path: Path) -> InputContainer:
+    # Playlists can name other files and hosts: only this file is read. The prefix keeps a colon in a name a name.
+    options = {"protocol_whitelist": "file"}
+    return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The files of a folder in which all are JPEG pictures, else none."""
+    files = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    return files if all(path.is_file() and path.open("rb").read(2) == b"\xff\xd8" for path in files) else []
+
+
+def _open_pictures(folder: Path, pictures: list[Path]) -> InputContainer:
+    """JPEGs one after the other are a Motion-JPEG stream."""
+    stream = io.BytesIO(b"".join(path.read_bytes() for path in pictures))
+    stream.name = str(folder)
+    return av.open(stream, mode="r", format="mjpeg", options={"framerate": str(FPS)})
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:

@@ -78,7 +78,11 @@ def probe(path: str | Path) -> MediaInfo:
         audio = _audio(container, duration)
         video = _video(container, duration)
         encoder = _tag(container.metadata, "encoder")
-    return MediaInfo(path, container.format.name, path.stat().st_size, duration, encoder, video, audio)
+    return MediaInfo(path, container.format.name, _size(path), duration, encoder, video, audio)
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
 
 
 def _video(container: InputContainer, duration: float) -> VideoStream | None:

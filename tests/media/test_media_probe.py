@@ -5,9 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
-from media_maker import at_rate, click, make, numbered
+from media_maker import at_rate, click, make, number_of, numbered
 
 from npvf.errors import Reason, Refused
 from npvf.media import iter_frames, probe, read_audio
@@ -131,3 +132,16 @@ def test_real_clips():
             assert picture.shape == (info.video.height, info.video.width, 3)
         assert count == 10
         assert abs(len(read_audio(path)) / 16000 + info.video.start - info.audio.start - info.audio.duration) < 0.1
+
+
+def test_a_folder_of_pictures_is_a_silent_video(tmp_path):
+    for number in range(12):
+        picture = cv2.imencode(".jpg", numbered(number)[..., ::-1])[1]
+        (tmp_path / f"{number + 1:03d}").write_bytes(picture.tobytes())
+    info = probe(tmp_path)
+    assert (info.video.codec, info.video.average_fps, info.audio) == ("mjpeg", 25.0, None)
+    assert info.size_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert [number_of(picture) for picture in iter_frames(tmp_path)] == list(range(12))
+    assert refusal_of(lambda: read_audio(tmp_path)) == Reason.NO_AUDIO
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert refusal_of(lambda: probe(tmp_path)) == Reason.NOT_FOUND

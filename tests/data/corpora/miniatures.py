@@ -33,6 +33,13 @@ class Maker:
         """A mask video: the lower half is forged."""
         self._copy(path, "mask", False)
 
+    def pictures(self, folder: str) -> None:
+        """A folder of JPEGs, 001, 002, ..."""
+        encoded = cv2.imencode(".jpg", picture()[..., ::-1])[1].tobytes()
+        (self.root / folder).mkdir(parents=True)
+        for number in range(1, FRAMES + 1):
+            (self.root / folder / f"{number:03d}").write_bytes(encoded)
+
     def _copy(self, path: str, shows: str, sound: bool) -> None:
         template = self.templates / f"{shows}-{'sound' if sound else 'mute'}{Path(path).suffix}"
         if not template.is_file():
@@ -221,9 +228,9 @@ def deepfaketimit(make: Maker) -> None:
     for quality, wav in (("higher_quality", "sa1.wav"), ("lower_quality", "sa1-video-fram1.wav")):
         make.media(f"DeepfakeTIMIT/{quality}/fadg0/sa1-video-fram1.avi", face=quality == "lower_quality")
         make.media(f"DeepfakeTIMIT/{quality}/fadg0/{wav}", face=quality == "lower_quality")
-    make.media("VidTIMIT/fadg0/video/sa1.mp4", sound=False, face=False)
-    make.media("VidTIMIT/fadg0/audio/sa1.wav", face=False)
-    make.media("VidTIMIT/fadg0/video/head.mp4", sound=False, face=False)
+    make.pictures("VidTIMIT/fadg0/video/sa1")
+    make.media("VidTIMIT/fadg0/audio/sa1.wav")
+    make.pictures("VidTIMIT/fadg0/video/head")
 
 
 def lavdf(make: Maker, people: int = 1) -> None:
