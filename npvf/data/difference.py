@@ -27,6 +27,8 @@ MAX_OFFSET = 25  # frames by which the one may start later than the other
 _SMALL = 64  # pixels: the pictures' side when they are aligned in time
 _SAMPLED = 24  # frames by which colours and place are measured
 _UNLIKE = 12.0  # levels of difference from which on two videos are no pair
+_MUCH = 12.0  # levels
+_BETTER = 0.9  # of the misfit without an offset: what another one must stay below
 _SHIFTED = 1.0  # pixels by which the pictures may lie apart
 _LEVELS = 8  # of detail
 _QUIETEST = 0.3  # of a level's pixels: taken for not forged
@@ -131,21 +133,26 @@ def _sized(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 
 
 def _offset(fake: Path, real: Path) -> int:
-    """At which the pictures, made small, are most alike: by the median over their pixels, which forgeries leave."""
+    """At which the pictures, made small, are most alike; none where hardly anything moves, or another is hardly better.
+
+    What differs much counts no more than what differs somewhat, so that the forgery itself has little say.
+    """
     mine, theirs = (np.stack([_small(frame) for frame in iter_frames(path)]) for path in (fake, real))
-    best = (np.inf, 0, 0)
+    unlike = {}
     for offset in range(-MAX_OFFSET, MAX_OFFSET + 1):
         first, last = max(0, -offset), min(len(mine), len(theirs) - offset)
-        if last - first < min(len(mine), len(theirs)) / 2:
-            continue
-        change = np.abs(mine[first:last] - theirs[first + offset : last + offset])
-        best = min(best, (float(np.mean(np.quantile(change, 0.75, axis=(1, 2)))), abs(offset), offset))
-    if best[0] > _UNLIKE:
+        if last - first >= min(len(mine), len(theirs)) / 2:
+            unlike[offset] = np.abs(mine[first:last] - theirs[first + offset : last + offset])
+    misfit = {offset: float(np.minimum(change, _MUCH).mean()) for offset, change in unlike.items()}
+    best = min(misfit, key=lambda offset: (misfit[offset], abs(offset)))
+    if 0 in misfit and misfit[best] > _BETTER * misfit[0]:
+        best = 0
+    if np.quantile(unlike[best], 0.75, axis=(1, 2)).mean() > _UNLIKE:
         raise NpvfError(
             f"{fake.name} and {real.name} are not the same pictures at any time within {MAX_OFFSET / FPS:.0f} s: "
             "give the recording that the forgery was made from, cut alike"
         )
-    return best[2]
+    return best
 
 
 def _small(frame: np.ndarray) -> np.ndarray:
