@@ -22,6 +22,8 @@ from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
 from npvf.data.splits import read_split
 from npvf.detect.agreement import AgreementScorer
+from npvf.detect.baselines.frames import FrameScorer
+from npvf.detect.baselines.loading import UNTRAINED, load_scorer
 from npvf.detect.detector import Detector
 from npvf.detect.evaluation import run_evaluation
 from npvf.detect.evaluation_plots import need_matplotlib
@@ -97,18 +99,18 @@ def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, An
 def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
     """What is measured, and the probability from which on it calls a video fake."""
     if settings.detector:
-        detector = Detector.from_pretrained(settings.detector, _device(settings))
-        scoring = replace(
-            detector.settings.scoring, segments=settings.segments_per_clip or detector.settings.scoring.segments
-        )
-        detector.settings = replace(detector.settings, scoring=scoring)
-        own = detector.settings.threshold
-        return detector, own if settings.threshold is None else settings.threshold
+        scorer = load_scorer(settings.detector, _device(settings))
+        if isinstance(scorer, Detector):
+            scoring = scorer.settings.scoring
+            segments = settings.segments_per_clip or scoring.segments
+            scorer.settings = replace(scorer.settings, scoring=replace(scoring, segments=segments))
+        own = scorer.settings.threshold if isinstance(scorer, Detector | FrameScorer) else 0.5
+        return scorer, own if settings.threshold is None else settings.threshold
     assert settings.pretrained is not None  # EvaluateSettings has seen to it
-    scorer = AgreementScorer(
+    agreement = AgreementScorer(
         _model(settings, settings.pretrained), settings=ScoringSettings(segments=settings.segments_per_clip)
     )
-    return scorer, 0.5 if settings.threshold is None else settings.threshold
+    return agreement, 0.5 if settings.threshold is None else settings.threshold
 
 
 def _model(settings: EvaluateSettings, folder: str) -> NPV:
@@ -119,7 +121,7 @@ def _model(settings: EvaluateSettings, folder: str) -> NPV:
 
 def model_of(settings: EvaluateSettings) -> str | None:
     """The folder whose weights the result depends on."""
-    return settings.detector or settings.pretrained
+    return None if settings.detector in UNTRAINED else settings.detector or settings.pretrained
 
 
 def _device(settings: EvaluateSettings) -> str:

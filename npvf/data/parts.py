@@ -6,14 +6,15 @@ import csv
 import json
 from pathlib import Path
 
+from npvf.data.splits import read_split
 from npvf.errors import NpvfError
 
 
 def read_parts(path: Path) -> dict[str, str]:
-    """Video -> part, of a JSON file `{"train": [videos], "test": [...]}` or a CSV list with `path` and `split`.
+    """Video -> part, of what `npvf corpora split` wrote, of JSON `{"train": [videos], "test": [...]}`, or of a CSV list.
 
     Raises:
-        NpvfError: the file is neither, or puts one video into two parts.
+        NpvfError: the file is none of these, or puts one video into two parts.
     """
     if not path.is_file():
         raise NpvfError(f"{path} does not exist")
@@ -35,4 +36,6 @@ def _from_csv(path: Path) -> list[tuple[str, str]]:
 
 def _from_json(path: Path) -> list[tuple[str, str]]:
     content = json.loads(path.read_text(encoding="utf-8"))
+    if "hash" in content:
+        content = read_split(path).parts
     return [(video, part) for part, videos in content.items() for video in videos]

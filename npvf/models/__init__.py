@@ -3,6 +3,7 @@
 from npvf.models.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.face_batch import FaceBatch
+from npvf.models.frame_classifier import FrameClassifier, FrameClassifierConfig
 from npvf.models.npv import NPV, NPVConfig
 from npvf.models.pretrained import PretrainedModel
 from npvf.models.registry import create_model, list_models
@@ -17,6 +18,8 @@ __all__ = [
     "Batch",
     "FaceBatch",
     "Features",
+    "FrameClassifier",
+    "FrameClassifierConfig",
     "InputSpec",
     "NPVConfig",
     "PretrainedModel",

@@ -10,6 +10,7 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME, Clip
+from npvf.data.splits import Split
 from tests.detect.talkers import talker
 from tests.tiny_corpus import write_corpus
 
@@ -59,6 +60,9 @@ def test_another_split_can_be_asked_about(clean: str, tmp_path: Path, capsys: py
     assert main(["audit", clean, "--bootstrap", "0", "--split-file", str(split)]) == 1
     said = capsys.readouterr().out
     assert "people in several parts of the split (1): p0 (test, train)" in said and "12 videos are in no part" in said
+    Split("corpus", "by hand", {}, {"train": ("v00",), "test": ("v01", "v04")}).write(split)
+    assert main(["audit", clean, "--bootstrap", "0", "--split-file", str(split)]) == 1
+    assert "p0 (test, train)" in capsys.readouterr().out
     assert main(["audit", clean, "--bootstrap", "0", "--split-by", "identity"]) == 0
     assert main(["audit", clean, "--split-by", "manipulator"]) == 2
     assert "'manipulator'" in capsys.readouterr().err
