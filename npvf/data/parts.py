@@ -11,7 +11,7 @@ from npvf.errors import NpvfError
 
 
 def read_parts(path: Path) -> dict[str, str]:
-    """Video -> part, of what `npvf corpora split` wrote, of JSON `{"train": [videos], "test": [...]}`, or of a CSV list.
+    """Video -> part, of what `npvf corpora split` wrote, of JSON `{"train": [videos], "test": [...]}`, or of a CSV.
 
     Raises:
         NpvfError: the file is none of these, or puts one video into two parts.
