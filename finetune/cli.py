@@ -1,6 +1,7 @@
 """`python -m finetune fit --config configs/finetune/nano_synth.yaml`, also `npvf finetune`.
 
-The model that the configuration names decides what is trained: NPV to a detector, ST-DDL to a localizer.
+The model that the configuration names decides what is trained: NPV to a detector, ST-DDL to a localizer, a timm
+network to the baseline that looks at single frames.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from finetune.data import LabelledFaces
+from finetune.frames import FrameModule
 from finetune.localization import LocalizationModule
 from finetune.localization_data import LocatedFaces
 from finetune.module import DetectionModule
@@ -34,6 +36,14 @@ STAGES = {
         root="runs/localize",
         monitor="val/score",
         product="localizer",
+        export="best",
+    ),
+    "frames": Stage(
+        module=FrameModule,
+        data=LabelledFaces,
+        root="runs/baseline/frames",
+        monitor="val/auc",
+        product="detector",
         export="best",
     ),
 }

@@ -21,7 +21,7 @@ from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform, with_margin
 from npvf.data.windows import ClipWindows
 from npvf.errors import NpvfError
-from npvf.models import NPV, InputSpec, PretrainedModel
+from npvf.models import NPV, FrameClassifier, InputSpec, PretrainedModel
 from pretrain.module import TrainingModule
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class ClipData(LightningDataModule):
 
     def adopt(self, model: PretrainedModel) -> None:
         """Cut clips as the model's configuration says. Raises NpvfError where the windows do not suit it."""
-        assert isinstance(model, NPV)
+        assert isinstance(model, NPV | FrameClassifier)
         self.spec = model.config.inputs
         shortest = SEGMENT_FRAMES + self.spec.face_stride
         if self.clip_frames < shortest:

@@ -70,7 +70,7 @@ def test_a_frame_classifier_is_the_mean_over_frames(frames: FrameScorer) -> None
     logits = [
         frames.model(frames.pictures(replace(clip, face_THWC=clip.face_THWC[t : t + 1]))) for t in range(0, 40, 4)
     ]
-    expected = frames.settings.calibration.probability(float(torch.cat(logits).mean()))
+    expected = frames.settings.calibration.probability(torch.cat(logits).mean().item())
     assert whole == pytest.approx(expected, abs=1e-5)
 
 
