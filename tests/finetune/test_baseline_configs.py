@@ -12,7 +12,7 @@ from npvf.detect.baselines.frames import FrameScorer
 from npvf.detect.baselines.loading import load_scorer
 from npvf.detect.detector import Detector
 from pretrain.cli import main as pretrain
-from tests.tiny_corpus import labelled_corpus
+from tests.tiny_corpus import labelled_corpus, real_corpus
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "baseline"
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
@@ -43,9 +43,8 @@ def test_frames(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_two_towers_by_agreement_and_fine_tuned(corpus: Path, tmp_path: Path) -> None:
-    pretrain(
-        arguments("two_tower_pretrain", corpus, tmp_path / "a", f"--model.model_args={TOWERS}", "--data.held_out=0.4")
-    )
+    real, held_out = real_corpus(tmp_path / "real"), "--data.held_out=0.4"
+    pretrain(arguments("two_tower_pretrain", real, tmp_path / "a", f"--model.model_args={TOWERS}", held_out))
     encoder = tmp_path / "a" / "encoder"
     assert (encoder / "model.safetensors").is_file()
     finetune(arguments("two_tower", corpus, tmp_path / "b", f"--model.encoder={encoder}"))
