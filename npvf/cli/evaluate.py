@@ -28,6 +28,7 @@ from npvf.detect.detector import Detector
 from npvf.detect.evaluation import run_evaluation
 from npvf.detect.evaluation_plots import need_matplotlib
 from npvf.detect.figures import How
+from npvf.detect.loading import AnyDetector
 from npvf.detect.provenance import provenance
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.detect.shortcuts import shortcuts
@@ -104,7 +105,7 @@ def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
             scoring = scorer.settings.scoring
             segments = settings.segments_per_clip or scoring.segments
             scorer.settings = replace(scorer.settings, scoring=replace(scoring, segments=segments))
-        own = scorer.settings.threshold if isinstance(scorer, Detector | FrameScorer) else 0.5
+        own = scorer.settings.threshold if isinstance(scorer, AnyDetector | FrameScorer) else 0.5
         return scorer, own if settings.threshold is None else settings.threshold
     assert settings.pretrained is not None  # EvaluateSettings has seen to it
     agreement = AgreementScorer(

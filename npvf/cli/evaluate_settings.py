@@ -133,7 +133,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = _without_defaults(parser)
     add("corpus", nargs="?", help="a folder made by `npvf prepare`")
     what = _without_defaults(parser.add_mutually_exclusive_group())
-    what("--detector", metavar="DIR", help="a detector folder: measure how it tells fake from real")
+    what(
+        "--detector",
+        metavar="DIR",
+        help="a detector folder, or a baseline (silence, mouth_energy): measure how it tells fake from real",
+    )
     what("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
     add(
         "--protocol",

@@ -69,7 +69,7 @@ class Audit:
                 + (
                     "which is known of too few videos"
                     if strongest.auc is None
-                    else f"AUC {strongest.auc:.2f}, and chance explains it"
+                    else f"AUC {strongest.auc:.2f}: nothing, or chance"
                 )
             )
         if unknown := [one.name for one in self.shortcuts if one.coverage == 0]:

@@ -10,7 +10,8 @@ import pytest
 from npvf.cli.evaluate_settings import EvaluateSettings, add_arguments
 from npvf.errors import NpvfError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "evaluate").glob("*.yaml"))
+ROOT = Path(__file__).parents[2] / "configs"
+CONFIGS = [*sorted(ROOT.glob("evaluate/*.yaml")), ROOT / "baseline/silence.yaml", ROOT / "baseline/mouth_energy.yaml"]
 
 
 def settings(*words: object) -> EvaluateSettings:
