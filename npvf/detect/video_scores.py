@@ -212,7 +212,8 @@ def _filled(row: Row, clips: list[JudgedClip]) -> Row:
         score = sum(p * s for p, s in judged) / sum(s for _, s in judged)
         return replace(row, score=score, status="judged", reason="")
     reasons = [clip.said.reason for clip in clips if clip.said.reason]
-    return replace(row, status="abstained", reason=reasons[-1] if reasons else "no score for any clip of the speaker")
+    reason = reasons[-1] if reasons else row.reason or "no score for any clip of the speaker"
+    return replace(row, status="abstained", reason=reason)
 
 
 def _segments(row: Row, clip: JudgedClip) -> Iterator[SegmentRow]:
@@ -235,7 +236,8 @@ def _label(row: Row, clip: ClipMeta, start: float, end: float) -> int:
 def _row(line: dict[str, Any]) -> Row:
     known = {name: line[name] for name in ("video", "label", "manipulation", "identity", "original", "sha256")}
     said = {name: line[name] for name in ("category", "attributes", "intervals") if name in line}
-    return Row(**known, **said, status=line["status"], reason=line["reason"] or "")
+    silent = line["status"] == "prepared" and line.get("phone_source", "") is None  # `npvf prepare --pictures-only`
+    return Row(**known, **said, status=line["status"], reason=line["reason"] or ("no sound" if silent else ""))
 
 
 def _meta(line: dict[str, Any]) -> ClipMeta:

@@ -54,6 +54,14 @@ def test_a_clip_that_vanished_from_its_shard_is_not_judged_but_counted(tmp_path:
     assert report["reasons"] == {"no score for any clip of the speaker": 1}
 
 
+def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
+    lines = [line("a", 0), line("b", 1), line("c", 1, phone_source=None)]
+    clips = [blob_clip(video, n, label=int(n > 0)) for n, video in enumerate("abc")]
+    clips[2].meta.is_speaker, clips[2].meta.no_sound = False, "no_audio"
+    report = run_evaluation(make_corpus(tmp_path, lines, clips), Teller(), how=QUICK, silence="kept").report
+    assert report["reasons"] == {"no sound": 1} and report["coverage"] == pytest.approx(2 / 3)
+
+
 def test_figures_are_those_of_scikit_learn_at_both_levels(found: Evaluation) -> None:
     for report, scores in ((found.report, found.kept), (found.report["trimmed"], found.trimmed)):
         assert scores is not None
