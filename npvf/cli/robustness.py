@@ -12,8 +12,8 @@ from rich.table import Table
 
 from npvf.cli.perturb import add_choice, conditions
 from npvf.data.files import write_json
+from npvf.detect.baselines.loading import load_scorer
 from npvf.detect.evaluation_plots import need_matplotlib
-from npvf.detect.loading import load_detector
 from npvf.detect.robustness import detector_hash, measure_robustness, settings
 from npvf.detect.robustness_page import auc_cell, write_results
 from npvf.metrics.bootstrap import Bootstrap
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "videos", type=Path, metavar="VIDEOS", help="a folder or CSV list of videos with labels 0 and 1"
     )
-    parser.add_argument("--detector", required=True, metavar="DIR", help="a detector folder, or a hub repository's id")
+    parser.add_argument(
+        "--detector", required=True, metavar="DIR", help="a folder, a hub repository's id, or a baseline's name"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/robustness"), help="default: %(default)s")
     parser.add_argument("--suite", nargs="+", choices=(*GROUPS, "routes"), default=GROUPS, help="default: all of it")
     parser.add_argument("--kind", action="append", metavar="NAME", help="this one instead of a suite; may be repeated")
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     groups = [group for group in GROUPS if group in args.suite or (group == "route" and "routes" in args.suite)]
     chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=groups)
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    detector, identity = load_detector(args.detector, device), detector_hash(args.detector)
+    detector, identity = load_scorer(args.detector, device), detector_hash(args.detector)
     bootstrap = Bootstrap(args.bootstrap, args.seed)
     columns = (BarColumn(), MofNCompleteColumn(), "scores", TimeElapsedColumn(), "left", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

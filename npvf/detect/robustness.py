@@ -23,6 +23,7 @@ from npvf.clip import FAKE, REAL
 from npvf.data.files import sha256
 from npvf.data.ingest import DEFAULTS, read_clips, versions
 from npvf.data.sources import Source, find_sources
+from npvf.detect.baselines.loading import UNTRAINED
 from npvf.detect.evaluation import bootstrap_groups
 from npvf.detect.loading import AnyDetector
 from npvf.detect.video_scores import Scorer
@@ -136,7 +137,9 @@ def measure_robustness(
 
 
 def detector_hash(folder: str | Path) -> str:
-    """One hash of the weights and configurations in a detector's folder, or a hub repository's."""
+    """One hash of the weights and configurations in a detector's folder; of a baseline its name."""
+    if str(folder) in UNTRAINED:
+        return f"{folder} of npvf {__version__}"
     path = Path(folder)
     path = path if (path / CONFIG_FILE).is_file() else resolve_folder(folder)
     files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".safetensors"))

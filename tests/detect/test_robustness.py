@@ -149,7 +149,7 @@ def test_both_labels_are_needed(videos: Path, tmp_path: Path) -> None:
 
 
 def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("npvf.cli.robustness.load_detector", lambda folder, device: Hissing())
+    monkeypatch.setattr("npvf.cli.robustness.load_scorer", lambda folder, device: Hissing())
     monkeypatch.setattr("npvf.cli.robustness.detector_hash", lambda folder: "hash")
     argv = ["robustness", str(videos), "--detector", "d", "--out", str(tmp_path / "out"), "--no-plots"]
     assert main([*argv, "--kind", "band_limit", "--kind", "tiktok", "--levels", "1", "5"]) == 0
@@ -191,3 +191,4 @@ def test_the_hash_is_that_of_weights_and_settings(tmp_path: Path) -> None:
     (tmp_path / "b" / "README.md").write_text("not a part of it")
     hashes = [detector_hash(tmp_path / name) for name in ("a", "b", "c")]
     assert hashes[0] == hashes[1] != hashes[2]
+    assert detector_hash("silence").startswith("silence of npvf")
