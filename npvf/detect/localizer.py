@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from npvf import __version__
 from npvf.clip import CROP_SIZE, FPS, Clip
+from npvf.data.face_windows import optical_flow
 from npvf.data.transforms import resize
 from npvf.detect.calibration import Calibration
 from npvf.detect.detector import ClipScore
@@ -123,7 +124,8 @@ class Localizer:
             chosen = np.arange(clip.frames)[::stride][window]
             faces_TCHW, landmarks_TN2 = picture_inputs(clip, chosen, size)
             device = next(self.model.parameters()).device
-            output = self.model(faces_TCHW[None].to(device), landmarks_TN2[None].to(device))
+            motion = self._flow(faces_TCHW)
+            output = self.model(faces_TCHW[None].to(device), landmarks_TN2[None].to(device), motion)
             fresh = slice(sum(map(len, logits)) - window.start, None)  # the last window reaches back over judged frames
             logits.append(output.frame_logits_BT[0, fresh].float().cpu().numpy())
             masks.append(_levels(output.mask_logits_BTHW[0, fresh]))
@@ -132,6 +134,13 @@ class Localizer:
         mask_Thw = _spooled(np.concatenate(masks)[shown_T])
         area_T = forged_area(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
         return LocatedClip(np.concatenate(logits)[shown_T], mask_Thw, area_T)
+
+    def _flow(self, faces_TCHW: Tensor) -> Tensor | None:
+        """The optical flow of a model that looks at that: it does not compute it itself."""
+        config = self.model.config
+        if config.motion != "flow":
+            return None
+        return optical_flow(faces_TCHW, config.flow)[None].to(next(self.model.parameters()).device)
 
     def log_odds(self, logits: Sequence[np.ndarray]) -> float:
         """The calibrated log-odds of one face being forged, by the mean logit of all frames of its clips."""

@@ -46,6 +46,8 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     settings = localizer.settings
     assert localizer.model.config.motion == motion and (settings.frames, settings.stride) == (3, 1)
     assert settings.calibration.a >= 0 and 0 < settings.threshold < 1 and 0 < settings.mask_threshold < 1
+    found = localizer.localize(masked_clip("f", 3, True))
+    assert found.logit_T.shape == (30,) and found.mask_Thw.shape == (30, 32, 32)
     with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     for name in ("train/video", "train/mask", "train/overlap", "train/loss", "val/loss"):
