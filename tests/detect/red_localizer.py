@@ -15,10 +15,10 @@ SETTINGS = LocalizerSettings(name="red", frames=6, calibration=Calibration(1.0, 
 class RedIsForged(nn.Module):
     def __init__(self, size: int = 64) -> None:
         super().__init__()
-        self.config = SimpleNamespace(size=size)
+        self.config = SimpleNamespace(size=size, motion="none")
         self.gain = nn.Parameter(torch.tensor(0.1))
 
-    def forward(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor) -> STDDLOutput:
+    def forward(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion_BTCHW: None = None) -> STDDLOutput:
         red, green, blue = frames_BTCHW[:, :-1].float().unbind(2)
         mask_BTHW = self.gain * (red - torch.maximum(green, blue) - 100)
         frames_BT = 20 * (mask_BTHW > 0).float().mean((2, 3)) - 1
