@@ -9,16 +9,29 @@ from npvf.clip import FAKE, REAL, Clip, Phone, Phones, Verdict
 
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
+    from npvf.detect.loading import load_detector
     from npvf.models.registry import create_model, list_models
 
 __version__ = "0.1.0"
-__all__ = ["FAKE", "REAL", "Clip", "Detector", "Phone", "Phones", "Verdict", "create_model", "list_models"]
+__all__ = [
+    "FAKE",
+    "REAL",
+    "Clip",
+    "Detector",
+    "Phone",
+    "Phones",
+    "Verdict",
+    "create_model",
+    "list_models",
+    "load_detector",
+]
 
 # Loaded on first use: `import npvf` and `npvf --help` stay quick.
 _LAZY = {
     "Detector": "npvf.detect.detector",
     "create_model": "npvf.models.registry",
     "list_models": "npvf.models.registry",
+    "load_detector": "npvf.detect.loading",
 }
 
 

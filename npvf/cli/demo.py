@@ -27,10 +27,15 @@ from npvf.errors import NpvfError
 
 # People by number: eight to learn from, three to validate and calibrate on, five to test on.
 TRAIN, VAL, TEST = "0-7", "8-10", "11-15"
-KINDS = ("sound_swap", "sound_shift", "calibrated")
+KINDS = ("sound_swap", "sound_shift", "calibrated")  # for lips against sound
+PICTURE_KINDS = ("mouth_reanimated", "face_swap")  # for forged pixels
 # Nothing to forget: the towers learn at the head's rate.
 FROM_SCRATCH = ("--model.encoder", "null", "--model.backbone_lr", "1e-3")
-DEMO_CONFIGS = {"pretrain": "pretrain/nano_synth.yaml", "finetune": "finetune/nano_synth.yaml"}
+DEMO_CONFIGS = {
+    "pretrain": "pretrain/nano_synth.yaml",
+    "finetune": "finetune/nano_synth.yaml",
+    "localize": "finetune/stddl_nano.yaml",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +66,13 @@ def run(args: argparse.Namespace) -> int:
         demo.finetune_from_scratch()
     with demo.step("evaluate"):
         demo.evaluate()
+    with demo.step("localize"):
+        demo.localize()
+    with demo.step("fuse"):
+        demo.fuse()
     with demo.step("detect"):
         demo.detect()
-    metrics = demo.metrics()
+    metrics = demo.metrics() | demo.localization_metrics()
     write_json(args.out / "metrics.json", metrics)
     _print(metrics, args.out)
     return 0
@@ -109,12 +118,13 @@ class Demo:
 
     def pretrain(self) -> None:
         """Stage 1, and how well the encoder follows test people."""
-        self._fit("pretrain", "pretrain", "--data.train", json.dumps([str(self.corpora / "prepared-speech")]))
+        self._fit("pretrain", "pretrain")
 
     def forge(self) -> None:
-        """Three kinds of forgeries and a copy of each clip, all through one encoder, and prepare them."""
+        """Forgeries of each kind and a copy of each clip, all through one encoder, and prepare them."""
         real, forged, workers = self.corpora / "real", self.corpora / "forged", ("--workers", self.workers)
-        self.npvf("forge", real, forged, "--kinds", ",".join(KINDS), "--copies", *workers, "--seed", self.seed)
+        kinds = ",".join((*KINDS, *PICTURE_KINDS))
+        self.npvf("forge", real, forged, "--kinds", kinds, "--copies", *workers, "--seed", self.seed)
         self.npvf("prepare", forged, self.corpora / "prepared-forged", *workers)
 
     def finetune(self) -> None:
@@ -130,16 +140,32 @@ class Demo:
         corpus, split = self.corpora / "prepared-forged", ("--split", "test")
         for name in ("detector", "scratch"):
             folder = self.out / name / "detector"
-            self.npvf("evaluate", corpus, "--detector", folder, *split, "--out", self.out / "evaluate" / name)
+            others = ("--exclude", *_named(*PICTURE_KINDS), "--out", self.out / "evaluate" / name)
+            self.npvf("evaluate", corpus, "--detector", folder, *split, *others)
         encoder = self.out / "pretrain" / "encoder"
         self.npvf("evaluate", corpus, "--pretrained", encoder, *split, "--out", self.out / "evaluate" / "encoder")
 
+    def localize(self) -> None:
+        """ST-DDL on forged pictures and their copies, and how well it finds the pixels on people it has not seen."""
+        patterns = [*_named("none", *PICTURE_KINDS)]
+        self._fit("localize", "localizer", "--data.include", json.dumps(patterns))
+        corpus, test = self.corpora / "prepared-forged", ("--split", "test", "--include", *patterns)
+        self.npvf("evaluate", corpus, "--localizer", self.localizer, *test, "--out", self.out / "evaluate/localizer")
+
+    def fuse(self) -> None:
+        """Both methods in one verdict, weighted on the validation people."""
+        both = ("--detector", self.out / "detector" / "detector", "--localizer", self.localizer)
+        self.npvf("fuse", self.corpora / "prepared-forged", *both, "--out", self.out / "both")
+
     def detect(self) -> None:
-        """A verdict on one copy and one forgery of each kind, with a report."""
-        self.npvf(
-            "detect", *self._to_look_at(), "--detector", self.out / "detector" / "detector",
-            "--report", self.out / "report.html", accept=(0, 3),
-        )  # fmt: skip
+        """A verdict on one copy and one forgery of each kind, with a report and masks."""
+        report = ("--report", self.out / "report.html")
+        self.npvf("detect", *self._to_look_at(), "--detector", self.out / "both", *report, accept=(0, 3))
+
+    @property
+    def localizer(self) -> Path:
+        """The fine-tuned one's folder."""
+        return self.out / "localizer" / "localizer"
 
     def metrics(self) -> dict[str, Any]:
         """What the steps have written, in one place."""
@@ -175,14 +201,29 @@ class Demo:
             "seconds": self.seconds | {"total": round(sum(self.seconds.values()), 1)},
         }
 
+    def localization_metrics(self) -> dict[str, Any]:
+        """What `localize` and `fuse` have written. Pixels: means over forged frames, false alarms over all."""
+        found = self._read("evaluate/localizer/metrics.json")
+        names = ("auc", "auc_ci", "f1", "iou", "iou_ci", "fpr", "fpr_genuine", "forged_frames", "genuine_frames")
+        return {
+            "localize": {
+                **{f"pixel_{name}": found["pixel"].get(name) for name in names},
+                "pixel_iou_by_manipulation": {k: v["pixel"].get("iou") for k, v in found["by_manipulation"].items()},
+                "video_auc": found["video"]["auc"],
+                "video_auc_ci": found["video"]["auc_ci"],
+            },
+            "fuse": self._read("both/config.json")["fitted_on"],
+        }
+
     def _finetune(self, name: str, *options: object) -> None:
-        corpus = json.dumps([str(self.corpora / "prepared-forged")])
-        self._fit("finetune", name, "--data.train", corpus, *options)
+        self._fit("finetune", name, "--data.exclude", json.dumps([*_named(*PICTURE_KINDS)]), *options)
 
     def _fit(self, stage: str, name: str, *options: object) -> None:
-        config = config_path(DEMO_CONFIGS[stage])
+        first = stage == "pretrain"
+        corpus = self.corpora / ("prepared-speech" if first else "prepared-forged")
         run = ("--trainer.default_root_dir", self.out / name, "--seed_everything", self.seed)
-        self.npvf(stage, "fit", "--config", config, *run, *options)
+        train = ("--config", config_path(DEMO_CONFIGS[stage]), "--data.train", json.dumps([str(corpus)]))
+        self.npvf("pretrain" if first else "finetune", "fit", *train, *run, *options)
 
     def _read(self, name: str) -> Any:
         return json.loads((self.out / name).read_text())
@@ -190,10 +231,16 @@ class Demo:
     def _to_look_at(self) -> list[Path]:
         """The first test clip of each kind, copies first."""
         found: dict[str, Path] = {}
-        with (self.out / "evaluate" / "detector" / "scores.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
-        return [found[kind] for kind in ("none", *KINDS) if kind in found]
+        for name in ("detector", "localizer"):
+            with (self.out / "evaluate" / name / "scores.csv").open(newline="") as file:
+                for row in csv.DictReader(file):
+                    found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
+        return [found[kind] for kind in ("none", *KINDS, *PICTURE_KINDS) if kind in found]
+
+
+def _named(*kinds: str) -> Iterator[str]:
+    """Patterns of the videos of some kinds."""
+    yield from (f"{kind}/*" for kind in kinds)
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:
@@ -206,6 +253,10 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
         table.add_row(f"  {kind}", f"{auc:.3f}")
     ends = detect["auc_from_scratch_ci"]
     table.add_row("the same from scratch", f"{detect['auc_from_scratch']:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]")
+    localize, fused = metrics["localize"], metrics["fuse"]["auc_fused_held_out"]
+    table.add_row("forged pixels, AUC", f"{localize['pixel_auc']:.3f}")
+    table.add_row("  IoU, false-positive rate", f"{localize['pixel_iou']:.3f}, {localize['pixel_fpr']:.3f}")
+    table.add_row("both methods, AUC on validation people", "too few people" if fused is None else f"{fused:.3f}")
     table.add_row("minutes", f"{metrics['seconds']['total'] / 60:.1f}")
     console = Console()
     console.print(table)

@@ -1,4 +1,4 @@
-"""`npvf evaluate CORPUS`: detection metrics of a detector, or the synchrony protocol of a pre-trained model."""
+"""`npvf evaluate CORPUS`: detection metrics of a detector, pixels of a localizer, synchrony of a pre-trained model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.progress import Progress
 from npvf import __version__
 from npvf.cli import evaluate_settings
 from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
+from npvf.cli.evaluate_localization import localization_notes, localization_table
 from npvf.cli.evaluate_settings import EvaluateSettings
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.data.corpus import Corpus
@@ -29,6 +30,8 @@ from npvf.detect.evaluation import run_evaluation
 from npvf.detect.evaluation_plots import need_matplotlib
 from npvf.detect.figures import How
 from npvf.detect.loading import AnyDetector
+from npvf.detect.localization import evaluate_localization
+from npvf.detect.localizer import Localizer
 from npvf.detect.provenance import provenance
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.detect.shortcuts import shortcuts
@@ -42,21 +45,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     evaluate_settings.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
-    parser.epilog = "With neither --detector nor --pretrained, synchrony is measured for the baseline alone."
+    parser.epilog = "Without --detector, --localizer or --pretrained, synchrony is measured for the baseline alone."
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write everything into one folder, and print."""
     settings = EvaluateSettings.of(args)
     corpus = Corpus(settings.corpus)
-    measure = _detection if settings.measures == "detection" else _synchrony
-    report, table, files = measure(settings, corpus)
+    measures = {"detection": _detection, "localization": _localization, "synchrony": _synchrony}
+    report, table, files = measures[settings.measures](settings, corpus)
     if args.json:
         print(json.dumps(report, indent=2))
         return 0
     console = Console()
     console.print(table)
-    for line in (*notes(report), "  ".join(str(settings.folder / name) for name in files)):
+    said = localization_notes if settings.measures == "localization" else notes
+    for line in (*said(report), "  ".join(str(settings.folder / name) for name in files)):
         console.print(line, highlight=False, markup=False)
     return 0
 
@@ -76,6 +80,21 @@ def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, An
     write_report(found.report, settings.to_yaml(), settings.folder)
     write_evaluation(found, settings.folder, settings.plots)
     return found.report, detection_table(found.report), [PAGE, METRICS, SCORES, CONFIG]
+
+
+def _localization(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
+    assert settings.localizer is not None  # EvaluateSettings has seen to it
+    localizer = Localizer.from_pretrained(settings.localizer, _device(settings))
+    if settings.threshold is not None:
+        localizer.settings = replace(localizer.settings, threshold=settings.threshold)
+    with _progress(corpus) as on_clip:
+        report, rows = evaluate_localization(
+            corpus, localizer, settings.selection("known"), settings.group, settings.intervals, on_clip
+        )
+    report |= _setup(settings) | {"provenance": provenance(corpus, rows, settings.localizer)}
+    write_report(report, settings.to_yaml(), settings.folder)
+    write_table([row.flat() for row in rows], settings.folder / SCORES)
+    return report, localization_table(report), [METRICS, SCORES, CONFIG]
 
 
 def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
@@ -122,7 +141,7 @@ def _model(settings: EvaluateSettings, folder: str) -> NPV:
 
 def model_of(settings: EvaluateSettings) -> str | None:
     """The folder whose weights the result depends on."""
-    return None if settings.detector in UNTRAINED else settings.detector or settings.pretrained
+    return None if settings.detector in UNTRAINED else settings.detector or settings.localizer or settings.pretrained
 
 
 def _device(settings: EvaluateSettings) -> str:

@@ -21,7 +21,7 @@ from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.protocol import SWAP_REACH
 from npvf.models.batch import Gate
 
-Protocol = Literal["detection", "synchrony"]
+Protocol = Literal["detection", "synchrony", "localization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class EvaluateSettings:
     corpus: str
     detector: str | None = None
     pretrained: str | None = None
+    localizer: str | None = None
     name: str | None = None
     protocol: Protocol | None = None
     gate: Gate | None = None
@@ -70,8 +71,10 @@ class EvaluateSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise NpvfError(f"{name} is {value}; it lies between {low} and {high}")
-        if self.detector and self.pretrained:
-            raise NpvfError("give either a detector or a pretrained model, not both")
+        if sum(folder is not None for folder in (self.detector, self.pretrained, self.localizer)) > 1:
+            raise NpvfError("give a detector, a pretrained model or a localizer, not both")
+        if (self.measures == "localization") != (self.localizer is not None):
+            raise NpvfError("localization is measured of --localizer DIR, and nothing else is measured of it")
         if self.gate and self.detector:
             raise NpvfError("--gate goes with --pretrained: a detector's head has learnt one gate")
         if self.measures == "detection" and not (self.detector or self.pretrained):
@@ -80,6 +83,8 @@ class EvaluateSettings:
     @property
     def measures(self) -> Protocol:
         """The protocol that is meant."""
+        if self.protocol is None and self.localizer:
+            return "localization"
         return self.protocol or ("detection" if self.detector else "synchrony")
 
     @property
@@ -120,8 +125,8 @@ class EvaluateSettings:
         """What the file says, and over it what the flags say. Raises NpvfError as `read_settings`."""
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(args).items() if k in cls.__slots__}
         # A flag that names the model replaces the file's, of whichever kind.
-        if given.keys() & {"detector", "pretrained"}:
-            given = {"detector": None, "pretrained": None, **given}
+        if given.keys() & {"detector", "pretrained", "localizer"}:
+            given = {"detector": None, "pretrained": None, "localizer": None, **given}
         return read_settings(cls, args.config, given)
 
 
@@ -139,11 +144,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a detector folder, or a baseline (silence, mouth_energy): measure how it tells fake from real",
     )
     what("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
+    what("--localizer", metavar="DIR", help="a localizer folder: measure how it finds forged pixels")
     add(
         "--protocol",
         choices=get_args(Protocol),
-        help="default: detection for --detector, synchrony for --pretrained; a pre-trained model alone detects by how "
-        "well lips and sound agree",
+        help="default: detection for --detector, localization for --localizer, synchrony for --pretrained; a "
+        "pre-trained model alone detects by how well lips and sound agree",
     )
     add("--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training")
     add("--name", help="what the results are called (default: the name of their folder)")

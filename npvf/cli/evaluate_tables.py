@@ -51,7 +51,7 @@ def detection_table(report: dict[str, Any]) -> Table:
     table.add_row("coverage", *(f"{part['coverage']:.1%}" for part in parts.values()))
     for name, title in DETECTION.items():
         if name in report:
-            table.add_row(title, *(_cell(part, name, "\n") for part in parts.values()))
+            table.add_row(title, *(estimate_cell(part, name, "\n") for part in parts.values()))
     return table
 
 
@@ -65,7 +65,7 @@ def synchrony_table(report: dict[str, Any]) -> Table:
     table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
     for name, title in SYNCHRONY.items():
         if any(name in report[column] for column in columns):
-            table.add_row(title, *(_cell(report[column], name) for column in columns))
+            table.add_row(title, *(estimate_cell(report[column], name) for column in columns))
     table.add_row("median offset, frames", *(f"{report[name]['median_offset']:+g}" for name in columns))
     return table
 
@@ -86,6 +86,11 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
         yield from _rivals(report)
         yield from _gaps(report)
         yield from _localization(report)
+    yield from interval_notes(report)
+
+
+def interval_notes(report: dict[str, Any]) -> Iterator[str]:
+    """How the intervals came about, and when not to trust them."""
     if report["bootstrap"]:
         yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
         if report["groups"] < FEW_GROUPS:
@@ -98,8 +103,8 @@ def _rivals(report: dict[str, Any]) -> Iterator[str]:
     """The strongest shortcut beside the detector's own AUC."""
     if strongest := next((one for one in report.get("shortcuts", []) if one["auc"] is not None), None):
         known = f"known of {strongest['coverage']:.1%} of the videos"
-        beside = f"the detector has {_cell(report, 'auc')}"
-        yield f"strongest shortcut: {strongest['name']}, alone AUC {_cell(strongest, 'auc')}, {known}; {beside}"
+        beside = f"the detector has {estimate_cell(report, 'auc')}"
+        yield f"strongest shortcut: {strongest['name']}, alone AUC {estimate_cell(strongest, 'auc')}, {known}; {beside}"
         if strongest["found"]:
             yield f"  real: {strongest['typical_real']}; fake: {strongest['typical_fake']}; {strongest['cure']}"
 
@@ -107,14 +112,15 @@ def _rivals(report: dict[str, Any]) -> Iterator[str]:
 def _gaps(report: dict[str, Any]) -> Iterator[str]:
     for name, group in report["by_attribute"].items():
         if found := group["gap"]:
-            alarms = f"reals called fake {_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
-            yield f"gap by {name}: AUC {_cell(found, 'auc')} ({found['auc_low']} to {found['auc_high']}), {alarms}"
+            alarms = f"reals called fake {estimate_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
+            between = f"{found['auc_low']} to {found['auc_high']}"
+            yield f"gap by {name}: AUC {estimate_cell(found, 'auc')} ({between}), {alarms}"
 
 
 def _localization(report: dict[str, Any]) -> Iterator[str]:
     if found := report.get("localization"):
-        precision = ", ".join(f"AP@{n / 100:g} {_cell(found, f'ap_{n}')}" for n in (50, 75, 95))
-        recall = ", ".join(f"AR@{n} {_cell(found, f'ar_{n}')}" for n in (100, 50, 20, 10))
+        precision = ", ".join(f"AP@{n / 100:g} {estimate_cell(found, f'ap_{n}')}" for n in (50, 75, 95))
+        recall = ", ".join(f"AR@{n} {estimate_cell(found, f'ar_{n}')}" for n in (100, 50, 20, 10))
         yield f"localization of {found['spans']} spans: {precision}; {recall}"
 
 
@@ -132,7 +138,8 @@ def _without_width(report: dict[str, Any]) -> bool:
     return any(low == high for low, high in intervals)
 
 
-def _cell(part: dict[str, Any], name: str, between: str = " ") -> str:
+def estimate_cell(part: dict[str, Any], name: str, between: str = " ") -> str:
+    """A figure with its interval; "-" where it was not measured."""
     if name not in part:
         return "-"
     ends = part.get(f"{name}_ci")

@@ -215,6 +215,7 @@ def _blank_line(source: Source) -> Line:
         "size_bytes": size_bytes,
         "mtime_ns": mtime_ns,
         "mask_sha256": mask_hash(source),
+        "mask_path": None if source.mask is None else str(source.mask),
         **source.annotation.to_json(),
     }
 

@@ -29,9 +29,7 @@ def load_detector(folder: str | Path, device: str = "cpu") -> AnyDetector:
     Raises:
         NpvfError: there is none, or it holds only an encoder.
     """
-    path = Path(folder)
-    if not (path / CONFIG_FILE).is_file() or "fusion" not in read_config(path):
-        path = resolve_folder(folder)
+    path = detector_folder(folder)
     content = read_config(path)
     if "fusion" in content:
         speech = Detector.from_pretrained(path / SPEECH, device)
@@ -40,6 +38,14 @@ def load_detector(folder: str | Path, device: str = "cpu") -> AnyDetector:
     if "localizer" in content:
         return JointDetector(Localizer.from_pretrained(path, device))
     return Detector.from_pretrained(path, device)
+
+
+def detector_folder(folder: str | Path) -> Path:
+    """A local folder that `load_detector` opens, or a hub repository's id downloaded. Raises NpvfError: neither."""
+    path = Path(folder)
+    if (path / CONFIG_FILE).is_file() and "fusion" in read_config(path):
+        return path  # the weights lie in its parts
+    return resolve_folder(folder)
 
 
 def save_fused(

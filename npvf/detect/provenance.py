@@ -13,8 +13,9 @@ from typing import Any
 from npvf import __version__
 from npvf.data.corpus import DATASET, MANIFEST, Corpus
 from npvf.data.files import sha256
+from npvf.detect.loading import detector_folder
 from npvf.detect.video_scores import Row
-from npvf.models.pretrained import CONFIG_FILE, resolve_folder
+from npvf.models.pretrained import CONFIG_FILE
 
 # Of what has a say in decoding, in scores and in metrics.
 PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "av", "opencv-contrib-python", "mediapipe")
@@ -47,10 +48,10 @@ def videos_hash(rows: Sequence[Row]) -> str:
 
 
 def model_hashes(folder: str | Path) -> dict[str, str]:
-    """The hashes of a model folder's configuration and weights, by file name."""
-    found = resolve_folder(folder)
-    files = [found / CONFIG_FILE, *sorted(found.glob("*.safetensors"))]
-    return {"folder": str(folder), **{file.name: sha256(file) for file in files}}
+    """The hashes of a model folder's configurations and weights, by file name."""
+    found = detector_folder(folder)
+    files = [*sorted(found.rglob(CONFIG_FILE)), *sorted(found.rglob("*.safetensors"))]
+    return {"folder": str(folder), **{file.relative_to(found).as_posix(): sha256(file) for file in files}}
 
 
 def _versions() -> dict[str, str]:

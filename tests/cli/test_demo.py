@@ -3,7 +3,7 @@ import json
 import pytest
 
 from npvf.cli import demo as demo_module
-from npvf.cli.demo import TEST, TRAIN, VAL, Demo, config_path
+from npvf.cli.demo import PICTURE_KINDS, TEST, TRAIN, VAL, Demo, config_path
 from npvf.cli.main import main
 from npvf.cli.synth import numbers
 from npvf.errors import NpvfError
@@ -37,6 +37,34 @@ def test_from_scratch_has_no_encoder(commands, tmp_path) -> None:
     assert from_encoder[from_encoder.index("--model.encoder") + 1] == str(tmp_path / "pretrain" / "encoder")
     assert scratch[scratch.index("--model.encoder") + 1] == "null"
     assert all(argv[argv.index("--seed_everything") + 1] == "5" for argv in commands)
+
+
+def test_forged_pictures_are_for_the_localizer_and_both_meet_in_one_folder(commands, tmp_path) -> None:
+    run = Demo(tmp_path, tmp_path, 5, 2)
+    run.finetune()
+    run.localize()
+    run.fuse()
+    speech, picture, measured, fused = commands
+    kinds = [f"{kind}/*" for kind in PICTURE_KINDS]
+    assert json.loads(speech[speech.index("--data.exclude") + 1]) == kinds
+    assert json.loads(picture[picture.index("--data.include") + 1]) == ["none/*", *kinds]
+    assert measured[measured.index("--include") + 1 : measured.index("--out")] == ["none/*", *kinds]
+    assert measured[measured.index("--split") + 1] == "test" and "--split" not in fused  # it fits on val
+    assert fused[fused.index("--localizer") + 1] == str(tmp_path / "localizer" / "localizer")
+
+
+def test_the_localizer_has_its_place_in_the_metrics(tmp_path) -> None:
+    pixel = {"auc": 0.9, "auc_ci": None, "f1": 0.5, "iou": 0.4, "iou_ci": None, "fpr": 0.01, "fpr_genuine": 0.0}
+    part = {"pixel": pixel | {"forged_frames": 7, "genuine_frames": 9}, "video": {"auc": 0.8, "auc_ci": [0.7, 0.9]}}
+    (tmp_path / "evaluate" / "localizer").mkdir(parents=True)
+    content = part | {"by_manipulation": {"face_swap": {"pixel": {"iou": 0.3}}}}
+    (tmp_path / "evaluate" / "localizer" / "metrics.json").write_text(json.dumps(content))
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "config.json").write_text(json.dumps({"fitted_on": {"auc_fused_held_out": 0.95}}))
+    metrics = Demo(tmp_path, tmp_path, 0, 2).localization_metrics()
+    assert (metrics["localize"]["pixel_iou"], metrics["localize"]["pixel_forged_frames"]) == (0.4, 7)
+    assert metrics["localize"]["pixel_iou_by_manipulation"] == {"face_swap": 0.3}
+    assert metrics["fuse"]["auc_fused_held_out"] == 0.95
 
 
 def test_a_failing_step_stops_the_demo(monkeypatch, tmp_path) -> None:

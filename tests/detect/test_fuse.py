@@ -16,8 +16,9 @@ from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fuse import clips_by_video, collect_opinions, fit_fusion
+from npvf.detect.fusion import Fusion
 from npvf.detect.joint import JointDetector
-from npvf.detect.loading import load_detector
+from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.models import create_model
@@ -33,7 +34,7 @@ def speech(tiny_overrides: dict) -> Detector:
 
 
 def clip(video: str, seed: int, label: int, person: str, **meta: object) -> Clip:
-    said = {"label": label, "identity": person, "identities": (person,), "split": "val", **meta}
+    said = {"source_sha256": video, "label": label, "identity": person, "identities": (person,), "split": "val", **meta}
     found = red_at(blob_clip(video, seed), MOUTH if label else (slice(0, 0), slice(0, 0)))
     return replace(found, meta=replace(found.meta, key=f"{video}-t{meta.get('track', 0)}-000", **said))
 
@@ -84,3 +85,17 @@ def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector,
     assert content["fitted_on"]["left_out"] == {"too_little_speech": 1, "no_audio": 1}
     assert json.loads((tmp_path / "d" / "speech" / "config.json").read_text())["training"] == {"seed": 1}
     assert main([*map(str, words)]) == 2  # nothing is overwritten
+
+
+def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: Detector, tmp_path: Path) -> None:
+    speech.save(tmp_path / "npv")
+    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    save_fused(Fusion(), tmp_path / "npv", tmp_path / "stddl", tmp_path / "d", {})
+    words = ["evaluate", corpus, "--detector", tmp_path / "d", "--out", tmp_path / "out", "--bootstrap", 0]
+    words += ["--no-plots", "--no-shortcuts", "--silence", "kept", "--include", "v[1-7]"]
+    with redirect_stdout(io.StringIO()):
+        assert main([*map(str, words)]) == 0
+    report = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert report["coverage"] == 1.0 and {"speech/model.safetensors", "picture/config.json"} <= set(
+        report["provenance"]["model"]
+    )
