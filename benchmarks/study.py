@@ -29,6 +29,7 @@ from npvf.cli.demo import config_path
 from npvf.cli.main import main as npvf
 
 KINDS = ("sound_swap", "sound_shift", "calibrated")
+STAGES = ["pre-trained", "fine-tuned"]
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--epochs", type=int, nargs=2, default=(10, 4), help="of pre-training and fine-tuning")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="which of the two to measure")
+    parser.add_argument("--epochs", type=int, nargs=2, default=(10, 5), help="of pre-training and fine-tuning")
     args = parser.parse_args()
     study = Study(args.demo, args.test, args.out, *args.epochs)
-    rows = [row for seed in args.seeds for name in args.variants for row in study.rows(name, seed)]
+    asked = [(seed, name, stage) for seed in args.seeds for stage in args.stages for name in args.variants]
+    rows = [row for seed, name, stage in asked for row in study.rows(name, seed, stage)]
     with (args.out / "study.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -98,14 +101,17 @@ class Study:
     pretraining_epochs: int
     finetuning_epochs: int
 
-    def rows(self, name: str, seed: int) -> Iterator[dict[str, Any]]:
-        """One row for the encoder alone, by the agreement of lips and sound, and one for the detector."""
+    def rows(self, name: str, seed: int, stage: str) -> Iterator[dict[str, Any]]:
+        """A row for the encoder alone, by the agreement of lips and sound, or for the detector."""
         variant = VARIANTS[name]
+        if stage == "pre-trained" and not (variant.pretrained and variant.without is None):
+            return
         encoder = self.encoder(variant, seed) if variant.pretrained else None
-        if encoder and variant.without is None:
-            yield self._row(name, seed, "pre-trained", self._evaluate("--pretrained", encoder))
-        detector = self.detector(name, variant, encoder, seed)
-        yield self._row(name, seed, "fine-tuned", self._evaluate("--detector", detector))
+        if stage == "fine-tuned":
+            detector = self.detector(name, variant, encoder, seed)
+            yield self._row(name, seed, stage, self._evaluate("--detector", detector))
+        elif encoder:
+            yield self._row(name, seed, stage, self._evaluate("--pretrained", encoder))
 
     def encoder(self, variant: Variant, seed: int) -> Path:
         """Pre-train, unless a variant with the same encoder has done so."""
