@@ -144,10 +144,10 @@ def draw_agreement(axes: Any, item: Explained, shown: list[int]) -> None:
     axes.plot(time_T, smoothed(scored.agreement_T, scored.gate_T), color=colour, lw=2.2)
     axes.plot(time_T[shown], np.full(len(shown), -0.93), "^", color="black", ms=4)
     shift = (scored.offset or 0) / FPS if scored.undone else 0.0
-    for p in item.clip.phones.items:
+    for p in item.clip.phones.between(shift, shift + item.clip.seconds, -shift).items:
         if p.phone != "sil":
-            axes.axvline(p.start - shift, color="#999999", lw=0.4, ymin=0.88)
-            axes.text((p.start + p.end) / 2 - shift, 1.02, p.phone, ha="center", va="center", fontsize=7)
+            axes.axvline(p.start, color="#999999", lw=0.4, ymin=0.88)
+            axes.text((p.start + p.end) / 2, 1.02, p.phone, ha="center", va="center", fontsize=7)
     mean = float(np.nanmean(scored.agreement_T[scored.gate_T]))
     undone = f", sound moved by {-scored.offset} frames" if scored.undone and scored.offset else ""
     axes.set_title(f"{item.title}: mean agreement of gated frames {mean:+.2f}{undone}", fontsize=10, loc="left")
