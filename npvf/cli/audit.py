@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from npvf import __version__
+from npvf.cli.options import not_negative
 from npvf.data.corpus import DATASET, Corpus
 from npvf.data.parts import read_parts
 from npvf.data.selection import Selection
@@ -33,8 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--include", nargs="+", default=["*"], metavar="PATTERN", help="shortcuts among such videos only"
     )
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="and not among these")
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples; 0: none (default: 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
+    parser.add_argument(
+        "--bootstrap", type=not_negative, default=1000, metavar="N", help="resamples; 0: none (default: 1000)"
+    )
+    parser.add_argument("--seed", type=not_negative, default=0, help="of the resamples (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result there, as JSON")
     parser.add_argument("--json", action="store_true", help="print it as JSON instead of a table")
     parser.epilog = "Exit status: 0 nothing found, 1 a shortcut or leakage found, 2 wrong use or broken input."

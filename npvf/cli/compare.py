@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from npvf.cli.options import at_least_one, not_negative
 from npvf.detect.comparison import compare_runs
 from npvf.detect.evaluation import Grouping
 
@@ -22,8 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", type=Path, metavar="RUN_A", help="a folder that `npvf evaluate` wrote, with scores.csv")
     parser.add_argument("b", type=Path, metavar="RUN_B", help="another one, of the same videos")
     parser.add_argument("--trimmed", action="store_true", help="compare the scores of clips without leading silence")
-    parser.add_argument("--bootstrap", type=int, default=2000, metavar="N", help="resamples (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of resampling (default: %(default)s)")
+    parser.add_argument(
+        "--bootstrap", type=at_least_one, default=2000, metavar="N", help="resamples (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=not_negative, default=0, help="of resampling (default: %(default)s)")
     parser.add_argument(
         "--group", choices=get_args(Grouping), default="auto", help="what is resampled, as in `npvf evaluate`"
     )

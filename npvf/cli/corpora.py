@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from npvf.cli.options import not_negative
 from npvf.data.corpora import NAMES, get_reader
 from npvf.data.corpora.check import Check, check
 from npvf.data.corpora.record import Reader
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("name", metavar="NAME", help="a corpus of the table")
         command.add_argument("root", type=Path, metavar="ROOT", help="the folder it was unpacked into")
     splitter.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    splitter.add_argument("--seed", type=int, default=0, help="of the division of people (default: 0)")
+    splitter.add_argument("--seed", type=not_negative, default=0, help="of the division of people (default: 0)")
     splitter.add_argument("--left-out", metavar="KIND", help="leave-one-out: the forgery that only the test has")
     splitter.add_argument("--fold", type=int, default=0, help=f"five-fold: which tests, 0 to {FOLDS - 1} (default: 0)")
     splitter.add_argument(

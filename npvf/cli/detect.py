@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from npvf.cli import options
 from npvf.clip import PhoneSource
 from npvf.data.ingest import DEFAULTS
 from npvf.detect.evidence import Judgement
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULTS.phones,
         help="who says which sound is when (default: %(default)s, the best there is)",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument("--device", help=options.DEVICE)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXPLANATION
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Judge every file, print, and return the exit status."""
     if args.report and args.report.is_dir():
         raise NpvfError(f"{args.report} is a folder: --report names the file to write, such as report.html")
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = options.device(args.device)
     detector = load_detector(args.detector, device)
     judgements = list(_judge(args, detector))
     if args.json:

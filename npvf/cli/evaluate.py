@@ -10,12 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from npvf import __version__
-from npvf.cli import evaluate_settings
+from npvf.cli import evaluate_settings, options
 from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
 from npvf.cli.evaluate_localization import localization_notes, localization_table
 from npvf.cli.evaluate_settings import EvaluateSettings
@@ -145,7 +144,7 @@ def model_of(settings: EvaluateSettings) -> str | None:
 
 
 def _device(settings: EvaluateSettings) -> str:
-    return settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return options.device(settings.device)
 
 
 def _setup(settings: EvaluateSettings) -> dict[str, Any]:

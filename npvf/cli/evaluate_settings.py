@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from npvf.cli import options
 from npvf.cli.config_file import read_settings
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Label, Part, Selection
@@ -60,6 +61,7 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         """Raises NpvfError where a number is out of its range, or two keys exclude each other."""
         ranges: dict[str, tuple[float, float]] = {
+            "seed": (0, 2**32 - 1),
             "bootstrap": (0, 10**7),
             "segments_per_clip": (1, 10**7),
             "threshold": (0, 1),
@@ -154,7 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training")
     add("--name", help="what the results are called (default: the name of their folder)")
     add("--out", metavar="DIR", help="for everything that is found (default: runs/evaluate/CORPUS)")
-    add("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    add("--device", help=options.DEVICE)
     add("--seed", type=int, help="of resampling, segments and swaps (default: 0)")
     _add_videos(_without_defaults(parser.add_argument_group("which videos")))
     _add_intervals(_without_defaults(parser.add_argument_group("95 % intervals")))

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from npvf.cli.options import at_least_one, not_negative
 from npvf.errors import NpvfError
 
 _KINDS = "sound_swap,sound_shift,calibrated"
@@ -19,11 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("src", type=Path, nargs="?", metavar="SRC", help="folder or CSV list of real videos")
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder for the forgeries")
     parser.add_argument("--kinds", nargs="?", default=_KINDS, help=_KINDS_HELP)
-    parser.add_argument("--per-clip", type=int, default=1, help="forgeries of each kind a clip (default: %(default)s)")
+    parser.add_argument(
+        "--per-clip", type=at_least_one, default=1, help="forgeries of each kind a clip (default: %(default)s)"
+    )
     parser.add_argument("--copies", action="store_true", help="also write the originals through the same encoder")
     parser.add_argument("--crf", type=float, default=20, help="x264 quality, 0 to 51 (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other forgeries (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=not_negative, default=0, help="another seed, other forgeries (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:

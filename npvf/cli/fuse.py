@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from npvf.cli import options
 from npvf.data.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val", help="only videos whose `split` is this (default: val)")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos of such a name")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos of such a name")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument("--device", help=options.DEVICE)
     parser.add_argument("--json", action="store_true", help="print what was fitted as JSON instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Ask both methods, fit, write the folder, print."""
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = options.device(args.device)
     localizer = Localizer.from_pretrained(args.localizer, device)
     detector = JointDetector(localizer, Detector.from_pretrained(args.detector, device), Fusion())
     corpus = Corpus(args.corpus)

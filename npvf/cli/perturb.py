@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from npvf.cli.options import at_least_one, not_negative
 from npvf.errors import NpvfError
 from npvf.perturb import GROUPS, Perturbation, add_routes, get_perturbation, list_perturbations
 from npvf.perturb.apply import Condition
@@ -25,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="everything there is")
     add_choice(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of noise, rooms and the like (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=not_negative, default=0, help="of noise, rooms and the like (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="only say what there is, level by level")
 
 

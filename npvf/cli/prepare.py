@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+from npvf.cli.options import at_least_one, not_negative
 from npvf.data.corpora import corpus_sources
 from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
     parser.add_argument("--corpus", metavar="NAME", help="which corpus SRC is: `npvf corpora` names them")
     parser.add_argument("--split-file", type=Path, metavar="FILE", help="only the videos of this split")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--workers", type=not_negative, metavar="N", help="processes (default: one a core)")
     parser.add_argument(
         "--phones", choices=PHONES, default=defaults.phones, help="who says which sound is when (default: %(default)s)"
     )
@@ -46,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-seconds", type=float, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
     )
     parser.add_argument(
-        "--max-faces", type=int, default=defaults.max_faces, help="faces followed at a time (default: %(default)s)"
+        "--max-faces",
+        type=at_least_one,
+        default=defaults.max_faces,
+        help="faces followed at a time (default: %(default)s)",
     )
     parser.add_argument(
         "--shard-mb", type=float, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"

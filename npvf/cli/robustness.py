@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from npvf.cli import options
 from npvf.cli.perturb import add_choice, conditions
 from npvf.data.files import write_json
 from npvf.detect.baselines.loading import load_scorer
@@ -32,11 +32,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", nargs="+", choices=(*GROUPS, "routes"), default=GROUPS, help="default: all of it")
     parser.add_argument("--kind", action="append", metavar="NAME", help="this one instead of a suite; may be repeated")
     add_choice(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of noise, rooms and intervals (default: %(default)s)")
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=options.not_negative, default=0, help="of noise, rooms and intervals (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=options.not_negative,
+        default=1000,
+        metavar="N",
+        help="resamples; 0: none (default: %(default)s)",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the perturbed videos in OUT/videos")
-    parser.add_argument("--no-plots", dest="plots", action="store_false", help="no curves: they need matplotlib")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument(
+        "--plots", action=argparse.BooleanOptionalAction, default=True, help="draw curves (default: yes)"
+    )
+    parser.add_argument("--device", help=options.DEVICE)
     parser.epilog = "A run that was stopped goes on with the same command. `npvf perturb --list` says what there is."
 
 
@@ -48,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         add_routes(args.routes)
     groups = [group for group in GROUPS if group in args.suite or (group == "route" and "routes" in args.suite)]
     chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=groups)
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = options.device(args.device)
     detector, identity = load_scorer(args.detector, device), detector_hash(args.detector)
     bootstrap = Bootstrap(args.bootstrap, args.seed)
     columns = (BarColumn(), MofNCompleteColumn(), "scores", TimeElapsedColumn(), "left", TimeRemainingColumn())

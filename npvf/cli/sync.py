@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from npvf.cli import options
 from npvf.data.corpus import Corpus
 from npvf.detect.scoring import embed_clip
 from npvf.detect.synchronise import SynchroniseSettings, synchronise
@@ -26,13 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance", type=int, default=DEFAULTS.tolerance, help="frames by which halves may differ (default: 1)"
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--device", help=options.DEVICE)
 
 
 def run(args: argparse.Namespace) -> int:
     """Synchronise, and say how much is left."""
     corpus = Corpus(args.corpus)
-    embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(args.device))
+    embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(options.device(args.device)))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("clips", total=len(corpus))
         settings = SynchroniseSettings(most=args.most, tolerance=args.tolerance)

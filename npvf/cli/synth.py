@@ -8,20 +8,26 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from npvf.cli.options import at_least_one, not_negative
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for the clips")
-    parser.add_argument("--clips", type=int, default=48, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other clips (default: %(default)s)")
+    parser.add_argument("--clips", type=at_least_one, default=48, help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=not_negative, default=0, help="another seed, other clips (default: %(default)s)")
     parser.add_argument("--people", type=numbers, default="0-15", help="who, by number (default: %(default)s)")
     parser.add_argument(
         "--split", type=part, action="append", default=[], metavar="NAME=NUMBERS", help="mark the clips of some people"
     )
-    parser.add_argument("--size", type=int, default=288, help="picture side in pixels (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--size", type=side, default=288, help="picture side in pixels (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: %(default)s)")
     parser.add_argument(
-        "--check", type=int, default=0, metavar="N", help="then measure on N clips how well MediaPipe follows the mouth"
+        "--check",
+        type=not_negative,
+        default=0,
+        metavar="N",
+        help="then measure on N clips how well MediaPipe follows the mouth",
     )
 
 
@@ -58,7 +64,17 @@ def numbers(text: str) -> list[int]:
     for item in text.split(","):
         first, _, last = item.partition("-")
         found.extend(range(int(first), int(last or first) + 1))
+    if not found:
+        raise ValueError(text)
     return found
+
+
+def side(text: str) -> int:
+    """Of a square picture that yuv420p can hold."""
+    pixels = at_least_one(text)
+    if pixels < 128 or pixels % 2:
+        raise argparse.ArgumentTypeError(f"{text} is no even number from 128 on")
+    return pixels
 
 
 def part(text: str) -> tuple[str, list[int]]:

@@ -51,10 +51,12 @@ def forge(
     and the unforged twin of kinds that have one. All go through the same decoding, cut and encoding, so that nothing
     but the forgery tells them apart. `forge.jsonl` has one line for every file, written or refused and why.
 
-    Raises NpvfError for an unknown kind, or where nothing at all can be made.
+    Raises NpvfError for an unknown kind or quality, or where nothing at all can be made.
     """
     if unknown := sorted(set(kinds) - set(KINDS) - {COPY}):
         raise NpvfError(f"unknown kind of forgery {unknown[0]!r}; there are {', '.join([*KINDS, COPY])}")
+    if not 0 <= crf <= 51:
+        raise NpvfError(f"x264 has the qualities 0 (lossless) to 51, not {crf:g}")
     if per_clip < 1:
         raise ValueError("per_clip must be at least 1")
     out = Path(out)
