@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from npvf.cli.demo import Demo
 from npvf.cli.evaluate_settings import EvaluateSettings, add_arguments
 from npvf.errors import NpvfError
 
@@ -84,3 +85,12 @@ def test_no_file_and_no_corpus(tmp_path: Path) -> None:
         settings("--config", tmp_path / "none.yaml")
     with pytest.raises(NpvfError, match="the command line: 'corpus' is missing"):
         settings("--detector", "d")
+
+
+def test_the_demo_is_evaluated_again_where_it_leaves_its_results() -> None:
+    demo, found = (
+        Demo(Path("runs/demo"), Path("runs/demo"), 0, 1),
+        settings("--config", ROOT / "evaluate/forged_synth.yaml"),
+    )
+    assert found.corpus == str(demo.corpora / "prepared-forged")
+    assert found.detector == str(demo.out / "detector" / "detector")
