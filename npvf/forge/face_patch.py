@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from npvf.clip import FPS
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.geometry import face_size
 from npvf.faces.landmarks import Landmarker
-from npvf.forge.take import Take, pictures
+from npvf.forge.take import Forged, Take, cut_phones, pictures
 from npvf.media.decode import iter_frames
 
 Box = tuple[int, int, int, int]
@@ -143,6 +144,12 @@ class Patched:
     share: Callable[[int, tuple[int, int]], np.ndarray]
     paint: Callable[[np.ndarray, int, Box, np.ndarray], np.ndarray]
     strength_T: np.ndarray
+
+    def forged(self, **said: Any) -> Forged:
+        """The forgery with the take's own sound; `said`: what else is to be said of it, as `Forged` has it."""
+        frames = len(self.strength_T)
+        phones = cut_phones(self.take.phones(), 0.0, frames / FPS)
+        return Forged(self.frames(), self.take.sound(frames), phones, masks=self.masks(), **said)
 
     def frames(self) -> Iterator[np.ndarray]:
         """(H, W, 3) uint8 each."""

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from npvf.clip import FPS
 from npvf.errors import NpvfError
 from npvf.faces.geometry import STABLE, face_centre
 from npvf.faces.speaking import lip_aperture, lip_width
 from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
 from npvf.forge.face_regions import EYES, FACE, FAST, from_lab, levelled, to_lab, whole_face
-from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.take import Forged, Take, pictures
 from npvf.forge.when import draw_strength
 
 _FEATHER = 0.35  # of the face's size
@@ -54,15 +53,7 @@ def face_swap(take: Take, frames: int, donors: list[Take], rng: np.random.Genera
     face = _Face(take, track, donor, track_of(donor), _matched(track, track_of(donor), frames))
     strength_T, intervals = draw_strength(frames, rng)
     patched = Patched(take, face.share, face.painter(), strength_T)
-    return Forged(
-        patched.frames(),
-        take.sound(frames),
-        cut_phones(take.phones(), 0.0, frames / FPS),
-        shown=(donor,),
-        intervals=intervals,
-        masks=patched.masks(),
-        recipe={"face": donor.video},
-    )
+    return patched.forged(shown=(donor,), intervals=intervals, recipe={"face": donor.video})
 
 
 def _usable(take: Take, donors: list[Take]) -> Take:

@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from npvf.clip import FPS
 from npvf.faces.geometry import face_centre
 from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
 from npvf.forge.face_regions import FACE, REGIONS, from_lab, grown, to_lab
-from npvf.forge.take import Forged, Take, cut_phones
+from npvf.forge.take import Forged, Take
 from npvf.forge.when import draw_strength
 
 _OUTLINES = ("face", "face", "lower face", "upper face")
@@ -97,14 +96,7 @@ def self_blend(take: Take, frames: int, donors: list[Take], rng: np.random.Gener
     strength_T, intervals = draw_strength(frames, rng)
     blend = _Blend(track, recipe)
     patched = Patched(take, blend.share, blend.paint, strength_T)
-    return Forged(
-        patched.frames(),
-        take.sound(frames),
-        cut_phones(take.phones(), 0.0, frames / FPS),
-        intervals=intervals,
-        masks=patched.masks(),
-        recipe=asdict(recipe),
-    )
+    return patched.forged(intervals=intervals, recipe=asdict(recipe))
 
 
 @dataclass(frozen=True)

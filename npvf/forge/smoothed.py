@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from npvf.clip import FPS
 from npvf.forge.face_patch import Box, Patched, Track, feathered, track_of
 from npvf.forge.face_regions import REGIONS, grown
-from npvf.forge.take import Forged, Take, cut_phones
+from npvf.forge.take import Forged, Take
 from npvf.forge.when import draw_strength
 
 _MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
@@ -65,14 +64,7 @@ def smoothed(take: Take, frames: int, donors: list[Take], rng: np.random.Generat
     strength_T, intervals = draw_strength(frames, rng)
     smoothing = _Smoothing(track, recipe)
     patched = Patched(take, smoothing.share, smoothing.paint, strength_T)
-    return Forged(
-        patched.frames(),
-        take.sound(frames),
-        cut_phones(take.phones(), 0.0, frames / FPS),
-        intervals=intervals,
-        masks=patched.masks(),
-        recipe=asdict(recipe),
-    )
+    return patched.forged(intervals=intervals, recipe=asdict(recipe))
 
 
 @dataclass(frozen=True)
