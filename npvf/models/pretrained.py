@@ -79,8 +79,10 @@ def resolve_folder(folder: str | Path) -> Path:
         NpvfError: neither is there.
     """
     path = Path(folder)
-    if (path / CONFIG_FILE).is_file() and (path / WEIGHTS_FILE).is_file():
+    if _holds_model(path):
         return path
+    if path.is_dir() and (inside := sorted(part.name for part in path.iterdir() if _holds_model(part))):
+        raise NpvfError(f"{folder} holds several models, and one is asked for: name {' or '.join(inside)} in it")
     if path.exists() or str(folder).count("/") != 1:
         raise NpvfError(
             f"{folder} holds no model: {CONFIG_FILE} and {WEIGHTS_FILE} are needed, as training writes them"
@@ -92,3 +94,7 @@ def resolve_folder(folder: str | Path) -> Path:
         return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
         raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error
+
+
+def _holds_model(path: Path) -> bool:
+    return (path / CONFIG_FILE).is_file() and (path / WEIGHTS_FILE).is_file()

@@ -105,6 +105,12 @@ def test_saved_and_loaded(model, make_batch, tmp_path):
 def test_no_model_in_a_folder(tmp_path):
     with pytest.raises(NpvfError, match="holds no model"):
         NPV.from_pretrained(tmp_path)
+    for part in ("speech", "picture"):
+        (tmp_path / "both" / part).mkdir(parents=True)
+        for name in ("config.json", "model.safetensors"):
+            (tmp_path / "both" / part / name).touch()
+    with pytest.raises(NpvfError, match="name picture or speech in it"):
+        NPV.from_pretrained(tmp_path / "both")
 
 
 def test_an_unknown_configuration_key_is_an_error(model, tmp_path):
