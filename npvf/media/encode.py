@@ -40,6 +40,8 @@ def write_video(
 ) -> None:
     """H.264 and AAC in an MP4 file; the same input gives the same bytes.
 
+    Not so on a processor on which x264 takes its AVX-512 code: there sizes were seen to differ by up to 1 %.
+
     Args:
         target: path, or a seekable binary file. A path appears only when the file is whole.
         frames: (H, W, 3) uint8 RGB each, all of one size, consumed as a stream. An odd size is kept (4:4:4 sampling).
