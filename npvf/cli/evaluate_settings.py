@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,6 +23,19 @@ from npvf.metrics.protocol import SWAP_REACH
 from npvf.models.batch import Gate
 
 Protocol = Literal["detection", "synchrony", "localization"]
+# Keys that only some protocols look at.
+READ_BY: dict[str, tuple[Protocol, ...]] = {
+    "refused": ("detection",),
+    "silence": ("detection",),
+    "segments_per_clip": ("detection",),
+    "plots": ("detection",),
+    "shortcuts": ("detection",),
+    "threshold": ("detection", "localization"),
+    "gate": ("detection", "synchrony"),
+    "segments": ("synchrony",),
+    "swap_reach": ("synchrony",),
+    "baseline": ("synchrony",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,10 @@ class EvaluateSettings:
             raise NpvfError("--gate goes with --pretrained: a detector's head has learnt one gate")
         if self.measures == "detection" and not (self.detector or self.pretrained):
             raise NpvfError("detection needs --detector DIR, which fine-tuning makes, or --pretrained DIR")
+        defaults = {field.name: field.default for field in fields(self)}
+        unread = [k for k, by in READ_BY.items() if self.measures not in by and getattr(self, k) != defaults[k]]
+        if unread:
+            raise NpvfError(f"{self.measures} does not look at {', '.join(unread)}: leave out what would change nothing")
 
     @property
     def measures(self) -> Protocol:

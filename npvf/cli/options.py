@@ -19,6 +19,17 @@ def not_negative(text: str) -> int:
     return _whole(text, 0)
 
 
+def positive(text: str) -> float:
+    """A number above 0: seconds, sizes."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return number
+
+
 def device(name: str | None) -> str:
     """The device that was asked for, else cuda where there is one.
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from npvf.cli.options import at_least_one, not_negative
+from npvf.cli.options import at_least_one, not_negative, positive
 from npvf.data.corpora import corpus_sources
 from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take videos without sound, too: they serve localization alone, and no speech is ever judged by them",
     )
     parser.add_argument(
-        "--max-seconds", type=float, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
+        "--max-seconds", type=positive, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
     )
     parser.add_argument(
         "--max-faces",
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faces followed at a time (default: %(default)s)",
     )
     parser.add_argument(
-        "--shard-mb", type=float, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
+        "--shard-mb", type=positive, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
     parser.add_argument("--overwrite", action="store_true", help="make OUT anew instead of going on with it")
     parser.add_argument("--list", action="store_true", help="only print the videos and what is said of them")

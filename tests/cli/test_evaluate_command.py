@@ -161,3 +161,17 @@ def test_what_cannot_be_compared_is_an_error(runs: Path, tmp_path: Path) -> None
     ):
         with pytest.raises(NpvfError, match=said):
             call(compare, runs / "good", other, "--bootstrap", 20)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--localizer DIR --silence trimmed --no-plots", "silence, plots"),
+        ("--localizer DIR --swap-reach 7", "swap_reach"),
+        ("--pretrained DIR --segments-per-clip 3", "segments_per_clip"),
+        ("--detector silence --no-baseline", "baseline"),
+    ],
+)
+def test_a_key_that_the_protocol_does_not_read_is_an_error(words: str, named: str) -> None:
+    with pytest.raises(NpvfError, match=f"does not look at {named}:"):
+        call(evaluate, "CORPUS", *words.split())
