@@ -13,13 +13,13 @@ import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL
 from npvf.data.files import write_lines
+from npvf.data.processes import in_processes
 from npvf.data.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.forge.kinds import COPIED, COPY, KINDS, Kind
 from npvf.forge.sound_swap import find_donors
 from npvf.forge.take import CRF, Take, write_forged
 from npvf.media.probe import probe
-from npvf.synth.corpus import in_processes
 
 
 @dataclass(frozen=True)

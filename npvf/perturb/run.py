@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from npvf.data.files import sha256, write_json, write_lines
+from npvf.data.processes import in_processes
 from npvf.data.sources import Source, find_sources
 from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.sidecars import carry_over
-from npvf.synth.corpus import in_processes
 
 MANIFEST = "perturb.jsonl"
 RECORD = ".perturb.json"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from npvf import __version__
 from npvf.clip import REAL
 from npvf.data.files import write_json
+from npvf.data.processes import in_processes
 from npvf.media.encode import write_video
 from npvf.synth.identity import identity
 from npvf.synth.puppet import DEFAULT_SIZE, Puppet
@@ -115,22 +113,6 @@ def synthesise(
     settings = {"clips": clips, "seed": seed, "people": list(people), "size": size, "npvf": __version__}
     write_json(folder / "synth.json", settings)
     return paths
-
-
-def in_processes(function: Callable[..., Any], jobs: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    """Results of `function(*job)` as they come, from `workers` fresh processes (or from this one for 1)."""
-    if workers == 1:
-        yield from (function(*job) for job in jobs)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        futures = [pool.submit(function, *job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def make_clip(recipe: Recipe, path: Path, split: str | None = None) -> None:
