@@ -97,9 +97,7 @@ class EvaluateSettings:
         defaults = {field.name: field.default for field in fields(self)}
         unread = [k for k, by in READ_BY.items() if self.measures not in by and getattr(self, k) != defaults[k]]
         if unread:
-            raise NpvfError(
-                f"{self.measures} does not look at {', '.join(unread)}: it would change nothing"
-            )
+            raise NpvfError(f"{self.measures} does not look at {', '.join(unread)}: it would change nothing")
 
     @property
     def measures(self) -> Protocol:

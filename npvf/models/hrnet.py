@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import timm
-from timm.models.hrnet import HighResolutionNet, cfg_cls
+from timm.models.hrnet import HighResolutionModule, HighResolutionNet, cfg_cls
+from timm.models.resnet import BasicBlock, Bottleneck
 from torch import Tensor, nn
 
 MULTIPLE = 32  # the coarsest branch has a thirty-second of the picture's side
@@ -32,7 +33,8 @@ class HRNetEncoder(nn.Module):
     """HRNet's highest-resolution branch (stride 4), two 3 x 3 convolutions of stride 2, batch norm after each, ReLU.
 
     The paper's code has no activation between the two convolutions, nor have we. timm computes all four branches of the
-    last stage; what only feeds the three that nobody reads is taken out.
+    last stage; what only feeds the three that nobody reads is taken out. Without `pretrained`, residual branches and
+    the fusions of resolutions begin at zero, which is ours.
 
     With `pretrained` both encoders start from ImageNet. The stem of the motion's has two channels and cannot load the
     three of ImageNet as they are: it takes timm's rule for that, the kernels of the first two colours times 3 / 2, so
@@ -76,7 +78,26 @@ def _hrnet(spec: HRNetSpec, channels: int, pretrained: bool) -> HighResolutionNe
     )
     last = hrnet.stage4[-1]
     last.fuse_layers = last.fuse_layers[:1]
+    if not pretrained:
+        _begin_quietly(hrnet)
     return hrnet
+
+
+def _begin_quietly(hrnet: HighResolutionNet) -> None:
+    """Let each residual branch, and each resolution's part in another's, begin as nothing: its last norm scales by 0.
+
+    From random weights, what the coarse branches add drowns the faint traces that a forgery leaves in the finest one.
+    """
+    for module in hrnet.modules():
+        if isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
+        elif isinstance(module, Bottleneck):
+            nn.init.zeros_(module.bn3.weight)
+        elif isinstance(module, HighResolutionModule) and module.fuse_layers is not None:
+            for to, sources in enumerate(module.fuse_layers):
+                for source, path in enumerate(sources):
+                    if source != to:
+                        nn.init.zeros_([m for m in path.modules() if isinstance(m, nn.BatchNorm2d)][-1].weight)
 
 
 def _widths(spec: HRNetSpec) -> dict[str, Any]:

@@ -95,6 +95,18 @@ def test_every_weight_gets_a_gradient():
     assert all(p.grad is not None for p in model.parameters())
 
 
+@torch.no_grad()
+def test_from_scratch_only_the_finest_branch_is_heard():
+    model, inputs = tiny(), clips()
+    before = model(*inputs).mask_logits_BTHW
+    for encoder in (model.picture_encoder, model.motion_encoder):
+        coarse = [p for name, p in encoder.named_parameters() if "branches.1" in name or "transition3" in name]
+        assert coarse
+        for parameter in coarse:
+            parameter.add_(1.0)
+    assert torch.equal(before, model(*inputs).mask_logits_BTHW)
+
+
 def test_a_folder_says_which_family_it_holds(tmp_path, tiny_overrides):
     model, inputs = tiny(motion="flow"), clips()
     model.save_pretrained(tmp_path / "stddl", {"localizer": {"threshold": 0.4}})
