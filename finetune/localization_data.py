@@ -28,6 +28,7 @@ class LocatedFaces(LabelledFaces):
         stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
         val_every: frames of a clip from one window of a validation to the next.
         augment: random changes of pictures, landmarks and masks together, null for none.
+        self_forged: probability that a visit of a genuine clip forges it on the spot (`npvf.data.self_forged`).
         cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.
     """
 
@@ -47,6 +48,7 @@ class LocatedFaces(LabelledFaces):
         stride: int = 1,
         val_every: int = 12,
         augment: FaceAugment | None = FaceAugment(),  # noqa: B008  (frozen)
+        self_forged: float = 0.0,
         cache: Cache = "auto",
         steps_per_epoch: int | None = None,
         workers: int = 0,
@@ -71,7 +73,10 @@ class LocatedFaces(LabelledFaces):
         )
         if frames < 2 or stride < 1:
             raise NpvfError("a window needs at least 2 frames, and a stride of at least 1, to show a motion")
+        if not 0 <= self_forged <= 1:
+            raise NpvfError(f"data.self_forged is a probability, not {self_forged}")
         self.frames, self.stride, self.val_every, self.face_augment = frames, stride, val_every, augment
+        self.self_forged = self_forged
         self.labelled = replace(self.labelled, speakers_only=False)
 
     def adopt(self, model: PretrainedModel) -> None:
@@ -83,7 +88,7 @@ class LocatedFaces(LabelledFaces):
     def windows(self, augmented: bool) -> FaceWindows:
         """A few frames at a time."""
         transform = FaceTransform(self.size, self.face_augment if augmented else None, self.flow)
-        return FaceWindows(transform, self.frames, self.stride, self.val_every)
+        return FaceWindows(transform, self.frames, self.stride, self.val_every, self.self_forged)
 
     def bytes_per_frame(self) -> int:
         """Picture and mask, a byte a pixel and channel, and landmarks."""

@@ -16,6 +16,7 @@ from npvf.data import shards
 from npvf.data.face_augment import FaceAugment
 from npvf.data.masks import unpack_masks
 from npvf.data.selection import read_meta
+from npvf.data.self_forged import self_forged
 from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.faces.flow import FlowMethod, flow_motion
@@ -124,6 +125,7 @@ class FaceWindows(ClipWindows):
         length: frames of a window; the last one only says where the others move to.
         stride: frames of the clip from one frame of a window to the next.
         every: frames of the clip from one window of an evaluation to the next.
+        self_forged: probability that a visit of a genuine clip forges its window on the spot.
     """
 
     lacks: ClassVar[str] = "too short, or unknown whether the face is forged"
@@ -132,6 +134,7 @@ class FaceWindows(ClipWindows):
     length: int = 4
     stride: int = 1
     every: int = 12
+    self_forged: float = 0.0
 
     @property
     def frames(self) -> int:
@@ -155,8 +158,11 @@ class FaceWindows(ClipWindows):
         return int(starts[torch.randint(len(starts), (), generator=generator)])
 
     def visit_window(self, window: FaceSample, generator: torch.Generator) -> FaceSample:
-        """The window's frames, finished."""
-        return self.transform.finish(window.frames_of(slice(None, None, self.stride)), generator)
+        """The window's frames, forged by chance where they are genuine, finished."""
+        window = window.frames_of(slice(None, None, self.stride))
+        if window.label == REAL and float(torch.rand((), generator=generator)) < self.self_forged:
+            window = self_forged(window, generator)
+        return self.transform.finish(window, generator)
 
     def whole(self, cut: FaceSample) -> list[FaceSample]:
         """Windows over the whole clip, the last one at its end."""

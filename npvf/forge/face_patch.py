@@ -6,9 +6,9 @@ Landmark numbers are MediaPipe's, points (x, y) in pixels, boxes (x0, y0, x1, y1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -20,9 +20,12 @@ from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.geometry import face_size
 from npvf.faces.landmarks import Landmarker
 from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.when import draw_strength
 from npvf.media.decode import iter_frames
 
 Box = tuple[int, int, int, int]
+Share = Callable[[int, tuple[int, int]], np.ndarray]
+Paint = Callable[[np.ndarray, int, Box, np.ndarray], np.ndarray]
 
 _STEADY = 1.5  # frames: standard deviation over which rigid points are smoothed; their noise would shake the patch
 _GRID = 4  # pixels, at least, between the points at which a warp is computed
@@ -63,6 +66,20 @@ def track_of(take: Take) -> Track:
                 raise NpvfError(f"{where}: {len(faces)} faces; cut the clip to the one who speaks")
             landmarks.append(faces[0].landmarks_N2)
     return Track.of(np.stack(landmarks))
+
+
+class Patch(Protocol):
+    """A recipe on a track: what is laid over each of its frames, and where."""
+
+    @property
+    def recipe(self) -> Any:
+        """What was drawn, a dataclass."""
+
+    def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
+        """(H, W) float32, how much of each pixel of a picture of this size is replaced."""
+
+    def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
+        """(h, w, 3) float32, what replaces it in the box; `share` is that in the box."""
 
 
 @dataclass(frozen=True)
@@ -130,19 +147,34 @@ def blended(picture_HWC: np.ndarray, made_hwC: np.ndarray, share_hw: np.ndarray,
     return result
 
 
+def patched(picture_HWC: np.ndarray, frame: int, share_HW: np.ndarray, paint: Paint) -> np.ndarray:
+    """A picture with what `paint` makes laid over it at these shares."""
+    box = box_of(share_HW)
+    if box is None:
+        return picture_HWC
+    x0, y0, x1, y1 = box
+    part = share_HW[y0:y1, x0:x1]
+    return blended(picture_HWC, paint(picture_HWC, frame, box, part), part, box)
+
+
+def seen(share_HW: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Shares at a strength, those too faint to be seen as 0: float32, and its support is the mask."""
+    share_HW = share_HW * np.float32(strength)
+    return np.where(share_HW < _FAINTEST, np.float32(0), share_HW)
+
+
 @dataclass(frozen=True)
 class Patched:
     """A take with one patch painted over each of its frames, as two streams that agree to the pixel.
 
     Attributes:
-        share: (frame, picture size) -> (H, W) float32, how much of each pixel is replaced.
-        paint: (picture, frame, box, share in the box) -> (h, w, 3) float32, what replaces it in the box.
+        share, paint: see `Patch`.
         strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the take's own.
     """
 
     take: Take
-    share: Callable[[int, tuple[int, int]], np.ndarray]
-    paint: Callable[[np.ndarray, int, Box, np.ndarray], np.ndarray]
+    share: Share
+    paint: Paint
     strength_T: np.ndarray
 
     def forged(self, **said: Any) -> Forged:
@@ -154,14 +186,7 @@ class Patched:
     def frames(self) -> Iterator[np.ndarray]:
         """(H, W, 3) uint8 each."""
         for frame, picture in enumerate(pictures(self.take, len(self.strength_T))):
-            share = self._share(frame, picture.shape[:2])
-            box = box_of(share)
-            if box is None:
-                yield picture
-                continue
-            x0, y0, x1, y1 = box
-            part = share[y0:y1, x0:x1]
-            yield blended(picture, self.paint(picture, frame, box, part), part, box)
+            yield patched(picture, frame, self._share(frame, picture.shape[:2]), self.paint)
 
     def masks(self) -> Iterator[np.ndarray]:
         """(H, W) bool each: the pixels that are not wholly the frame's own."""
@@ -173,5 +198,16 @@ class Patched:
         height, width = size_hw
         if not self.strength_T[frame]:
             return np.zeros((height, width), np.float32)
-        share = self.share(frame, (height, width)) * np.float32(self.strength_T[frame])
-        return np.where(share < _FAINTEST, np.float32(0), share)
+        return seen(self.share(frame, (height, width)), self.strength_T[frame])
+
+
+def patch_take(
+    take: Take, frames: int, draw: Callable[[Track, np.random.Generator], Patch], rng: np.random.Generator
+) -> Forged:
+    """The take with one patch, drawn once, that needs no other face. Raises as `track_of`."""
+    track = track_of(take)
+    frames = min(frames, len(track))
+    patch = draw(track, rng)
+    strength_T, intervals = draw_strength(frames, rng)
+    whole = Patched(take, patch.share, patch.paint, strength_T)
+    return whole.forged(intervals=intervals, recipe=asdict(patch.recipe))

@@ -6,16 +6,15 @@ clip, in the face's own coordinates, so that the patch sits on the face and does
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from npvf.faces.geometry import face_centre
-from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
+from npvf.forge.face_patch import Box, Crop, Track, box_around, feathered, patch_take, spline_warp
 from npvf.forge.face_regions import FACE, REGIONS, from_lab, grown, to_lab
 from npvf.forge.take import Forged, Take
-from npvf.forge.when import draw_strength
 
 _OUTLINES = ("face", "face", "lower face", "upper face")
 _BUMPS = 4  # of the face's shape
@@ -90,21 +89,20 @@ class _Recipe:
 
 def self_blend(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
     """The take with its own face changed a little. Raises Refused(NO_FACE), or NpvfError for two faces."""
-    track = track_of(take)
-    frames = min(frames, len(track))
-    recipe = _Recipe.draw(rng)
-    strength_T, intervals = draw_strength(frames, rng)
-    blend = _Blend(track, recipe)
-    patched = Patched(take, blend.share, blend.paint, strength_T)
-    return patched.forged(intervals=intervals, recipe=asdict(recipe))
+    return patch_take(take, frames, SelfBlend.draw, rng)
 
 
 @dataclass(frozen=True)
-class _Blend:
-    """A recipe on a track, as `Patched` takes it."""
+class SelfBlend:
+    """A recipe on a track: see `Patch`."""
 
     track: Track
     recipe: _Recipe
+
+    @classmethod
+    def draw(cls, track: Track, rng: np.random.Generator) -> SelfBlend:
+        """With a recipe of its own."""
+        return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
         """How much of each pixel is replaced."""

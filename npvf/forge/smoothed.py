@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from npvf.forge.face_patch import Box, Patched, Track, feathered, track_of
+from npvf.forge.face_patch import Box, Track, feathered, patch_take
 from npvf.forge.face_regions import REGIONS, grown
 from npvf.forge.take import Forged, Take
-from npvf.forge.when import draw_strength
 
 _MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
 # Plain skin: it can be filled in from around it, as lips and eyes cannot, and smoothing would leave no trace on it.
@@ -58,21 +57,20 @@ class _Recipe:
 
 def smoothed(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
     """The take with a region of its face re-made. Raises Refused(NO_FACE), or NpvfError for two faces."""
-    track = track_of(take)
-    frames = min(frames, len(track))
-    recipe = _Recipe.draw(rng)
-    strength_T, intervals = draw_strength(frames, rng)
-    smoothing = _Smoothing(track, recipe)
-    patched = Patched(take, smoothing.share, smoothing.paint, strength_T)
-    return patched.forged(intervals=intervals, recipe=asdict(recipe))
+    return patch_take(take, frames, Smoothing.draw, rng)
 
 
 @dataclass(frozen=True)
-class _Smoothing:
-    """A recipe on a track, as `Patched` takes it."""
+class Smoothing:
+    """A recipe on a track: see `Patch`."""
 
     track: Track
     recipe: _Recipe
+
+    @classmethod
+    def draw(cls, track: Track, rng: np.random.Generator) -> Smoothing:
+        """With a recipe of its own."""
+        return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
         """How much of each pixel is replaced."""

@@ -90,9 +90,9 @@ def _begin_quietly(hrnet: HighResolutionNet) -> None:
     """
     for module in hrnet.modules():
         if isinstance(module, BasicBlock):
-            nn.init.zeros_(module.bn2.weight)
+            nn.init.zeros_(module.get_parameter("bn2.weight"))
         elif isinstance(module, Bottleneck):
-            nn.init.zeros_(module.bn3.weight)
+            nn.init.zeros_(module.get_parameter("bn3.weight"))
         elif isinstance(module, HighResolutionModule) and module.fuse_layers is not None:
             for to, sources in enumerate(module.fuse_layers):
                 for source, path in enumerate(sources):

@@ -14,8 +14,10 @@ from npvf.models.fusion_attention import FusionAttention
 from npvf.models.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
 from npvf.models.mask_decoder import MaskDecoder
 from npvf.models.pretrained import PretrainedModel
+from npvf.models.residuals import residuals
 
 MotionSource = Literal["anchor_mesh", "flow", "none"]
+Look = Literal["rgb", "residuals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class STDDLConfig(ModelConfig):
         name: the registry's name.
         size: side of the face's picture in pixels, a multiple of 32; 512 in the paper.
         picture, motion_encoder: the two HRNets.
+        look: what the first one sees, "rgb", the paper's, or "residuals", for small networks from scratch.
         motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
             batch, and "none", no motion branch: the picture is its own key in the fusion attention.
         mesh: of Anchor-Mesh Motion, "anchors", the paper's 68, or "dense", all of MediaPipe's.
@@ -39,6 +42,7 @@ class STDDLConfig(ModelConfig):
     size: int = 512
     picture: HRNetSpec = field(default_factory=HRNetSpec)
     motion_encoder: HRNetSpec = field(default_factory=HRNetSpec)
+    look: Look = "rgb"
     motion: MotionSource = "anchor_mesh"
     mesh: Mesh = "anchors"
     flow: Literal["dis", "farneback", "tvl1"] = "dis"
@@ -49,6 +53,8 @@ class STDDLConfig(ModelConfig):
     def __post_init__(self) -> None:
         if self.size % MULTIPLE or self.size <= 0:
             raise ValueError(f"size must be a multiple of {MULTIPLE}, not {self.size}")
+        if self.look not in ("rgb", "residuals"):
+            raise ValueError(f"look {self.look!r} is neither rgb nor residuals")
         if self.motion not in ("anchor_mesh", "flow", "none"):
             raise ValueError(f"motion {self.motion!r} is none of anchor_mesh, flow, none")
         if self.mesh not in ("anchors", "dense"):
@@ -97,6 +103,8 @@ class STDDL(PretrainedModel):
 
     def __init__(self, config: STDDLConfig, pretrained: bool = False) -> None:
         super().__init__()
+        if pretrained and config.look != "rgb":
+            raise ValueError("ImageNet's weights know RGB: look='rgb', or pretrained=False")
         self.config = config
         self.picture_encoder = HRNetEncoder(config.picture, 3, config.dim, pretrained)
         if config.motion != "none":
@@ -111,7 +119,8 @@ class STDDL(PretrainedModel):
             raise ValueError("motion needs clips of at least 2 frames")
         if H % MULTIPLE or W % MULTIPLE:
             raise ValueError(f"pictures must have sides of a multiple of {MULTIPLE} pixels, not {H} x {W}")
-        picture_NDHW = self.picture_encoder(normalise(frames_BTCHW[:, :-1].flatten(0, 1)))
+        look = normalise if self.config.look == "rgb" else residuals
+        picture_NDHW = self.picture_encoder(look(frames_BTCHW[:, :-1].flatten(0, 1)))
         motion_NSD = self._motion_tokens(frames_BTCHW, landmarks_BTN2, motion_BTCHW)
         fused_NSD = self.fusion(tokens(picture_NDHW), motion_NSD)
         mask_NHW = self.decoder(fused_NSD.transpose(1, 2).unflatten(2, picture_NDHW.shape[-2:]))

@@ -9,13 +9,14 @@ from npvf.models.stddl import STDDLConfig
 
 @register_model
 def stddl_nano() -> STDDLConfig:
-    """For a CPU: 128 px faces, the smallest HRNet that timm has."""
+    """For a CPU and few people: 128 px faces, of which it sees residuals; the smallest HRNet that timm has."""
     small = HRNetSpec("hrnet_w18_small")
     return STDDLConfig(
         name="stddl_nano",
         size=128,
         picture=small,
         motion_encoder=small,
+        look="residuals",
         dim=128,
         heads=4,
         decoder=(32, 16),
