@@ -9,10 +9,14 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
+# Least slope, for a logit of deviation 1. Where the fit finds nothing to tell by, on few people that happen to be in the
+# wrong order, probabilities stay near 0.5 and keep their order: other people may be told by it.
+FLATTEST = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """p = sigmoid(a logit + b), a >= 0: scores keep their order."""
+    """p = sigmoid(a logit + b), a > 0: scores keep their order."""
 
     a: float = 1.0
     b: float = 0.0
@@ -32,12 +36,14 @@ class Calibration:
     @classmethod
     def fit(cls, logits: ArrayLike, labels: ArrayLike) -> Calibration:
         """Logistic regression of labels (N,) on logits (N,); see `fit_logistic`."""
-        (a,), b = fit_logistic(np.asarray(logits, np.float64)[:, None], np.asarray(labels))
+        (a,), b = fit_logistic(np.asarray(logits, np.float64)[:, None], np.asarray(labels), FLATTEST)
         return cls(float(a), b)
 
 
-def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray) -> tuple[np.ndarray, float]:
-    """Logistic regression of labels on F logits, with Platt's targets: non-negative weights (F,), and a bias.
+def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray, least: float = 0.0) -> tuple[np.ndarray, float]:
+    """Logistic regression of labels on F logits, with Platt's targets: weights (F,), and a bias.
+
+    No weight is below `least`, for a logit of deviation 1.
 
     Both classes weigh the same whatever their numbers, so that the probability does not carry the share of fakes of the
     corpus it was fitted on. Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep the fit
@@ -64,7 +70,7 @@ def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray) -> tuple[np.ndarra
         return value, np.append(slope_N @ scaled_NF, slope_N.sum())
 
     count = logits_NF.shape[1]
-    begin, bounds = np.append(np.full(count, 1 / count), 0.0), [(0, None)] * count + [(None, None)]
+    begin, bounds = np.append(np.full(count, 1 / count), 0.0), [(least, None)] * count + [(None, None)]
     found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds)
     return found.x[:-1] / scale_F, float(found.x[-1])
 
