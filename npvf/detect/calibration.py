@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
-# Least slope, for a logit of deviation 1. Where the fit finds nothing to tell by, on few people that happen to be in the
-# wrong order, probabilities stay near 0.5 and keep their order: other people may be told by it.
+# Least slope, for a logit of deviation 1. Where the fit finds nothing to tell by, on few people who happen to be in the
+# wrong order, probabilities stay near 0.5 and keep theirs: other people may be told by it.
 FLATTEST = 0.01
 
 
