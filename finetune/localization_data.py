@@ -7,12 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from finetune.data import LabelledFaces
-from npvf.clip import ClipMeta
+from npvf.clip import REAL, ClipMeta
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces, picture_label
+from npvf.data.sampling import BalancedSampler, EpochSampler
+from npvf.data.segments import TrainingClips
+from npvf.data.selection import Selection
 from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
 from pretrain.data import Cache
+
+GENUINE = 3  # visits of genuine clips for each visit of a forged one, where they bring a forged twin
 
 
 class LocatedFaces(LabelledFaces):
@@ -28,7 +33,9 @@ class LocatedFaces(LabelledFaces):
         stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
         val_every: frames of a clip from one window of a validation to the next.
         augment: random changes of pictures, landmarks and masks together, null for none.
-        self_forged: probability that a visit of a genuine clip forges it on the spot (`npvf.data.self_forged`).
+        self_forged: a visit of a genuine clip brings its window forged on the spot (`npvf.data.self_forged`) with it,
+            and genuine clips are visited three times for each forged one: so most forgeries have their original beside
+            them, and labels are nearly balanced.
         cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.
     """
 
@@ -48,7 +55,7 @@ class LocatedFaces(LabelledFaces):
         stride: int = 1,
         val_every: int = 12,
         augment: FaceAugment | None = FaceAugment(),  # noqa: B008  (frozen)
-        self_forged: float = 0.0,
+        self_forged: bool = False,
         cache: Cache = "auto",
         steps_per_epoch: int | None = None,
         workers: int = 0,
@@ -73,8 +80,6 @@ class LocatedFaces(LabelledFaces):
         )
         if frames < 2 or stride < 1:
             raise NpvfError("a window needs at least 2 frames, and a stride of at least 1, to show a motion")
-        if not 0 <= self_forged <= 1:
-            raise NpvfError(f"data.self_forged is a probability, not {self_forged}")
         self.frames, self.stride, self.val_every, self.face_augment = frames, stride, val_every, augment
         self.self_forged = self_forged
         self.labelled = replace(self.labelled, speakers_only=False)
@@ -98,9 +103,26 @@ class LocatedFaces(LabelledFaces):
         """Is the picture forged?"""
         return picture_label(meta)
 
+    def training_selections(self) -> list[Selection]:
+        """Of a stream, in turn."""
+        selections = super().training_selections()
+        return [*[selections[0]] * GENUINE, *selections[1:]] if self.self_forged and self.balance else selections
+
+    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
+        """Balanced over labels and manipulations; genuine clips more often where they bring forgeries."""
+        if not (self.self_forged and self.balance):
+            return super().training_sampler(clips)
+        metas = [clips.clips.metas[index] for index in clips.indices]
+        turns = [
+            (self.label(meta), place % GENUINE if self.label(meta) == REAL else 0) for place, meta in enumerate(metas)
+        ]
+        classes = [(turn, meta.manipulation) for turn, meta in zip(turns, metas, strict=True)]
+        genuine = sum(label == REAL for label, _ in turns)
+        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world, length=2 * genuine)
+
     def collate_visits(self, visits: Sequence[Any]) -> Any:
         """(FaceBatch,)."""
-        return (collate_faces(visits),)
+        return (self.collate(visits),)
 
     def collate(self, clips: Sequence[Any]) -> Any:
         """The windows of all clips as one FaceBatch."""

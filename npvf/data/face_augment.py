@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from npvf.data.augment import Move, PictureAugment, RandomDraw, warp
 from npvf.data.mirror import mirror_order
+from npvf.media.encode import decode_crops, encode_crops
 
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
@@ -22,6 +24,8 @@ class FaceAugment(PictureAugment):
     Args:
         jpeg: probability that every frame is compressed as a JPEG picture.
         jpeg_quality: lowest and highest.
+        h264: probability that the window is compressed as a video, as a forger's own encoder does to what was blended.
+        h264_crf: lowest and highest of x264's constant quality.
     """
 
     shift: float = 0.06
@@ -35,6 +39,8 @@ class FaceAugment(PictureAugment):
     cutout: float = 0.0
     jpeg: float = 0.3
     jpeg_quality: tuple[int, int] = (50, 95)
+    h264: float = 0.0
+    h264_crf: tuple[int, int] = (16, 26)
 
     def __call__(
         self, frames_TCHW: Tensor, landmarks_TN2: Tensor, mask_THW: Tensor, generator: torch.Generator | None
@@ -46,8 +52,12 @@ class FaceAugment(PictureAugment):
         quality = draw.integer(self.jpeg_quality[1] - self.jpeg_quality[0] + 1) + self.jpeg_quality[0]
         compressed = draw.chance(self.jpeg)
         frames_TCHW = look(warp(frames_TCHW, size, move))
+        if compressed:
+            frames_TCHW = compress(frames_TCHW, quality)
+        if draw.chance(self.h264):
+            frames_TCHW = compress_video(frames_TCHW, draw.between(*self.h264_crf))
         return (
-            compress(frames_TCHW, quality) if compressed else frames_TCHW,
+            frames_TCHW,
             move_points(landmarks_TN2, size, move),
             move_mask(mask_THW, move),
         )
@@ -71,3 +81,9 @@ def move_mask(mask_THW: Tensor, move: Move) -> Tensor:
 def compress(frames_TCHW: Tensor, quality: int) -> Tensor:
     """Each frame as a JPEG picture and back."""
     return torch.stack([decode_jpeg(encode_jpeg(frame, quality)) for frame in frames_TCHW])
+
+
+def compress_video(frames_TCHW: Tensor, crf: float) -> Tensor:
+    """All frames through H.264 and back."""
+    face_THWC = np.ascontiguousarray(frames_TCHW.permute(0, 2, 3, 1).numpy())
+    return torch.from_numpy(decode_crops(encode_crops(face_THWC, crf))).permute(0, 3, 1, 2).contiguous()

@@ -125,7 +125,7 @@ class FaceWindows(ClipWindows):
         length: frames of a window; the last one only says where the others move to.
         stride: frames of the clip from one frame of a window to the next.
         every: frames of the clip from one window of an evaluation to the next.
-        self_forged: probability that a visit of a genuine clip forges its window on the spot.
+        self_forged: a visit of a genuine clip brings the same window forged on the spot with it, seen alike.
     """
 
     lacks: ClassVar[str] = "too short, or unknown whether the face is forged"
@@ -134,7 +134,7 @@ class FaceWindows(ClipWindows):
     length: int = 4
     stride: int = 1
     every: int = 12
-    self_forged: float = 0.0
+    self_forged: bool = False
 
     @property
     def frames(self) -> int:
@@ -157,12 +157,14 @@ class FaceWindows(ClipWindows):
         starts = seen.nonzero().flatten() if seen.any() else torch.arange(len(seen))
         return int(starts[torch.randint(len(starts), (), generator=generator)])
 
-    def visit_window(self, window: FaceSample, generator: torch.Generator) -> FaceSample:
-        """The window's frames, forged by chance where they are genuine, finished."""
+    def visit_window(self, window: FaceSample, generator: torch.Generator) -> list[FaceSample]:
+        """The window's frames, finished, and their forged twin, if it is to have one."""
         window = window.frames_of(slice(None, None, self.stride))
-        if window.label == REAL and float(torch.rand((), generator=generator)) < self.self_forged:
-            window = self_forged(window, generator)
-        return self.transform.finish(window, generator)
+        seen = [window]
+        if self.self_forged and window.label == REAL:
+            seen.append(self_forged(window, generator))
+        finish = int(torch.randint(2**62, (), generator=generator))
+        return [self.transform.finish(face, torch.Generator().manual_seed(finish)) for face in seen]
 
     def whole(self, cut: FaceSample) -> list[FaceSample]:
         """Windows over the whole clip, the last one at its end."""

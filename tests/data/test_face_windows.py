@@ -82,7 +82,7 @@ def test_training_draws_windows_with_forged_frames_that_have_a_follower():
     gate_T[20:22] = True
     starts = {windows.start(gate_T, seeded(n)) for n in range(200)}
     assert starts == {s for s in range(36) if {s, s + 2} & {20, 21}}
-    window = windows.visit(cut, seeded(0))
+    (window,) = windows.visit(cut, seeded(0))
     assert window.frames == 3 and window.label == FAKE
     assert not windows.usable(gate_T[:4]) and not windows.usable(torch.zeros(9, dtype=torch.bool))
     late = torch.zeros(5, dtype=torch.bool)
@@ -104,9 +104,9 @@ def test_an_evaluation_sees_the_whole_clip():
 def test_flow_comes_with_the_batch_where_it_is_asked_for():
     windows = FaceWindows(FaceTransform(64, FaceAugment(), "dis"), length=3)
     cut = windows.transform.cut(masked_clip("f", 0, True))
-    batch = collate_faces([windows.visit(cut, seeded(n)) for n in range(2)])
+    batch = collate_faces([window for n in range(2) for window in windows.visit(cut, seeded(n))])
     assert batch.motion_BTCHW.shape == (2, 2, 2, 64, 64) and batch.motion_BTCHW.dtype == torch.float32
-    assert collate_faces([FaceWindows(PLAIN).visit(cut, seeded(0))]).motion_BTCHW is None
+    assert collate_faces(FaceWindows(PLAIN).visit(cut, seeded(0))).motion_BTCHW is None
     assert batch.rows(slice(1, 2)).motion_BTCHW.shape[0] == 1 and len(batch.rows(slice(0, 1))) == 1
 
 
@@ -121,7 +121,7 @@ def test_memory_and_stream_give_the_same(tmp_path: Path):
     for window in streamed:
         same(window, from_memory[window.key])
     stream = TrainingStream(urls, windows, [replace(EVERYBODY, label="fake")], 12, seed=0, epoch=0, place=Place())
-    visits = list(stream)
+    visits = [window for windows in stream for window in windows]
     assert len(visits) == 12 and {v.label for v in visits} == {FAKE}
     assert {v.mask_known for v in visits} == {True, False}
     assert all(v.mask_THW[:-1].any() for v in visits if v.mask_known)
