@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -112,8 +113,13 @@ class LabelledFaces(ClipData):
         if not self.balance:
             return super().training_sampler(clips)
         metas = [clips.clips.metas[index] for index in clips.indices]
-        classes = [(self.label(meta), meta.manipulation) for meta in metas]
-        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world)
+        turns, length = self.turns([self.label(meta) for meta in metas])
+        classes = [(turn, meta.manipulation) for turn, meta in zip(turns, metas, strict=True)]
+        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world, length)
+
+    def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
+        """What comes in turn, labels, and the length of an epoch; None: `BalancedSampler`'s own."""
+        return list(labels), None
 
     def _split_videos(self, part: Part) -> frozenset[str]:
         if part not in self._videos:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,6 @@ from finetune.data import LabelledFaces
 from npvf.clip import REAL, ClipMeta
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces, picture_label
-from npvf.data.sampling import BalancedSampler, EpochSampler
-from npvf.data.segments import TrainingClips
 from npvf.data.selection import Selection
 from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
@@ -108,17 +106,12 @@ class LocatedFaces(LabelledFaces):
         selections = super().training_selections()
         return [*[selections[0]] * GENUINE, *selections[1:]] if self.self_forged and self.balance else selections
 
-    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
-        """Balanced over labels and manipulations; genuine clips more often where they bring forgeries."""
-        if not (self.self_forged and self.balance):
-            return super().training_sampler(clips)
-        metas = [clips.clips.metas[index] for index in clips.indices]
-        turns = [
-            (self.label(meta), place % GENUINE if self.label(meta) == REAL else 0) for place, meta in enumerate(metas)
-        ]
-        classes = [(turn, meta.manipulation) for turn, meta in zip(turns, metas, strict=True)]
-        genuine = sum(label == REAL for label, _ in turns)
-        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world, length=2 * genuine)
+    def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
+        """Labels, genuine clips more often where they bring forgeries: an epoch then visits each some 1.5 times."""
+        if not self.self_forged:
+            return super().turns(labels)
+        turns = [(label, place % GENUINE if label == REAL else 0) for place, label in enumerate(labels)]
+        return list(turns), 2 * labels.count(REAL)
 
     def collate_visits(self, visits: Sequence[Any]) -> Any:
         """(FaceBatch,)."""

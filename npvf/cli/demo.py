@@ -31,7 +31,7 @@ KINDS = ("sound_swap", "sound_shift", "calibrated")  # for lips against sound
 PICTURE_KINDS = ("mouth_reanimated",)  # for forged pixels; more kinds would learn better and take longer
 # Nothing to forget: the towers learn at the head's rate.
 FROM_SCRATCH = ("--model.encoder", "null", "--model.backbone_lr", "1e-3")
-# 180 steps: masks of the right shape (docs/stddl.md), in the time that a demo has.
+# 180 steps: masks of the right shape (docs/results.md), in the time that a demo has.
 BRIEFLY = ("--trainer.max_epochs", 10, "--trainer.check_val_every_n_epoch", 10)
 # So few steps are for the one kind of forgery that is shown; many kinds at once want many.
 OF_ONE_KIND = ("--data.self_forged", "false", "--data.batch_size", 8, "--data.augment.h264", 0)

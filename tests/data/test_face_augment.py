@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from npvf.data.augment import Move, warp
-from npvf.data.face_augment import FaceAugment, compress, move_mask, move_points
+from npvf.data.face_augment import FaceAugment, compress, compress_video, move_mask, move_points
 from npvf.data.mirror import mirror_order
 from npvf.faces.flow import flow_motion
 from npvf.models.anchor_mesh_motion import anchor_mesh_motion
@@ -111,3 +111,15 @@ def test_jpeg_loses_more_at_lower_quality():
     smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 8, 8) * 255, 64, mode="bilinear").byte()
     lost = [(compress(smooth, quality).float() - smooth.float()).abs().mean() for quality in (95, 60, 10)]
     assert lost[0] < lost[1] < lost[2] and compress(smooth, 95).shape == smooth.shape
+
+
+def test_h264_loses_more_at_a_higher_crf_and_is_a_choice():
+    smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 8, 8) * 255, 64, mode="bilinear").byte()
+    lost = [(compress_video(smooth, crf).float() - smooth.float()).abs().mean() for crf in (5, 25, 45)]
+    assert lost[0] < lost[1] < lost[2] and compress_video(smooth, 5).shape == smooth.shape
+    landmarks, mask = torch.zeros(2, 478, 2), torch.zeros(2, 64, 64, dtype=torch.bool)
+    plain, through = (
+        FaceAugment(jpeg=0.0, h264=h264)(smooth, landmarks, mask, torch.Generator().manual_seed(1))[0]
+        for h264 in (0, 1)
+    )
+    assert not torch.equal(plain, through) and (plain.int() - through.int()).abs().float().mean() < 20

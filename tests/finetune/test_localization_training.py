@@ -12,7 +12,10 @@ import torch
 
 from finetune.cli import family, main
 from finetune.localization import FoundFace, LocalizationModule, by_face
+from finetune.localization_data import LocatedFaces
+from npvf.clip import FAKE, REAL
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
+from npvf.data.sampling import BalancedSampler
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
@@ -108,3 +111,12 @@ def test_a_face_is_fake_where_one_of_its_windows_is() -> None:
     rows = [("a-t0", 1.0, 0), ("a-t0", 2.0, 1), ("a-t1", -1.0, 0), ("b-t0", 5.0, -1)]
     logits_N, labels_N = by_face([FoundFace(face, logit, label, {}) for face, logit, label in rows])
     assert np.allclose(logits_N, [1.5, -1.0]) and labels_N.tolist() == [1, 0]
+
+
+def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each_forgery():
+    labels = [FAKE] * 40 + [REAL] * 12
+    turns, length = LocatedFaces(["corpus"], self_forged=True).turns(labels)
+    sampler = BalancedSampler([(turn, "") for turn in turns], length=length)
+    visited = [labels[draw.place] for draw in sampler]
+    assert (visited.count(REAL), visited.count(FAKE)) == (18, 6)
+    assert LocatedFaces(["corpus"]).turns(labels) == (labels, None)

@@ -82,6 +82,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 
 def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path, "--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
