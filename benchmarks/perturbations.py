@@ -85,11 +85,11 @@ def main() -> None:
 
         def row(kind: str) -> tuple[str, list[tuple[str, Path]]]:
             (item,) = list_perturbations(kind)
-            shown = item.describe if item.group != "route" else lambda level: ""
+            shown = item.describe if item.group != "routes" else lambda level: ""
             levels = range(1, len(item.levels) + 1)
             return kind.replace("_", " "), [("clean", clean), *((short(shown(n)), made(kind, n)) for n in levels)]
 
-        routes = [item.name for item in list_perturbations(groups=["route"])]
+        routes = [item.name for item in list_perturbations(groups=["routes"])]
         shown = [("clean", clean), *((name.replace("_", " "), made(name, 1)) for name in routes)]
         pictures = [*map(row, SEEN), ("routes", shown[:6]), ("(our\napproximation)", shown[6:])]
         sounds = [row(item.name) for item in list_perturbations(groups=["sound"])] + [row("audio_delay")]

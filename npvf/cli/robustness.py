@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector", required=True, metavar="DIR", help="a folder, a hub repository's id, or a baseline's name"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/robustness"), help="default: %(default)s")
-    parser.add_argument("--suite", nargs="+", choices=(*GROUPS, "routes"), default=GROUPS, help="default: all of it")
+    parser.add_argument("--suite", nargs="+", choices=GROUPS, default=GROUPS, help="default: all of it")
     parser.add_argument("--kind", action="append", metavar="NAME", help="this one instead of a suite; may be repeated")
     add_choice(parser)
     parser.add_argument(
@@ -56,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
         need_matplotlib()
     if args.routes:
         add_routes(args.routes)
-    groups = [group for group in GROUPS if group in args.suite or (group == "route" and "routes" in args.suite)]
-    chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=groups)
+    chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=args.suite)
     device = options.device(args.device)
     detector, identity = load_scorer(args.detector, device), detector_hash(args.detector)
     bootstrap = Bootstrap(args.bootstrap, args.seed)

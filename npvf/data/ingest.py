@@ -137,51 +137,78 @@ def ingest(
     sound = _Sound.of(path if audio is None else audio, settings.need_sound)
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
         frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
-        faces = len({piece.lips.track for piece in pieces})
-        phones = sound.phones(path, annotation.transcript, settings.phones)
-        speakers = sound.speakers([piece.lips for piece in pieces], frames)
         masks = None if mask is None else VideoMasks(mask, frames, (stream.height, stream.width))
         if masks is not None:
             check_masks(masks, annotation)
-        video = video_id or path.name
-        content_hash = content_hash or sha256(path)
+        video = _Video(
+            id=video_id or path.name,
+            sha256=content_hash or sha256(path),
+            stream=stream,
+            faces=len({piece.lips.track for piece in pieces}),
+            said=annotation,
+            sound=sound,
+            phones=sound.phones(path, annotation.transcript, settings.phones),
+            masks=masks,
+            settings=settings,
+        )
+        speakers = sound.speakers([piece.lips for piece in pieces], frames)
+        samples = (video.sample(piece, *speaks) for piece, speaks in zip(pieces, speakers, strict=True))
+        yield Ingested(frames, video.faces, None if sound.missing else video.phones.source, samples)
 
-        def samples() -> Iterator[Sample]:
-            for piece, (score, is_speaker) in zip(pieces, speakers, strict=True):
-                said = annotation
-                face_mask = None if masks is None else piece.mask(masks)
-                # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
-                forged_T = face_mask.forged_T if face_mask is not None and masks is not None and masks.forged else None
-                label, streams, intervals = _labels(said, piece.span, forged_T)
-                meta = ClipMeta(
-                    key=clip_key(video, piece.lips.track, piece.number),
-                    video=video,
-                    source_sha256=content_hash,
-                    track=piece.lips.track,
-                    span=piece.span,
-                    faces=faces,
-                    speaking=score,
-                    is_speaker=is_speaker,
-                    no_sound=sound.missing,
-                    source_fps=stream.average_fps,
-                    source_size=(stream.width, stream.height),
-                    source_codec=stream.codec,
-                    label=label,
-                    manipulation=said.manipulation,
-                    identity=said.identity,
-                    identities=said.identities,
-                    original=said.original,
-                    split=said.split,
-                    intervals=intervals,
-                    audio_label=streams[0],
-                    video_label=streams[1],
-                    category=said.category,
-                    attributes=dict(said.attributes),
-                    settings={**settings.to_json(), **versions()},
-                )
-                yield piece.sample(sound.audio_N, phones, meta, face_mask)
 
-        yield Ingested(frames, faces, None if sound.missing else phones.source, samples())
+@dataclass(frozen=True, slots=True)
+class _Video:
+    """What the clips of one video have in common."""
+
+    id: str
+    sha256: str
+    stream: VideoStream
+    faces: int
+    said: Annotation
+    sound: _Sound
+    phones: Phones
+    masks: VideoMasks | None
+    settings: IngestSettings
+
+    def sample(self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool) -> Sample:
+        """One clip, encoded."""
+        mask = None if self.masks is None else piece.mask(self.masks)
+        # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
+        forged_T = mask.forged_T if mask is not None and self.masks is not None and self.masks.forged else None
+        meta = self._meta(piece, speaking, is_speaker, forged_T)
+        return piece.sample(self.sound.audio_N, self.phones, meta, mask)
+
+    def _meta(
+        self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool, forged_T: np.ndarray | None
+    ) -> ClipMeta:
+        said = self.said
+        label, (audio_label, video_label), intervals = _labels(said, piece.span, forged_T)
+        return ClipMeta(
+            key=clip_key(self.id, piece.lips.track, piece.number),
+            video=self.id,
+            source_sha256=self.sha256,
+            track=piece.lips.track,
+            span=piece.span,
+            faces=self.faces,
+            speaking=speaking,
+            is_speaker=is_speaker,
+            no_sound=self.sound.missing,
+            source_fps=self.stream.average_fps,
+            source_size=(self.stream.width, self.stream.height),
+            source_codec=self.stream.codec,
+            label=label,
+            manipulation=said.manipulation,
+            identity=said.identity,
+            identities=said.identities,
+            original=said.original,
+            split=said.split,
+            intervals=intervals,
+            audio_label=audio_label,
+            video_label=video_label,
+            category=said.category,
+            attributes=dict(said.attributes),
+            settings={**self.settings.to_json(), **versions()},
+        )
 
 
 def _labels(

@@ -140,5 +140,5 @@ def _end_with_parent() -> None:
 def _call(function: Callable[[Any], Any], task: Any) -> Outcome:
     try:
         return Done(function(task))
-    except Exception:
+    except Exception:  # not swallowed: its traceback goes to the caller, who says it when the others are finished
         return Failed(traceback.format_exc())

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,36 +90,57 @@ def prepare(
     if split is not None:
         sources, left_out = _of_split(sources, split)
     face_model_path()  # missing: say so before any work
-    began, new, new_clips = time.monotonic(), 0, 0
-    failures: list[tuple[Source, str]] = []
+    began = time.monotonic()
     made_with = {**settings.to_json(), "transcript_from": transcript_from, **({"corpus": corpus} if corpus else {})}
     with Store(out, made_with, overwrite, shard_bytes) as store:
         todo = store.resume(sources.items)
         if on_start:
             on_start(len(sources.items), len(sources.items) - len(todo))
-        work = partial(prepare_video, settings=settings, work=store.work)
-        for source, outcome in _outcomes(work, todo, _cores() if workers is None else workers):
-            if isinstance(outcome, Failed):
-                failures.append((source, outcome.trace))
-                continue
-            line = outcome.value if isinstance(outcome, Done) else _record_death(source, outcome, store.work)
-            if isinstance(line, NpvfError):
-                raise line
-            store.add(line)
-            new, new_clips = new + 1, new_clips + len(line["clips"])
-            if on_done:
-                on_done(line)
+        worked = _work_off(todo, store, settings, _cores() if workers is None else workers, on_done)
         facts: dict[str, Any] = {"ignored_files": sources.ignored_files, "versions": versions()}
         if split is not None:
             facts |= {"split": split.describe(), "not_in_split": left_out}
-        dataset = store.finish(facts, complete=not failures)
-    if failures:
-        source, trace = failures[0]
+        dataset = store.finish(facts, complete=not worked.failures)
+    if worked.failures:
+        source, trace = worked.failures[0]
         raise NpvfError(
-            f"{len(failures)} videos failed by a fault of the program and are in no manifest; the others are finished. "
-            f"The first is {source.path}:\n{trace}"
+            f"{len(worked.failures)} videos failed by a fault of the program and are in no manifest; the others are "
+            f"finished. The first is {source.path}:\n{trace}"
         )
-    return Summary(dataset, new, new_clips, time.monotonic() - began)
+    return Summary(dataset, worked.inputs, worked.clips, time.monotonic() - began)
+
+
+@dataclass(slots=True)
+class _Worked:
+    """Inputs finished, the clips they hold, and inputs that the program failed at, each with its traceback."""
+
+    inputs: int = 0
+    clips: int = 0
+    failures: list[tuple[Source, str]] = field(default_factory=list)
+
+
+def _work_off(
+    todo: list[Source],
+    store: Store,
+    settings: IngestSettings,
+    workers: int,
+    on_done: Callable[[Line], None] | None,
+) -> _Worked:
+    """Prepare these inputs into the store. Raises NpvfError at what would befall every other input as well."""
+    worked = _Worked()
+    work = partial(prepare_video, settings=settings, work=store.work)
+    for source, outcome in _outcomes(work, todo, workers):
+        if isinstance(outcome, Failed):
+            worked.failures.append((source, outcome.trace))
+            continue
+        line = outcome.value if isinstance(outcome, Done) else _record_death(source, outcome, store.work)
+        if isinstance(line, NpvfError):
+            raise line
+        store.add(line)
+        worked.inputs, worked.clips = worked.inputs + 1, worked.clips + len(line["clips"])
+        if on_done:
+            on_done(line)
+    return worked
 
 
 def _of_split(sources: Sources, split: Split) -> tuple[Sources, int]:

@@ -22,7 +22,7 @@ TITLES = {
     "picture": "Picture",
     "sound": "Sound",
     "both": "Picture and sound",
-    "route": "Social networks (our approximation of them)",
+    "routes": "Social networks (our approximation of them)",
 }
 _BLUE, _GREY = "#2667b2", "#b9b5ac"
 _COLUMNS = 4
@@ -102,7 +102,7 @@ def write_curves(results: Sequence[Result], out: Path) -> dict[str, Path]:
             chosen = [result for result in results if result.group == group]
             if chosen:
                 clean = next(result for result in results if result.kind == CLEAN)
-                figure = _draw_routes(chosen, clean) if group == "route" else _draw_levels(chosen, clean)
+                figure = _draw_routes(chosen, clean) if group == "routes" else _draw_levels(chosen, clean)
                 paths[group] = out / f"{group}.svg"
                 figure.savefig(paths[group], metadata={"Date": None})
                 figure.savefig(paths[group].with_suffix(".png"), dpi=130)

@@ -12,7 +12,7 @@ import numpy as np
 from npvf.errors import NpvfError
 from npvf.perturb.film import Film
 
-Group = Literal["picture", "sound", "both", "route"]
+Group = Literal["picture", "sound", "both", "routes"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 Change = Callable[[Film, Any, np.random.Generator], Film]
 

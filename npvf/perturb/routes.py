@@ -73,7 +73,7 @@ def _route(name: str, said: Any, path: Path) -> Perturbation:
     if not isinstance(said, Mapping) or set(said) != {"says", "passes"} or not said["passes"]:
         raise NpvfError(f"{path}: a route has `says` and at least one of `passes`, {name!r} has not")
     passes = [_pass(content, f"{path}: pass {number} of {name}") for number, content in enumerate(said["passes"], 1)]
-    return Perturbation(name, "route", (name,), str(said["says"]), tuple(item.apply for item in passes))
+    return Perturbation(name, "routes", (name,), str(said["says"]), tuple(item.apply for item in passes))
 
 
 def _pass(content: Any, place: str) -> Pass:

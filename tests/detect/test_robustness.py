@@ -124,8 +124,8 @@ def test_results_to_read(videos: Path, tmp_path: Path) -> None:
         "robustness.html",
         "sound.svg",
         "sound.png",
-        "route.svg",
-        "route.png",
+        "routes.svg",
+        "routes.png",
     }
     with (tmp_path / "o" / "robustness.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -99,7 +99,8 @@ def test_closures_stay_and_the_rest_says_something_else(forged: Path) -> None:
             if kind == "mouth_calibrated":
                 closures = gate(phones, len(real), "critical", pad=0)
                 # The tracker errs by so much on one mouth in two files; an open one has .2 to .6.
-                assert np.abs(mine - real)[closures].max() < 0.08
+                off = np.abs(mine - real)[closures]
+                assert np.median(off) < 0.02 and off.max() < 0.08
             changed = read_masks(video.with_suffix(".mask.npz")).any(axis=(1, 2))
             free.append(np.corrcoef(mine[changed], real[changed])[0, 1])
     assert np.mean(free) < 0.6

@@ -32,7 +32,7 @@ def test_the_suite_is_what_the_issue_asks_for() -> None:
         "sound": ["sound_noise", "reverberation", "band_limit", "pitch", "stretch", "mp3", "aac", "opus", "telephone"],
         "both": ["frame_rate", "audio_delay", "h264", "h265", "resize"],
     }
-    assert all(len(p.levels) == 5 for p in list_perturbations() if p.group != "route")
+    assert all(len(p.levels) == 5 for p in list_perturbations() if p.group != "routes")
     assert len({p.describe(level) for p in list_perturbations() for level in range(1, len(p.levels) + 1)}) >= 21 * 5
     with pytest.raises(NpvfError, match="no perturbation is called 'blurr'"):
         get_perturbation("blurr")
