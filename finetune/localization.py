@@ -12,13 +12,14 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from finetune.data import splits_used
+from npvf.clip import REAL
 from npvf.detect.calibration import Calibration, best_threshold
-from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.detect.localizer import Localizer, LocalizerSettings, face_hull
 from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
-from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics
+from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
 from npvf.models import STDDL, FaceBatch, STDDLOutput
 from pretrain.gather import gather
 from pretrain.module import TrainingModule
@@ -96,6 +97,7 @@ class LocalizationModule(TrainingModule):
         self.schedule, self.patience, self.warmup = schedule, patience, warmup
         self.validated: list[FoundFace] = []
         self.pixels: dict[str, PixelTally] = {}
+        self.genuine: dict[str, PixelTally] = {}
         if compile:
             self.compile_towers()
         self.train()  # Lightning trains in the modes it finds; a loaded model is in evaluation mode
@@ -115,7 +117,7 @@ class LocalizationModule(TrainingModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        self.validated, self.pixels = [], {}
+        self.validated, self.pixels, self.genuine = [], {}, {}
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """The windows of some clips, a few at a time: all at once are too many for the largest model."""
@@ -131,6 +133,8 @@ class LocalizationModule(TrainingModule):
         self.validated.append(FoundFace(face, float(out.logits_B[0]), int(window.label_B[0]), losses))
         if window.mask_known_B[0]:
             count_pixels(self.pixels.setdefault(face, PixelTally()), out, window)
+        if window.label_B[0] == REAL:
+            count_face(self.genuine.setdefault(face, PixelTally()), out, window)
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss, AUC by face, and AUC, IoU and false-positive rate by pixel of the crops.
@@ -138,7 +142,7 @@ class LocalizationModule(TrainingModule):
         "score", the mean of the faces' AUC and the pixels' IoU, as far as there are any, chooses the best checkpoint.
         """
         self.validated = sorted(gather(self.validated), key=lambda found: found.face)
-        tallies = gather(list(self.pixels.values()))
+        tallies, genuine = gather(list(self.pixels.values())), gather(list(self.genuine.values()))
         logits_N, labels_N = by_face(self.validated)
         losses = self.validated[0].losses
         values = {name: float(np.mean([found.losses[name] for found in self.validated])) for name in losses}
@@ -150,6 +154,7 @@ class LocalizationModule(TrainingModule):
         values["score"] = float(np.mean([values[name] for name in ("auc", "iou") if name in values]))
         self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True)
         self.mask_threshold = best_mask_threshold(tallies)
+        self.genuine_area = max((share_called(tally, self.mask_threshold) for tally in genuine), default=0.0)
 
     def export(self, folder: Path) -> None:
         """The localizer folder, with calibration and thresholds fitted on the last validation."""
@@ -163,6 +168,7 @@ class LocalizationModule(TrainingModule):
             calibration=calibration,
             threshold=best_threshold(calibration.probabilities(logits_N), labels_N),
             mask_threshold=self.mask_threshold,
+            genuine_area=self.genuine_area,
         )
         training = {**self.hparams, "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
         training |= splits_used(self.trainer)
@@ -174,6 +180,15 @@ def count_pixels(tally: PixelTally, out: STDDLOutput, window: FaceBatch) -> None
     probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
     for probability_HW, forged_HW in zip(probability_THW, window.mask_BTHW[0, :-1].cpu().numpy(), strict=True):
         tally.add(probability_HW, forged_HW)
+
+
+def count_face(tally: PixelTally, out: STDDLOutput, window: FaceBatch) -> None:
+    """Add the pixels within a genuine face, of one window's frames that have a follower."""
+    probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
+    for probability_HW, points_N2 in zip(probability_THW, window.landmarks_BTN2[0, :-1].cpu().numpy(), strict=True):
+        inside_N = probability_HW[face_hull(points_N2, probability_HW.shape)]
+        if len(inside_N):
+            tally.add(inside_N, np.zeros(len(inside_N), bool))
 
 
 def by_face(found: list[FoundFace]) -> tuple[np.ndarray, np.ndarray]:

@@ -152,12 +152,18 @@ class JointDetector:
         if abs(probability - threshold) < self.settings.undecided:
             return "abstain", too_close(probability, threshold)
         verdict: Literal["real", "fake"] = "fake" if probability >= threshold else "real"
-        if track.forged_area >= FORGED_AREA:
-            seen, seen_fake = f"{track.forged_area:.0f} % of the face looks forged", True
-        else:
-            seen, seen_fake = "no part of the face looks forged", False
+        seen, seen_fake = self._seen(track.forged_area)
         if opinion.speech is None:
             return verdict, f"by the picture alone ({opinion.speech_reason}), {seen}"
         heard_fake = opinion.speech > 0
         heard = "lips and sound do not evolve together" if heard_fake else "lips and sound evolve together"
         return verdict, f"{heard}, {'and' if heard_fake == seen_fake else 'but'} {seen}"
+
+    def _seen(self, area: float) -> tuple[str, bool]:
+        """What is to be said of the percentage of a face that is called forged, and whether it speaks for a forgery."""
+        usual = 100 * self.localizer.settings.genuine_area
+        if area < FORGED_AREA:
+            return "no part of the face looks forged", False
+        if area <= usual:
+            return f"no more of the face is marked ({area:.0f} %) than of some genuine ones ({usual:.0f} %)", False
+        return f"{area:.0f} % of the face looks forged", True

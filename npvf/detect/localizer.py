@@ -37,6 +37,8 @@ class LocalizerSettings:
         calibration: from the mean logit of a face's frames to a probability.
         threshold, undecided: as `DetectorSettings` has them.
         mask_threshold: a pixel is called forged from this probability on.
+        genuine_area: the largest share of a genuine validation face that was called forged. A localizer that has learnt
+            where forgeries are made, and not yet whether, marks genuine faces too: only what is more than this counts.
     """
 
     name: str = "stddl"
@@ -46,6 +48,7 @@ class LocalizerSettings:
     threshold: float = 0.5
     undecided: float = 0.05
     mask_threshold: float = 0.5
+    genuine_area: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `config.json` under "localizer"."""
@@ -175,11 +178,16 @@ def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: floa
     scale = np.array(mask_Thw.shape[:0:-1]) / CROP_SIZE
     areas = []
     for mask_hw, points_N2 in zip(mask_Thw, (landmarks_TN2 + 0.5) * scale - 0.5, strict=True):
-        face_hw = np.zeros(mask_hw.shape, np.uint8)
-        cv2.fillConvexPoly(face_hw, cv2.convexHull(points_N2.round().astype(np.int32)), 1)
-        inside = mask_hw[face_hw > 0]
+        inside = mask_hw[face_hull(points_N2, mask_hw.shape)]
         areas.append(float((inside >= 255 * threshold).mean()) if len(inside) else 0.0)
     return np.array(areas)
+
+
+def face_hull(points_N2: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
+    """(h, w) bool: the pixels within the landmarks' convex hull."""
+    face_hw = np.zeros(size_hw, np.uint8)
+    cv2.fillConvexPoly(face_hw, cv2.convexHull(points_N2.round().astype(np.int32)), 1)
+    return face_hw > 0
 
 
 def _levels(logits_THW: Tensor) -> np.ndarray:

@@ -136,6 +136,12 @@ def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
     return float(1 / (1 + np.exp(REACH - 2 * REACH * best / (BINS - 1))))
 
 
+def share_called(tally: PixelTally, threshold: float) -> float:
+    """The share of all pixels, genuine and forged, that a threshold calls forged, to a bin."""
+    first = int(_bins(np.array([threshold]))[0])
+    return float(tally.counts_2K[:, first:].sum() / tally.counts_2K.sum())
+
+
 def _pooled(weights_RN: np.ndarray, counts_N2K: np.ndarray, called_N2: np.ndarray) -> dict[str, np.ndarray]:
     genuine_RK, forged_RK = weights_RN @ counts_N2K[:, 0], weights_RN @ counts_N2K[:, 1]
     false_R, true_R = (weights_RN @ called_N2).T

@@ -54,6 +54,16 @@ def test_both_answer_and_their_shares_are_shown(joint: JointDetector, speech: De
     assert json.loads(json.dumps(verdict.to_json()))["parts"][1]["part"] == "picture"
 
 
+def test_what_is_marked_on_genuine_faces_too_speaks_for_no_forgery() -> None:
+    clip = red_at(blob_clip("a", 1), MOUTH)  # some 11 % of the face
+    reasons = []
+    for usual in (0.05, 0.3):
+        judge = JointDetector(red_localizer(genuine_area=usual))
+        reasons.append(judge.judge_clips([clip], "a.mp4", 2.0).verdict.reason)
+    assert reasons[0].endswith("11 % of the face looks forged")
+    assert reasons[1].endswith("no more of the face is marked (11 %) than of some genuine ones (30 %)")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from finetune.cli import family, main
-from finetune.localization import FoundFace, LocalizationModule, by_face
+from finetune.localization import FoundFace, LocalizationModule, by_face, count_face
 from finetune.localization_data import LocatedFaces
 from npvf.clip import FAKE, REAL
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
@@ -19,7 +20,9 @@ from npvf.data.sampling import BalancedSampler
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
+from npvf.metrics.pixels import PixelTally, share_called
 from npvf.models import STDDL
+from npvf.models.stddl import STDDLOutput
 from tests.masked_corpus import masked_clip, masked_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
@@ -49,6 +52,7 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     settings = localizer.settings
     assert localizer.model.config.motion == motion and (settings.frames, settings.stride) == (3, 1)
     assert settings.calibration.a >= 0 and 0 < settings.threshold < 1 and 0 < settings.mask_threshold < 1
+    assert 0 <= settings.genuine_area <= 1
     found = localizer.localize(masked_clip("f", 3, True))
     assert found.logit_T.shape == (30,) and found.mask_Thw.shape == (30, 32, 32)
     with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
@@ -120,3 +124,14 @@ def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each
     visited = [labels[draw.place] for draw in sampler]
     assert (visited.count(REAL), visited.count(FAKE)) == (18, 6)
     assert LocatedFaces(["corpus"]).turns(labels) == (labels, None)
+
+
+def test_of_a_genuine_face_only_its_own_pixels_count() -> None:
+    corners = torch.tensor([[8.0, 8.0], [23.0, 8.0], [23.0, 23.0], [8.0, 23.0]])
+    logits = torch.full((1, 2, 32, 32), -5.0)
+    logits[..., :12] = 5.0  # a quarter of the face, and all that lies left of it
+    out = STDDLOutput(logits, torch.zeros(1, 2), torch.zeros(1))
+    tally = PixelTally()
+    count_face(tally, out, SimpleNamespace(landmarks_BTN2=corners.expand(1, 3, 4, 2)))
+    assert tally.frames == 2 and tally.counts_2K.sum() == 2 * 16 * 16
+    assert share_called(tally, 0.5) == pytest.approx(0.25)

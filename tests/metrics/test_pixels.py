@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
 
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.pixels import BINS, REACH, PixelTally, auc_error, best_mask_threshold, pixel_metrics
+from npvf.metrics.pixels import BINS, REACH, PixelTally, auc_error, best_mask_threshold, pixel_metrics, share_called
 
 NONE = Bootstrap(n=0)
 
@@ -154,3 +154,11 @@ def test_the_best_threshold_is_found_by_trying_all() -> None:
     best = max(jaccard_score(forged, probability >= at) for at in np.unique(probability))
     assert jaccard_score(forged, probability >= threshold) == pytest.approx(best, abs=2e-3)
     assert best_mask_threshold([tally_of(frames_of(4, share=0.0))]) == 0.5
+
+
+def test_the_share_that_a_threshold_calls_forged() -> None:
+    frames = frames_of(3)
+    probability = np.concatenate([pair[0].ravel() for pair in frames])
+    for threshold in (0.2, 0.5, 0.9):
+        expected = (probability >= threshold).mean()
+        assert share_called(tally_of(frames), threshold) == pytest.approx(expected, abs=2e-2)
