@@ -10,7 +10,13 @@ from rich.table import Table
 
 from npvf.cli.evaluate_tables import estimate_cell, interval_notes
 
-VIDEO = {"auc": "AUC", "f1": "F1", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
+VIDEO = {
+    "auc": "AUC",
+    "auc_within_originals": "  forgery against its original",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+}
 PIXEL = {
     "auc": "AUC, mean over forged frames",
     "f1": "F1",

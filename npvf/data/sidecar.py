@@ -30,7 +30,7 @@ class Annotation:
         manipulation: how it was forged, in the corpus's own word.
         identity: the person shown.
         identities: everybody shown or driven by. Holds `identity` too.
-        original: the id of the real video that a forgery was made from.
+        original: the id of the real video that this one, a forgery or a copy, was made from.
         split: the corpus's own split.
         intervals: the forged spans, seconds on the video's clock. Empty for a fake: nobody said which part.
         transcript: the words spoken.

@@ -209,7 +209,36 @@ def _video_figures(
     found = detection_metrics(scores_N, labels, groups, bootstrap) | bootstrap.estimates(calls, groups)
     for name in VIDEO:
         result |= found[name].to_json(name)
-    return result
+    return result | _within_originals(judged, group_of, bootstrap)
+
+
+def _within_originals(
+    judged: Sequence[LocatedRow], group_of: dict[str, Hashable], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """How often a forgery scores above genuine videos of the same original that show as many faces; ties count half.
+
+    People and cameras shift scores by more than forgeries do as long as a localizer has seen few: this leaves them out.
+    Empty where no forgery has such a counterpart.
+    """
+    genuine: dict[tuple[str, int], list[LocatedRow]] = defaultdict(list)
+    for row in judged:
+        if row.label == REAL:
+            genuine[row.original or row.video, row.faces].append(row)
+    pairs = [
+        (fake, real)
+        for fake in judged
+        if fake.label == FAKE
+        for real in genuine.get((fake.original or fake.video, fake.faces), [])
+    ]
+    if not pairs:
+        return {}
+    above_N = np.array([(np.sign(float(fake.score or 0) - float(real.score or 0)) + 1) / 2 for fake, real in pairs])
+
+    def share(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
+        return {"auc_within_originals": weights_RN @ above_N / weights_RN.sum(-1)}
+
+    found = bootstrap.estimates(share, [group_of[fake.video] for fake, _ in pairs])
+    return found["auc_within_originals"].to_json("auc_within_originals") | {"pairs_within_originals": len(pairs)}
 
 
 def _pixel_figures(

@@ -104,7 +104,7 @@ def write_forged(
         "manipulation": kind,
         "identity": None if forged.several else said.identity,
         "identities": sorted({*said.identities, *heard.identities}.union(*others)),
-        "original": None if kind is None else take.video,
+        "original": take.video,
         "split": said.split,
         "intervals": [] if kind is None else forged.intervals or [[0.0, seconds]],
         "transcript": heard.transcript,

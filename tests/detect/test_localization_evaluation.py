@@ -66,6 +66,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "corpus"
 
 
+def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
+    without = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0]["video"]
+    assert "auc_within_originals" not in without
+    path = folder / "manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    originals = {"a1": "a0", "b1": "b0", "d1": "gone"}  # a1 lies above a0, b1 below b0, of d1 there is no original
+    path.write_text("".join(json.dumps(line | {"original": originals.get(line["video"])}) + "\n" for line in lines))
+    report, _ = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    assert report["video"]["auc_within_originals"] == 0.5 and report["video"]["pairs_within_originals"] == 2
+    assert 0.0 <= report["video"]["auc_within_originals_ci"][0] < report["video"]["auc_within_originals_ci"][1] <= 1.0
+    assert "auc_within_originals" not in report["by_manipulation"]["swap"]["video"]
+
+
 def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path) -> None:
     report, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
     by_video = {row.video: row for row in rows}

@@ -62,6 +62,13 @@ def _tone(audio_N: np.ndarray) -> float:
     return float(np.argmax(spectrum) * 16000 / len(audio_N))
 
 
+def test_a_copy_says_what_it_is_a_copy_of(forged: Path) -> None:
+    copies = {video.name[:2]: read_sidecar(video) for video in (forged / "none").rglob("*.mp4")}
+    assert {name: (said.label, said.original) for name, said in copies.items()} == {
+        name: (0, f"{name[0]}/{name}.mp4") for name in ("a1", "a2", "b1", "b2")
+    }
+
+
 def test_a_swap_takes_a_sound_of_its_own_split_and_says_whose(forged: Path) -> None:
     own = {"a1": 300, "a2": 500, "b1": 700, "b2": 900}
     partner = {"a1": "a2", "a2": "a1", "b1": "b2", "b2": "b1"}
