@@ -28,12 +28,16 @@ class PretrainedModel(nn.Module):
 
     @classmethod
     def create(cls, name: str, pretrained: bool = False, **overrides: Any) -> Self:
-        """`create_model`, for callers that need one family.
+        """`create_model`, for callers that need one family and pass on what people wrote in a configuration file.
 
         Raises:
-            NpvfError: the name is another family's.
+            NpvfError: the name is another family's or nobody's, or its network cannot be made as it is asked for.
         """
-        return cls._checked(create_model(name, pretrained, **overrides), f"the model {name}")
+        try:
+            model = create_model(name, pretrained, **overrides)
+        except ValueError as error:
+            raise NpvfError(f"the model {name} cannot be made so: {error}") from error
+        return cls._checked(model, f"the model {name}")
 
     def save_pretrained(self, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
         """Write `config.json` and `model.safetensors`; `extra` goes into the configuration file beside "model"."""

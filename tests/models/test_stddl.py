@@ -14,7 +14,7 @@ from npvf.models import NPV, STDDL, PretrainedModel, anchor_mesh_motion
 def tiny(**overrides) -> STDDL:
     torch.manual_seed(0)
     small = {"picture__width": 4, "picture__stem": 8, "motion_encoder__width": 4, "motion_encoder__stem": 8}
-    return STDDL.create("stddl_nano", dim=16, heads=2, **(small | overrides)).eval()
+    return create_model("stddl_nano", dim=16, heads=2, **(small | overrides)).eval()
 
 
 def clips(height: int = 64, width: int = 64, count: int = 2, frames: int = 3):
@@ -141,3 +141,8 @@ def test_the_papers_sizes():
     ]
     convolutions = [m for m in model.picture_encoder.reduce if hasattr(m, "stride")]
     assert [(m.in_channels, m.out_channels) for m in convolutions] == [(32, 128), (128, 512)]
+
+
+def test_weights_that_know_rgb_do_not_look_at_residuals():
+    with pytest.raises(NpvfError, match="stddl_nano cannot be made so: ImageNet's weights know RGB"):
+        STDDL.create("stddl_nano", True)
