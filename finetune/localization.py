@@ -14,8 +14,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from finetune.data import splits_used
 from npvf.clip import REAL
 from npvf.detect.calibration import Calibration, best_threshold
-from npvf.detect.localizer import Localizer, LocalizerSettings, face_hull
+from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.errors import NpvfError
+from npvf.faces.geometry import face_hull
 from npvf.losses import LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
@@ -131,10 +132,11 @@ class LocalizationModule(TrainingModule):
         losses = {name: float(value) for name, value in self.objective.compare(out, window).items()}
         face, _, _ = window.keys[0].rpartition("-")
         self.validated.append(FoundFace(face, float(out.logits_B[0]), int(window.label_B[0]), losses))
+        probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
         if window.mask_known_B[0]:
-            count_pixels(self.pixels.setdefault(face, PixelTally()), out, window)
+            count_pixels(self.pixels.setdefault(face, PixelTally()), probability_THW, window)
         if window.label_B[0] == REAL:
-            count_face(self.genuine.setdefault(face, PixelTally()), out, window)
+            count_face(self.genuine.setdefault(face, PixelTally()), probability_THW, window)
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss, AUC by face, and AUC, IoU and false-positive rate by pixel of the crops.
@@ -175,16 +177,14 @@ class LocalizationModule(TrainingModule):
         Localizer(self.model, settings).save(folder, training)
 
 
-def count_pixels(tally: PixelTally, out: STDDLOutput, window: FaceBatch) -> None:
+def count_pixels(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch) -> None:
     """Add one window's frames that have a follower, as the crop shows them."""
-    probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
     for probability_HW, forged_HW in zip(probability_THW, window.mask_BTHW[0, :-1].cpu().numpy(), strict=True):
         tally.add(probability_HW, forged_HW)
 
 
-def count_face(tally: PixelTally, out: STDDLOutput, window: FaceBatch) -> None:
+def count_face(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch) -> None:
     """Add the pixels within a genuine face, of one window's frames that have a follower."""
-    probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
     for probability_HW, points_N2 in zip(probability_THW, window.landmarks_BTN2[0, :-1].cpu().numpy(), strict=True):
         inside_N = probability_HW[face_hull(points_N2, probability_HW.shape)]
         if len(inside_N):

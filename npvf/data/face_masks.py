@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from npvf.clip import CROP_SIZE, FAKE, FPS, REAL
@@ -17,6 +16,7 @@ from npvf.data.masks import VideoMasks, pack_masks
 from npvf.data.sidecar import Annotation, Intervals
 from npvf.errors import Reason, Refused
 from npvf.faces.alignment import align
+from npvf.faces.geometry import face_hull
 
 # A frame's face is forged from this share of its area on: less is a rounding of the mask, or a neighbour's edge.
 _LEAST = 0.005
@@ -45,8 +45,7 @@ def crop_masks(masks: Iterable[np.ndarray], transform_T23: np.ndarray, landmarks
 
 
 def _meets(crop: np.ndarray, landmarks_N2: np.ndarray) -> bool:
-    hull = cv2.convexHull(landmarks_N2.round().astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros((CROP_SIZE, CROP_SIZE), np.uint8), hull, 1).view(bool)
+    face = face_hull(landmarks_N2, (CROP_SIZE, CROP_SIZE))
     return bool((crop & face).sum() > _LEAST * face.sum())
 
 

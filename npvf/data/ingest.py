@@ -172,9 +172,11 @@ class _Video:
 
     def sample(self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool) -> Sample:
         """One clip, encoded."""
-        mask = None if self.masks is None else piece.mask(self.masks)
-        # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
-        forged_T = mask.forged_T if mask is not None and self.masks is not None and self.masks.forged else None
+        mask = forged_T = None
+        if self.masks is not None:
+            mask = piece.mask(self.masks)
+            # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
+            forged_T = mask.forged_T if self.masks.forged else None
         meta = self._meta(piece, speaking, is_speaker, forged_T)
         return piece.sample(self.sound.audio_N, self.phones, meta, mask)
 

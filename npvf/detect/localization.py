@@ -232,7 +232,8 @@ def _within_originals(
     ]
     if not pairs:
         return {}
-    above_N = np.array([(np.sign(float(fake.score or 0) - float(real.score or 0)) + 1) / 2 for fake, real in pairs])
+    fake_N, real_N = np.array([(fake.score, real.score) for fake, real in pairs], float).T
+    above_N = (np.sign(fake_N - real_N) + 1) / 2
 
     def share(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
         return {"auc_within_originals": weights_RN @ above_N / weights_RN.sum(-1)}

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from npvf.detect.calibration import Calibration
 from npvf.detect.detector import ClipScore
 from npvf.detect.paste import MaskPiece
 from npvf.errors import NpvfError
+from npvf.faces.geometry import face_hull
 from npvf.models.pretrained import read_config, resolve_folder
 from npvf.models.stddl import STDDL
 
@@ -181,13 +181,6 @@ def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: floa
         inside = mask_hw[face_hull(points_N2, mask_hw.shape)]
         areas.append(float((inside >= 255 * threshold).mean()) if len(inside) else 0.0)
     return np.array(areas)
-
-
-def face_hull(points_N2: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    """(h, w) bool: the pixels within the landmarks' convex hull."""
-    face_hw = np.zeros(size_hw, np.uint8)
-    cv2.fillConvexPoly(face_hw, cv2.convexHull(points_N2.round().astype(np.int32)), 1)
-    return face_hw > 0
 
 
 def _levels(logits_THW: Tensor) -> np.ndarray:

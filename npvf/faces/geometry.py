@@ -6,6 +6,7 @@ stable points from their centre (about a quarter of the height from hairline to 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 # Corners of the eyes, bridge and tip of the nose, its wings, temples, middle of the hairline.
@@ -42,3 +43,10 @@ def face_size(landmarks_TN2: np.ndarray) -> np.ndarray:
     points = landmarks_TN2[..., STABLE, :]
     centred = points - points.mean(axis=-2, keepdims=True)
     return np.sqrt(np.square(centred).sum(axis=-1).mean(axis=-1))
+
+
+def face_hull(points_N2: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
+    """(h, w) bool: the pixels within the convex hull of points (x, y) in pixels."""
+    face_hw = np.zeros(size_hw, np.uint8)
+    cv2.fillConvexPoly(face_hw, cv2.convexHull(points_N2.round().astype(np.int32)), 1)
+    return face_hw > 0

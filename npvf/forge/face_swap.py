@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from npvf.errors import NpvfError
-from npvf.faces.geometry import STABLE, face_centre
+from npvf.faces.geometry import STABLE, face_centre, face_hull
 from npvf.faces.speaking import lip_aperture, lip_width
 from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
 from npvf.forge.face_regions import EYES, FACE, FAST, from_lab, levelled, to_lab, whole_face
@@ -188,8 +187,7 @@ def _colours(crops: dict[int, Crop], track: Track) -> np.ndarray:
     """(N, 3) Lab of the face's pixels."""
     found = []
     for frame, crop in crops.items():
-        hull = cv2.convexHull((whole_face(track.steady_TN2[frame]) - crop.corner).round().astype(np.int32))
-        inside = cv2.fillConvexPoly(np.zeros(crop.picture_HWC.shape[:2], np.uint8), hull, 1) > 0
+        inside = face_hull(whole_face(track.steady_TN2[frame]) - crop.corner, crop.picture_HWC.shape[:2])
         found.append(to_lab(crop.picture_HWC)[inside])
     return np.concatenate(found)
 

@@ -22,7 +22,6 @@ from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
 from npvf.metrics.pixels import PixelTally, share_called
 from npvf.models import STDDL
-from npvf.models.stddl import STDDLOutput
 from tests.masked_corpus import masked_clip, masked_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
@@ -128,10 +127,9 @@ def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each
 
 def test_of_a_genuine_face_only_its_own_pixels_count() -> None:
     corners = torch.tensor([[8.0, 8.0], [23.0, 8.0], [23.0, 23.0], [8.0, 23.0]])
-    logits = torch.full((1, 2, 32, 32), -5.0)
-    logits[..., :12] = 5.0  # a quarter of the face, and all that lies left of it
-    out = STDDLOutput(logits, torch.zeros(1, 2), torch.zeros(1))
+    probability = np.full((2, 32, 32), 0.01)
+    probability[..., :12] = 0.99  # a quarter of the face, and all that lies left of it
     tally = PixelTally()
-    count_face(tally, out, SimpleNamespace(landmarks_BTN2=corners.expand(1, 3, 4, 2)))
+    count_face(tally, probability, SimpleNamespace(landmarks_BTN2=corners.expand(1, 3, 4, 2)))
     assert tally.frames == 2 and tally.counts_2K.sum() == 2 * 16 * 16
     assert share_called(tally, 0.5) == pytest.approx(0.25)
