@@ -22,9 +22,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.segments import collate
-from npvf.data.shards import decode_clip
+from npvf.io.shards import decode_clip
 from npvf.data.transforms import ClipTransform
 from npvf.detect.attribution import mouth_saliency
 from npvf.detect.charts import smoothed

@@ -30,8 +30,8 @@ import soundfile
 from machine import device_name, report, seconds
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones
-from npvf.data import shards
-from npvf.data.corpus import Corpus
+from npvf.io import shards
+from npvf.io.corpus import Corpus
 from npvf.data.transforms import ClipTransform
 from npvf.faces.alignment import align
 from npvf.media import iter_frames, read_audio

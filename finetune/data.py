@@ -11,7 +11,7 @@ from pytorch_lightning import Trainer
 
 from npvf.clip import FAKE, REAL, ClipMeta
 from npvf.data.augment import Augment
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
 from npvf.data.segments import TrainingClips
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.data.augment import Augment
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, EpochSampler, EvaluationSampler
 from npvf.data.segments import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
 from npvf.data.selection import Part, Selection

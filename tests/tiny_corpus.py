@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from npvf.clip import FAKE, FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phone, Phones
-from npvf.data.shards import encode_clip, write_tar
+from npvf.io.shards import encode_clip, write_tar
 
 
 def blob_clip(video: str, seed: int, frames: int = 50, sound_seed: int | None = None, **meta: object) -> Clip:

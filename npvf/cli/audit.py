@@ -13,7 +13,7 @@ from rich.table import Table
 
 from npvf import __version__
 from npvf.cli.options import not_negative
-from npvf.data.corpus import DATASET, Corpus
+from npvf.io.corpus import DATASET, Corpus
 from npvf.data.parts import read_parts
 from npvf.data.selection import Selection
 from npvf.detect.audit import Audit, audit

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from npvf.cli.main import main as npvf
-from npvf.data.corpus import Corpus
-from npvf.data.files import config_path, write_json
+from npvf.io.corpus import Corpus
+from npvf.io.files import config_path, write_json
 from npvf.errors import NpvfError
 
 # People by number: eight to learn from, three to validate and calibrate on, five to test on.

@@ -19,7 +19,7 @@ from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluat
 from npvf.cli.evaluate_localization import localization_notes, localization_table
 from npvf.cli.evaluate_settings import EvaluateSettings
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.splits import read_split
 from npvf.detect.agreement import AgreementScorer
 from npvf.detect.baselines.frames import FrameScorer

@@ -12,7 +12,7 @@ import yaml
 
 from npvf.cli import options
 from npvf.cli.config_file import read_settings
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Label, Part, Selection
 from npvf.data.splits import part_videos, read_split
 from npvf.detect.evaluation import Grouping, Silence

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from npvf.cli import options
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
 from npvf.detect.fuse import collect_opinions, fit_fusion

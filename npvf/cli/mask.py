@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from npvf.clip import FPS
     from npvf.data.difference import pair
     from npvf.data.mask_sheet import contact_sheet
-    from npvf.data.masks import SUFFIX, write_masks
+    from npvf.io.masks import SUFFIX, write_masks
     from npvf.media.decode import iter_frames
 
     if not args.out.name.endswith(SUFFIX):

@@ -16,7 +16,7 @@ from npvf.data.corpora import corpus_sources
 from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
 from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
-from npvf.data.sources import find_sources
+from npvf.io.sources import find_sources
 from npvf.data.splits import read_split
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")

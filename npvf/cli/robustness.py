@@ -11,7 +11,7 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.cli.perturb import add_choice, conditions
-from npvf.data.files import write_json
+from npvf.io.files import write_json
 from npvf.detect.baselines.loading import load_scorer
 from npvf.detect.evaluation_plots import need_matplotlib
 from npvf.detect.robustness import detector_hash, measure_robustness, settings

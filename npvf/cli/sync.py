@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from npvf.cli import options
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.detect.scoring import embed_clip
 from npvf.detect.synchronise import SynchroniseSettings, synchronise
 from npvf.models.npv import NPV

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes
 
 from npvf.clip import FPS
-from npvf.data.masks import TOLERANCE
+from npvf.io.masks import TOLERANCE
 from npvf.errors import NpvfError
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from npvf.clip import CROP_SIZE, FAKE, FPS, REAL
-from npvf.data.masks import VideoMasks, pack_masks
-from npvf.data.sidecar import Annotation, Intervals
+from npvf.io.masks import VideoMasks, pack_masks
+from npvf.io.annotations import Annotation, Intervals
 from npvf.errors import Reason, Refused
 from npvf.faces.alignment import align
 from npvf.faces.geometry import face_hull

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from npvf.clip import CROP_SIZE, FAKE, FPS, REAL, Clip, ClipMeta
-from npvf.data import shards
+from npvf.io import shards
 from npvf.data.face_augment import FaceAugment
-from npvf.data.masks import unpack_masks
+from npvf.io.masks import unpack_masks
 from npvf.data.selection import read_meta
 from npvf.data.self_forged import self_forged
 from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize

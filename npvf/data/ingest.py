@@ -21,10 +21,10 @@ import numpy as np
 from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
 from npvf.data.face_masks import FaceMask, check_masks, crop_masks, follow_mask
-from npvf.data.files import sha256
-from npvf.data.masks import VideoMasks
-from npvf.data.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
-from npvf.data.sidecar import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
+from npvf.io.files import sha256
+from npvf.io.masks import VideoMasks
+from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
+from npvf.io.annotations import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
 from npvf.data.speaker import Lips, find_speakers
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -129,7 +129,7 @@ def ingest(
     """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given.
 
     `audio` is the file that has the sound where the video has none: its first sample sounds at the first picture. With
-    a `mask` (`npvf.data.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
+    a `mask` (`npvf.io.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
     Refused(BAD_MASK) where it cannot be read or belongs to another video.
     """
     path = Path(path)

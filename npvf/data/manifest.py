@@ -23,11 +23,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from npvf.data.corpus import DATASET, MANIFEST
-from npvf.data.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
-from npvf.data.shards import Sample, read_tar, write_tar
-from npvf.data.sidecar import NOTHING_SAID
-from npvf.data.sources import Source
+from npvf.io.corpus import DATASET, MANIFEST
+from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
+from npvf.io.shards import Sample, read_tar, write_tar
+from npvf.io.annotations import NOTHING_SAID
+from npvf.io.sources import Source
 from npvf.errors import NpvfError, Reason
 
 Line = dict[str, Any]

@@ -19,12 +19,12 @@ from typing import Any
 from npvf.clip import FPS
 from npvf.data.corpora import corpus_sources
 from npvf.data.corpora.grid import parse_grid_name
-from npvf.data.files import atomic_write, write_json
+from npvf.io.files import atomic_write, write_json
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
-from npvf.data.shards import Sample, write_tar
-from npvf.data.sources import Source, Sources, find_sources
+from npvf.io.shards import Sample, write_tar
+from npvf.io.sources import Source, Sources, find_sources
 from npvf.data.splits import Split
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -65,7 +65,7 @@ def prepare(
     """Prepare a folder of videos, a CSV list or one video into the folder `out`.
 
     Args:
-        src: see `npvf.data.sources.find_sources`.
+        src: see `npvf.io.sources.find_sources`.
         out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards.
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).

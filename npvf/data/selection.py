@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from npvf.clip import FAKE, REAL, ClipMeta
-from npvf.data.shards import Sample
+from npvf.io.shards import Sample
 from npvf.errors import MissingDependency, NpvfError
 
 Label = Literal["real", "fake", "known", "unforged", "any"]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from npvf.clip import FPS
-from npvf.data import shards
+from npvf.io import shards
 from npvf.data.selection import read_meta
 
 

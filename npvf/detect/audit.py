@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpus import DATASET, Corpus
+from npvf.io.corpus import DATASET, Corpus
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import LABELLED
 from npvf.detect.leakage import Leakage, corpus_entries, file_entries, find_leakage

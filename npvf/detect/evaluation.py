@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
 from npvf.detect.video_scores import (

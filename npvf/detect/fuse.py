@@ -9,9 +9,9 @@ from itertools import groupby
 from typing import Any
 
 from npvf.clip import FAKE, REAL, Clip, ClipMeta
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.data.shards import Sample, decode_clip
+from npvf.io.shards import Sample, decode_clip
 from npvf.detect.fusion import Fusion, Opinion, fusion_figures
 from npvf.detect.joint import JointDetector
 from npvf.errors import NpvfError

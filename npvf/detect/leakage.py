@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from npvf.clip import FPS
-from npvf.data.corpus import Corpus
-from npvf.data.files import sha256
+from npvf.io.corpus import Corpus
+from npvf.io.files import sha256
 from npvf.data.selection import read_meta
-from npvf.data.shards import Sample
-from npvf.data.sources import find_sources
+from npvf.io.shards import Sample
+from npvf.io.sources import find_sources
 from npvf.detect.fingerprint import Fingerprint, face_hash, same_face, same_sound, sound_codes
 from npvf.errors import Refused
 from npvf.media.decode import spool_audio, to_float

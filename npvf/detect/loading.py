@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from npvf import __version__
-from npvf.data.files import write_json
+from npvf.io.files import write_json
 from npvf.detect.detector import Detector
 from npvf.detect.fusion import Fusion
 from npvf.detect.joint import JointDetector

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.special import expit
 
 from npvf.clip import FAKE, REAL, Clip
-from npvf.data.corpus import Corpus
-from npvf.data.masks import VideoMasks
+from npvf.io.corpus import Corpus
+from npvf.io.masks import VideoMasks
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import Grouping, bootstrap_groups
 from npvf.detect.fuse import clips_by_video

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from npvf import __version__
-from npvf.data.corpus import DATASET, MANIFEST, Corpus
-from npvf.data.files import sha256
+from npvf.io.corpus import DATASET, MANIFEST, Corpus
+from npvf.io.files import sha256
 from npvf.detect.loading import detector_folder
 from npvf.detect.video_scores import Row
 from npvf.models.pretrained import CONFIG_FILE

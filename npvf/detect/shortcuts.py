@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, mannwhitneyu
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import LABELLED, bootstrap_groups
 from npvf.detect.traits import TRAITS, Trait, VideoTraits, corpus_traits

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from npvf.clip import Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.data.shards import decode_clip
+from npvf.io.shards import decode_clip
 from npvf.detect.evaluation import Grouping, bootstrap_groups
 from npvf.detect.video_scores import selected_lines
 from npvf.errors import NpvfError

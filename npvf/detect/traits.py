@@ -15,10 +15,10 @@ from typing import Any, cast
 import numpy as np
 
 from npvf.clip import CROP_SIZE, FPS, ClipMeta
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.data.shards import Sample, read_tar
-from npvf.data.sources import find_sources
+from npvf.io.shards import Sample, read_tar
+from npvf.io.sources import find_sources
 from npvf.detect.evaluation import LABELLED, selected_lines
 from npvf.errors import NpvfError, Refused
 from npvf.media.decode import spool_audio, to_float
@@ -96,7 +96,7 @@ def corpus_traits(
 
 
 def file_traits(src: str | Path, on_file: Callable[[], object] = lambda: None) -> list[VideoTraits]:
-    """Of each labelled video of a folder or list (`npvf.data.sources`) that has not been prepared. Faces are not known.
+    """Of each labelled video of a folder or list (`npvf.io.sources`) that has not been prepared. Faces are not known.
 
     Raises:
         NpvfError: no labelled video.

@@ -14,9 +14,9 @@ from math import ceil
 from typing import Any, Protocol
 
 from npvf.clip import FAKE, FPS, REAL, SEGMENT_FRAMES, Clip, ClipMeta
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.data.shards import decode_clip
+from npvf.io.shards import decode_clip
 from npvf.detect.detector import ClipScore
 from npvf.errors import NpvfError
 from npvf.speech.silence import quiet_start

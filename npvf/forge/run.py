@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL
-from npvf.data.files import write_lines
-from npvf.data.processes import in_processes
-from npvf.data.sources import Source, find_sources
+from npvf.io.files import write_lines
+from npvf.io.workers import in_processes
+from npvf.io.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.forge.kinds import COPIED, COPY, KINDS, Kind
 from npvf.forge.sound_swap import find_donors
@@ -47,7 +47,7 @@ def forge(
     """Makes `per_clip` forgeries of each kind out of every real video in `src` (a folder or a CSV list).
 
     Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where they
-    can be told `.mask.npz`, the forged pixels (`npvf.data.masks`); `copies` adds each original as kind "none", label 0,
+    can be told `.mask.npz`, the forged pixels (`npvf.io.masks`); `copies` adds each original as kind "none", label 0,
     and the unforged twin of kinds that have one. All go through the same decoding, cut and encoding, so that nothing
     but the forgery tells them apart. `forge.jsonl` has one line for every file, written or refused and why.
 

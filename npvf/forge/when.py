@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from npvf.clip import FPS
-from npvf.data.sidecar import Intervals
+from npvf.io.annotations import Intervals
 
 _PARTLY = 1 / 3  # of the forgeries change only a part of the clip
 _RAMP = 3  # frames over which one comes and goes

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from npvf import __version__
-from npvf.data.files import sha256
+from npvf.io.files import sha256
 from npvf.errors import NpvfError
 from npvf.perturb.film import Film
 from npvf.perturb.registry import get_perturbation

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from npvf.data.files import config_path
+from npvf.io.files import config_path
 from npvf.errors import NpvfError
 from npvf.perturb.film import Film, scaled_size, scaled_to
 from npvf.perturb.registry import Perturbation, add

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from npvf.data.files import sha256, write_json, write_lines
-from npvf.data.processes import in_processes
-from npvf.data.sources import Source, find_sources
+from npvf.io.files import sha256, write_json, write_lines
+from npvf.io.workers import in_processes
+from npvf.io.sources import Source, find_sources
 from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.sidecars import carry_over

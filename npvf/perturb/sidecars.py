@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from npvf.clip import FPS, Phones
-from npvf.data.files import write_json
-from npvf.data.masks import SUFFIX, VideoMasks, write_masks
-from npvf.data.sources import Source
+from npvf.io.files import write_json
+from npvf.io.masks import SUFFIX, VideoMasks, write_masks
+from npvf.io.sources import Source
 from npvf.media.probe import VideoStream, probe
 from npvf.perturb.apply import Applied
 from npvf.speech.times import SUFFIXES, read_times

@@ -12,8 +12,8 @@ import numpy as np
 
 from npvf import __version__
 from npvf.clip import REAL
-from npvf.data.files import write_json
-from npvf.data.processes import in_processes
+from npvf.io.files import write_json
+from npvf.io.workers import in_processes
 from npvf.media.encode import write_video
 from npvf.synth.identity import identity
 from npvf.synth.puppet import DEFAULT_SIZE, Puppet

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from npvf.cli import compare, evaluate
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.errors import MissingDependency, NpvfError
 from tests.detect.labelled_videos import Teller, people_corpus
 

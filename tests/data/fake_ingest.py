@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from npvf.data import prepare
 from npvf.data.ingest import Ingested
-from npvf.data.shards import clip_key
+from npvf.io.shards import clip_key
 from npvf.errors import Reason, Refused
 from npvf.media.probe import MediaInfo
 

@@ -9,8 +9,8 @@ import pytest
 from npvf.cli.main import main
 from npvf.data.difference import _check, pair
 from npvf.data.mask_sheet import contact_sheet
-from npvf.data.masks import mask_of, read_masks
-from npvf.data.sidecar import Annotation
+from npvf.io.masks import mask_of, read_masks
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 from npvf.forge.self_blend import self_blend
 from npvf.forge.take import Take

@@ -8,11 +8,11 @@ import pytest
 from skimage import data
 
 from npvf.clip import FAKE, REAL, SAMPLE_RATE, Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.face_masks import follow_mask, spans_of
-from npvf.data.masks import write_masks
+from npvf.io.masks import write_masks
 from npvf.data.prepare import prepare
-from npvf.data.shards import decode_clip, encode_clip
+from npvf.io.shards import decode_clip, encode_clip
 from npvf.media.encode import write_video
 
 SIDE = 256

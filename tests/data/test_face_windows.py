@@ -11,13 +11,13 @@ import torch
 from torch.testing import assert_close
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows, collate_faces, judge_picture
 from npvf.data.sampling import seeded
 from npvf.data.segments import EvaluationClips, MemoryClips
 from npvf.data.selection import Selection
-from npvf.data.shards import decode_clip, encode_clip
+from npvf.io.shards import decode_clip, encode_clip
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from tests.masked_corpus import masked_clip, masked_corpus
 

@@ -11,11 +11,11 @@ import soundfile
 from skimage import data
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.ingest import IngestSettings, ingest, read_clips
 from npvf.data.prepare import prepare
 from npvf.data.selection import Selection
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.data.transforms import ClipTransform
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvf.data.masks import VideoMasks, mask_of, read_masks, write_masks
+from npvf.io.masks import VideoMasks, mask_of, read_masks, write_masks
 from npvf.errors import Reason, Refused
 from npvf.media.encode import write_video
 

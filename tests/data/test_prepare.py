@@ -8,7 +8,7 @@ from itertools import count
 import fake_ingest
 import pytest
 
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.ingest import IngestSettings
 from npvf.data.prepare import prepare
 from npvf.errors import NpvfError

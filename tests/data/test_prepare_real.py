@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.prepare import prepare
 
 CLIPS = os.environ.get("NPVF_CLIPS")

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from npvf.data.augment import Augment
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.sampling import Draw
 from npvf.data.segments import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
 from npvf.data.selection import Selection, check_disjoint, selected_metas

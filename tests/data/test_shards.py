@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from small_clips import make_clip
 
 from npvf.clip import FPS
-from npvf.data.corpus import Corpus, read_corpus
-from npvf.data.shards import PARTS, clip_key, decode_clip, encode_clip, read_tar, write_tar
+from npvf.io.corpus import Corpus, read_corpus
+from npvf.io.shards import PARTS, clip_key, decode_clip, encode_clip, read_tar, write_tar
 from npvf.errors import NpvfError
 
 

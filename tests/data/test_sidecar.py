@@ -4,7 +4,7 @@ from dataclasses import fields
 import pytest
 
 from npvf.data.corpora.grid import parse_grid_name
-from npvf.data.sidecar import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
+from npvf.io.annotations import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
 from npvf.errors import NpvfError, Reason, Refused
 
 

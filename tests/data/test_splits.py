@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from npvf.cli.main import main
 from npvf.data.corpora.record import Reader, Record
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.data.splits import Split, read_split
 from npvf.data.splits.people import divide
 from npvf.data.splits.protocols import SHARES, make_split

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from npvf.data.sources import find_sources
+from npvf.io.sources import find_sources
 from npvf.errors import NpvfError, Reason
 
 

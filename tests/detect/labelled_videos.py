@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from npvf.clip import FAKE, FPS, SEGMENT_FRAMES, Clip
-from npvf.data.corpus import Corpus
-from npvf.data.sidecar import cut_label
+from npvf.io.corpus import Corpus
+from npvf.io.annotations import cut_label
 from npvf.detect.detector import ClipScore
 from tests.tiny_corpus import blob_clip, write_corpus
 

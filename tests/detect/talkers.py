@@ -10,7 +10,7 @@ import numpy as np
 from scipy.signal import butter, sosfilt
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
-from npvf.data.files import sha256
+from npvf.io.files import sha256
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from npvf.cli import evaluate as command
 from npvf.cli.evaluate_tables import detection_table, notes
 from npvf.clip import Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import ClipScore, Detector
 from npvf.detect.evaluation import detection_report, evaluate_detection

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import Evaluation, detection_report, run_evaluation
 from npvf.detect.figures import How, proposals_of

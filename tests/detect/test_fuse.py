@@ -12,7 +12,7 @@ from tiny_corpus import blob_clip, write_corpus
 
 from npvf.cli.main import main
 from npvf.clip import Clip, Phone, Phones
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fuse import clips_by_video, collect_opinions, fit_fusion

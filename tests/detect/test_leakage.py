@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from npvf.clip import SAMPLES_PER_FRAME, Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.detect.fingerprint import Fingerprint, face_hash, same_sound, sound_codes
 from npvf.detect.leakage import Leakage, corpus_entries, file_entries, find_leakage
 from npvf.media.decode import iter_frames, read_audio

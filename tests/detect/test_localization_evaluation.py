@@ -14,8 +14,8 @@ from tiny_corpus import blob_clip, write_corpus
 
 from npvf.cli.main import main
 from npvf.clip import Clip
-from npvf.data.corpus import Corpus
-from npvf.data.masks import write_masks
+from npvf.io.corpus import Corpus
+from npvf.io.masks import write_masks
 from npvf.detect.localization import evaluate_localization
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from npvf.clip import FAKE, FPS, REAL, SAMPLE_RATE
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.ingest import IngestSettings
 from npvf.data.prepare import prepare
 from npvf.data.selection import Selection

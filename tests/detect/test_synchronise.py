@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.detect.synchronise import SynchroniseSettings, move_sound, natural_offset, synchronise
 from npvf.errors import NpvfError
 from tests.tiny_corpus import blob_clip, write_corpus

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finetune.cli import main as finetune
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.detect.baselines.frames import FrameScorer
 from npvf.detect.baselines.loading import load_scorer
 from npvf.detect.detector import Detector

@@ -10,7 +10,7 @@ import torch
 
 from finetune.cli import main
 from finetune.module import ClipLogits, DetectionModule, by_video
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.detect.detector import Detector
 from npvf.errors import NpvfError
 from npvf.models import create_model

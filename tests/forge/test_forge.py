@@ -6,8 +6,8 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import Phone, Phones
-from npvf.data.masks import read_masks
-from npvf.data.sidecar import Annotation, read_sidecar
+from npvf.io.masks import read_masks
+from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.forge.calibrated import forged_mouth
 from npvf.forge.kinds import KINDS

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from npvf.clip import FPS, Phone, Phones
-from npvf.data.masks import read_masks
-from npvf.data.sidecar import Annotation, read_sidecar
+from npvf.io.masks import read_masks
+from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.faces.speaking import lip_aperture
 from npvf.forge import mouth_swap

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from npvf.clip import FPS
-from npvf.data.corpus import Corpus
-from npvf.data.masks import read_masks
+from npvf.io.corpus import Corpus
+from npvf.io.masks import read_masks
 from npvf.data.prepare import prepare
-from npvf.data.sidecar import Annotation, read_sidecar
+from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError
 from npvf.forge.face_patch import Track, track_of
 from npvf.forge.face_swap import _matched, find_faces

@@ -9,9 +9,9 @@ from films import film, speechlike
 
 from npvf.cli.main import main
 from npvf.clip import Phone, Phones
-from npvf.data.masks import read_masks, write_masks
-from npvf.data.sidecar import read_sidecar
-from npvf.data.sources import find_sources
+from npvf.io.masks import read_masks, write_masks
+from npvf.io.annotations import read_sidecar
+from npvf.io.sources import find_sources
 from npvf.errors import NpvfError
 from npvf.media import probe
 from npvf.perturb.apply import Condition

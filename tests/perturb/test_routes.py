@@ -7,7 +7,7 @@ import pytest
 import yaml
 from films import film, speechlike
 
-from npvf.data.files import config_path
+from npvf.io.files import config_path
 from npvf.errors import NpvfError
 from npvf.media import iter_frames, probe, read_audio
 from npvf.perturb import add_routes, list_perturbations

@@ -6,7 +6,7 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import Phones
-from npvf.data.sidecar import read_sidecar
+from npvf.io.annotations import read_sidecar
 from npvf.errors import MissingDependency
 from npvf.faces.model_file import face_model_path
 from npvf.media.decode import iter_frames, read_audio

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from npvf.data.corpora.record import Listing, Reader, Record
-from npvf.data.sources import Source, Sources
+from npvf.io.sources import Source, Sources
 from npvf.errors import NpvfError
 
 PRE_TRAINING = ("voxceleb2", "lrs2", "lrs3", "avspeech", "grid")

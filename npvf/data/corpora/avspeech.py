@@ -11,7 +11,7 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_videos
 from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 
 _NAME = re.compile(r"([\w-]{11})(?:[_.-].+)?")

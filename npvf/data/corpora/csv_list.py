@@ -6,7 +6,7 @@ from pathlib import Path
 
 from npvf.data.corpora.folder import as_record, class_of
 from npvf.data.corpora.record import Listing, Reader, listing
-from npvf.data.sources import find_sources
+from npvf.io.sources import find_sources
 from npvf.errors import NpvfError
 
 

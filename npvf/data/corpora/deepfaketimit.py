@@ -13,7 +13,7 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate
 from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 
 _QUALITIES = ("higher_quality", "lower_quality")
 _FORGED = re.compile(r"(?P<sentence>.+)-video-(?P<target>\w+)")

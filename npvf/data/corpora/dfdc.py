@@ -13,7 +13,7 @@ from typing import Any
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_files, find_videos, locate, read_json, read_rows
 from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 
 _LISTS = ("metadata.json", "labels.csv")

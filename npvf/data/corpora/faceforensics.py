@@ -13,7 +13,7 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate, read_json
 from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")

@@ -14,7 +14,7 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate, read_text
 from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Reason
 
 LIST = "meta_data.csv"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from npvf.data.sources import VIDEO_SUFFIXES, walk_files
+from npvf.io.sources import VIDEO_SUFFIXES, walk_files
 from npvf.errors import NpvfError
 
 _DEPTH = 3  # FakeAVCeleb_v1.2/FakeAVCeleb_v1.2, LAV-DF/LAV-DF/LAV-DF

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from npvf.data.corpora.record import Listing, Reader, Record, listing
-from npvf.data.sources import Source, find_sources
+from npvf.io.sources import Source, find_sources
 
 
 def read(root: Path) -> Listing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_files, find_videos, locate
 from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, misnamed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 
 _COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
 _COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_files, find_videos, locate, read_rows, read_text
 from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Reason, Refused
 
 _VIDEO, _GENDER, _MODEL, _TARGET = "영상ID", "인물성별", "변조모델", "타겟영상"

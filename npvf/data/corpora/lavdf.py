@@ -7,7 +7,7 @@ from typing import Any
 
 from npvf.data.corpora.files import find_videos, locate, read_json
 from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Refused
 
 _LISTS = ("metadata.json", "metadata.min.json")

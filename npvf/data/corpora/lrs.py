@@ -11,7 +11,7 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_videos
 from npvf.data.corpora.record import Record, bad_value
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 
 _NOISE = re.compile(r"\{[^}]*\}")  # {NS}: no speech
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.data.corpora.files import find_videos, locate
 from npvf.data.corpora.record import Listing, Reader, Record, listing
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 
 
 def read(root: Path) -> Listing:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from npvf.data.sidecar import NOTHING_SAID, Annotation
+from npvf.io.annotations import NOTHING_SAID, Annotation
 from npvf.errors import Reason, Refused
 
 

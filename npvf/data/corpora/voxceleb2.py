@@ -12,7 +12,7 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.data.corpora.files import find_files, find_videos, locate, read_text
 from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.data.sidecar import Annotation
+from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 
 _PLACE = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5}/[^/]+/\d{5})\.mp4")

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npvf.data.corpus import Corpus
-from npvf.data.files import write_json
+from npvf.io.corpus import Corpus
+from npvf.io.files import write_json
 from npvf.errors import NpvfError
 
 PARTS = ("train", "val", "test")

@@ -12,7 +12,7 @@ from miniatures import MINIATURES, Maker
 from npvf.cli.main import main
 from npvf.data.corpora import NAMES, get_reader
 from npvf.data.corpora.check import check
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.ingest import IngestSettings
 from npvf.data.prepare import prepare
 from npvf.errors import NpvfError

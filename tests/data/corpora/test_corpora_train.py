@@ -10,7 +10,7 @@ from miniatures import Maker, fakeavceleb, lavdf
 
 from finetune.cli import main as finetune
 from npvf.cli.main import main
-from npvf.data.corpus import Corpus
+from npvf.io.corpus import Corpus
 from npvf.data.splits import read_split
 
 CONFIG = str(Path(__file__).parents[2] / "conf" / "finetune.yaml")

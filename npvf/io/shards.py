@@ -2,7 +2,7 @@
 
 A sample is five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
 `.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`). Where the forged pixels
-are known there is a sixth, `.mask.npz` (`npvf.data.masks`).
+are known there is a sixth, `.mask.npz` (`npvf.io.masks`).
 
 `track.npz` holds `landmarks` (T, 478, 2) int16, MediaPipe's points in 1/64 crop pixels, `transform` (T, 2, 3) float32,
 source -> crop pixels, and `confidence` (T,) float32. The points in source pixels follow from the first two.
@@ -22,8 +22,8 @@ from urllib.parse import quote
 import numpy as np
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
-from npvf.data.masks import pack_masks, unpack_masks
-from npvf.data.sidecar import cut_label, cut_stream_labels
+from npvf.io.masks import pack_masks, unpack_masks
+from npvf.io.annotations import cut_label, cut_stream_labels
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
 Sample = dict[str, bytes | str]

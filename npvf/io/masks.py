@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from npvf.clip import FPS
-from npvf.data.files import atomic_write
+from npvf.io.files import atomic_write
 from npvf.errors import Reason, Refused
 from npvf.media.decode import iter_frames
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npvf.data.masks import mask_of
-from npvf.data.sidecar import NOTHING_SAID, Annotation, read_list, read_sidecar
+from npvf.io.masks import mask_of
+from npvf.io.annotations import NOTHING_SAID, Annotation, read_list, read_sidecar
 from npvf.errors import NpvfError, Refused
 
 _SUFFIXES = """
