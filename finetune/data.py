@@ -15,7 +15,7 @@ from npvf.io.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
 from npvf.data.segments import TrainingClips
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
-from npvf.data.splits import Split, part_videos, read_split
+from npvf.corpora.splits import Split, part_videos, read_split
 from npvf.errors import NpvfError
 from pretrain.data import PARTS, Cache, ClipData
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from npvf import __version__
 from npvf.cli.options import not_negative
 from npvf.io.corpus import DATASET, Corpus
-from npvf.data.parts import read_parts
+from npvf.corpora.parts import read_parts
 from npvf.data.selection import Selection
 from npvf.detect.audit import Audit, audit
 from npvf.detect.shortcuts import Shortcut

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from npvf.cli.options import not_negative
-from npvf.data.corpora import NAMES, get_reader
-from npvf.data.corpora.check import Check, check
-from npvf.data.corpora.record import Reader
-from npvf.data.splits import Split, read_split
-from npvf.data.splits.protocols import FOLDS, PROTOCOLS, make_split
+from npvf.corpora import NAMES, get_reader
+from npvf.corpora.check import Check, check
+from npvf.corpora.record import Reader
+from npvf.corpora.splits import Split, read_split
+from npvf.corpora.splits.protocols import FOLDS, PROTOCOLS, make_split
 
 _SHOWN = 10
 

@@ -20,7 +20,7 @@ from npvf.cli.evaluate_localization import localization_notes, localization_tabl
 from npvf.cli.evaluate_settings import EvaluateSettings
 from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.io.corpus import Corpus
-from npvf.data.splits import read_split
+from npvf.corpora.splits import read_split
 from npvf.detect.agreement import AgreementScorer
 from npvf.detect.baselines.frames import FrameScorer
 from npvf.detect.baselines.loading import UNTRAINED, load_scorer

@@ -14,7 +14,7 @@ from npvf.cli import options
 from npvf.cli.config_file import read_settings
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Label, Part, Selection
-from npvf.data.splits import part_videos, read_split
+from npvf.corpora.splits import part_videos, read_split
 from npvf.detect.evaluation import Grouping, Silence
 from npvf.detect.figures import Refusal
 from npvf.errors import NpvfError

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from npvf.cli.options import at_least_one, not_negative, positive
-from npvf.data.corpora import corpus_sources
+from npvf.corpora import corpus_sources
 from npvf.data.ingest import IngestSettings
 from npvf.data.manifest import SHARD_BYTES
 from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
 from npvf.io.sources import find_sources
-from npvf.data.splits import read_split
+from npvf.corpora.splits import read_split
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FPS
-from npvf.data.corpora import corpus_sources
-from npvf.data.corpora.grid import parse_grid_name
+from npvf.corpora import corpus_sources
+from npvf.corpora.grid import parse_grid_name
 from npvf.io.files import atomic_write, write_json
 from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
 from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.io.shards import Sample, write_tar
 from npvf.io.sources import Source, Sources, find_sources
-from npvf.data.splits import Split
+from npvf.corpora.splits import Split
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
@@ -70,7 +70,7 @@ def prepare(
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).
         transcript_from: a key of `TRANSCRIPTS`.
-        corpus: which corpus lies at `src` (`npvf.data.corpora`); its own reader finds the videos and what is known of
+        corpus: which corpus lies at `src` (`npvf.corpora`); its own reader finds the videos and what is known of
             them. None: a folder, a list or a video.
         split: prepare only the videos of its parts.
         shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.

@@ -37,7 +37,7 @@ class Selection:
         speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
         label: "real", "fake", "known" (either), "unforged" (real, or nobody said) or "any".
         split: `meta.split` must be this.
-        videos: the video's id is among these: a part of a split (`npvf.data.splits`).
+        videos: the video's id is among these: a part of a split (`npvf.corpora.splits`).
         identities, no_identities: at least one identity of the clip is among the first, none among the second.
         include, exclude: shell patterns on the video's id.
         part, held_out: "train" or "val" of a division by hash in which this share of the videos is "val".

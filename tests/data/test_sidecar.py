@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from npvf.data.corpora.grid import parse_grid_name
+from npvf.corpora.grid import parse_grid_name
 from npvf.io.annotations import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
 from npvf.errors import NpvfError, Reason, Refused
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npvf.cli.main import main
-from npvf.data.corpora.record import Reader, Record
+from npvf.corpora.record import Reader, Record
 from npvf.io.annotations import Annotation
-from npvf.data.splits import Split, read_split
-from npvf.data.splits.people import divide
-from npvf.data.splits.protocols import SHARES, make_split
+from npvf.corpora.splits import Split, read_split
+from npvf.corpora.splits.people import divide
+from npvf.corpora.splits.protocols import SHARES, make_split
 from npvf.errors import NpvfError, Reason, Refused
 
 READER = Reader("mini", "Mini", "detection", "", "", "", read=lambda root: NotImplemented, people="world")

@@ -10,7 +10,7 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME, Clip
-from npvf.data.splits import Split
+from npvf.corpora.splits import Split
 from tests.detect.talkers import talker
 from tests.tiny_corpus import write_corpus
 

@@ -10,8 +10,8 @@ import pytest
 from miniatures import MINIATURES, Maker
 
 from npvf.cli.main import main
-from npvf.data.corpora import NAMES, get_reader
-from npvf.data.corpora.check import check
+from npvf.corpora import NAMES, get_reader
+from npvf.corpora.check import check
 from npvf.io.corpus import Corpus
 from npvf.data.ingest import IngestSettings
 from npvf.data.prepare import prepare

@@ -11,7 +11,7 @@ from miniatures import Maker, fakeavceleb, lavdf
 from finetune.cli import main as finetune
 from npvf.cli.main import main
 from npvf.io.corpus import Corpus
-from npvf.data.splits import read_split
+from npvf.corpora.splits import read_split
 
 CONFIG = str(Path(__file__).parents[2] / "conf" / "finetune.yaml")
 PREPARE = ("--workers", "0", "--phones", "voice_activity")

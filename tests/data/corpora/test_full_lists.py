@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from npvf.data.corpora import get_reader
-from npvf.data.corpora.fakeavceleb import FORGERIES
-from npvf.data.corpora.record import Listing
-from npvf.data.splits import Split
-from npvf.data.splits.protocols import make_split
+from npvf.corpora import get_reader
+from npvf.corpora.fakeavceleb import FORGERIES
+from npvf.corpora.record import Listing
+from npvf.corpora.splits import Split
+from npvf.corpora.splits.protocols import make_split
 
 METADATA = os.environ.get("NPVF_METADATA")
 pytestmark = pytest.mark.skipif(not METADATA, reason="set NPVF_METADATA to a folder with FakeAVCeleb/, DFDC/, ...")
@@ -86,7 +86,7 @@ def test_every_group_is_in_every_part(listing: Listing, split: Split) -> None:
 
 @pytest.mark.parametrize("kind", FORGERIES.values())
 def test_a_forgery_left_out_is_tested_alone(listing: Listing, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("npvf.data.splits.people._SWEEPS", 1)
+    monkeypatch.setattr("npvf.corpora.splits.people._SWEEPS", 1)
     split = make_split(FAKEAVCELEB, listing.records, "leave-one-out", left_out=kind)
     of = {record.path: FAKEAVCELEB.forgery_of(record) for record in listing.records}
     assert {of[video] for video in split.parts["test"]} == {None, kind}

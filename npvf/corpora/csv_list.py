@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from npvf.data.corpora.folder import as_record, class_of
-from npvf.data.corpora.record import Listing, Reader, listing
+from npvf.corpora.folder import as_record, class_of
+from npvf.corpora.record import Listing, Reader, listing
 from npvf.io.sources import find_sources
 from npvf.errors import NpvfError
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpora.files import find_videos, locate, read_json
-from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
+from npvf.corpora.files import find_videos, locate, read_json
+from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 

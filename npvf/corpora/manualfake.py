@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpora.files import find_videos, locate
-from npvf.data.corpora.record import Listing, Reader, Record, listing
+from npvf.corpora.files import find_videos, locate
+from npvf.corpora.record import Listing, Reader, Record, listing
 from npvf.io.annotations import Annotation
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpora.files import find_files, find_videos, locate, read_json, read_rows
-from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
+from npvf.corpora.files import find_files, find_videos, locate, read_json, read_rows
+from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 

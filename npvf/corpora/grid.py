@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from npvf.clip import REAL
-from npvf.data.corpora.files import find_files, find_videos, locate
-from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, misnamed
+from npvf.corpora.files import find_files, find_videos, locate
+from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, misnamed
 from npvf.io.annotations import Annotation
 
 _COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpora.files import find_files, find_videos, locate, read_rows, read_text
-from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
+from npvf.corpora.files import find_files, find_videos, locate, read_rows, read_text
+from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Reason, Refused
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from npvf.data.corpora.record import Listing, Reader
+from npvf.corpora.record import Listing, Reader
 from npvf.errors import Reason
 
 

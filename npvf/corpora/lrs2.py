@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from npvf.data.corpora.files import locate, read_text
-from npvf.data.corpora.lrs import find_utterances, without_text
-from npvf.data.corpora.record import Listing, Reader, Record, listing
+from npvf.corpora.files import locate, read_text
+from npvf.corpora.lrs import find_utterances, without_text
+from npvf.corpora.record import Listing, Reader, Record, listing
 from npvf.errors import NpvfError
 
 _LISTS = ("train", "val", "test")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from npvf.clip import FAKE, REAL
-from npvf.data.corpora.files import find_videos, locate
-from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
+from npvf.corpora.files import find_videos, locate
+from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.io.annotations import Annotation
 
 _QUALITIES = ("higher_quality", "lower_quality")

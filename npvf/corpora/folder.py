@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from npvf.data.corpora.record import Listing, Reader, Record, listing
+from npvf.corpora.record import Listing, Reader, Record, listing
 from npvf.io.sources import Source, find_sources
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from npvf.data.splits import read_split
+from npvf.corpora.splits import read_split
 from npvf.errors import NpvfError
 
 

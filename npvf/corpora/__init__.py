@@ -6,7 +6,7 @@ import difflib
 from importlib import import_module
 from pathlib import Path
 
-from npvf.data.corpora.record import Listing, Reader, Record
+from npvf.corpora.record import Listing, Reader, Record
 from npvf.io.sources import Source, Sources
 from npvf.errors import NpvfError
 
@@ -33,7 +33,7 @@ def get_reader(name: str) -> Reader:
     if name not in NAMES:
         near = difflib.get_close_matches(name.lower(), NAMES, n=1)
         raise NpvfError(f"no corpus {name!r}" + (f"; did you mean {near[0]!r}?" if near else "; see `npvf corpora`"))
-    module = import_module(f"npvf.data.corpora.{'csv_list' if name == 'csv' else name}")
+    module = import_module(f"npvf.corpora.{'csv_list' if name == 'csv' else name}")
     reader: Reader = module.READER
     return reader
 

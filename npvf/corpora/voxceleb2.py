@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from npvf.clip import REAL
-from npvf.data.corpora.files import find_files, find_videos, locate, read_text
-from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
+from npvf.corpora.files import find_files, find_videos, locate, read_text
+from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 

@@ -1,7 +1,7 @@
 """The rules by which corpora are split.
 
 - `official`: what the corpus says. It says how many people are in two parts.
-- `identity-disjoint`: 70 % of the people train, 10 % validate, 20 % test (`npvf.data.splits.people`).
+- `identity-disjoint`: 70 % of the people train, 10 % validate, 20 % test (`npvf.corpora.splits.people`).
 - `leave-one-out`: as that, with one kind of forgery kept for the test, and no other forgery in it.
 - `five-fold`: people in five folds; as many videos of each category as there are reals, one a person if possible;
   one fold tests, the next validates.
@@ -18,9 +18,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 import numpy as np
 
 from npvf.clip import REAL
-from npvf.data.corpora.record import Reader, Record
-from npvf.data.splits import Split
-from npvf.data.splits.people import divide
+from npvf.corpora.record import Reader, Record
+from npvf.corpora.splits import Split
+from npvf.corpora.splits.people import divide
 from npvf.errors import NpvfError
 
 PROTOCOLS = ("official", "identity-disjoint", "leave-one-out", "five-fold", "cross-corpus")

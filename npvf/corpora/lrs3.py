@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from npvf.data.corpora.files import locate
-from npvf.data.corpora.lrs import find_utterances, without_text
-from npvf.data.corpora.record import Listing, Reader, listing
+from npvf.corpora.files import locate
+from npvf.corpora.lrs import find_utterances, without_text
+from npvf.corpora.record import Listing, Reader, listing
 
 _SETS = ("pretrain", "trainval", "test")
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from npvf.clip import REAL
-from npvf.data.corpora.files import find_videos
-from npvf.data.corpora.record import Record, bad_value
+from npvf.corpora.files import find_videos
+from npvf.corpora.record import Record, bad_value
 from npvf.io.annotations import Annotation
 
 _NOISE = re.compile(r"\{[^}]*\}")  # {NS}: no speech

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from npvf.clip import REAL
-from npvf.data.corpora.files import find_videos
-from npvf.data.corpora.record import Listing, Reader, Record, listing, misnamed
+from npvf.corpora.files import find_videos
+from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from npvf.data.corpora.files import find_videos, locate, read_json
-from npvf.data.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
+from npvf.corpora.files import find_videos, locate, read_json
+from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Refused
 
