@@ -28,8 +28,8 @@ import torch
 from machine import device_name, report
 
 from npvf.clip import FPS, SAMPLE_RATE
-from npvf.data import ingest
-from npvf.data.ingest import DEFAULTS
+from npvf.prepare import ingest
+from npvf.prepare.ingest import DEFAULTS
 from npvf.data.transforms import ClipTransform
 from npvf.detect.detector import Detector
 from npvf.faces.landmarks import Landmarker

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.clip import PhoneSource
-from npvf.data.ingest import DEFAULTS
+from npvf.prepare.ingest import DEFAULTS
 from npvf.detect.evidence import Judgement
 from npvf.detect.loading import AnyDetector, load_detector
 from npvf.detect.mask_video import write_masks

@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from npvf.clip import FPS
-    from npvf.data.difference import pair
-    from npvf.data.mask_sheet import contact_sheet
+    from npvf.prepare.difference import pair
+    from npvf.prepare.mask_sheet import contact_sheet
     from npvf.io.masks import SUFFIX, write_masks
     from npvf.media.decode import iter_frames
 

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from npvf.cli.options import at_least_one, not_negative, positive
 from npvf.corpora import corpus_sources
-from npvf.data.ingest import IngestSettings
-from npvf.data.manifest import SHARD_BYTES
-from npvf.data.prepare import TRANSCRIPTS, Summary, prepare
+from npvf.prepare.ingest import IngestSettings
+from npvf.prepare.manifest import SHARD_BYTES
+from npvf.prepare.run import TRANSCRIPTS, Summary, prepare
 from npvf.io.sources import find_sources
 from npvf.corpora.splits import read_split
 

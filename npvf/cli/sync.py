@@ -12,7 +12,7 @@ from rich.progress import Progress
 from npvf.cli import options
 from npvf.io.corpus import Corpus
 from npvf.detect.scoring import embed_clip
-from npvf.detect.synchronise import SynchroniseSettings, synchronise
+from npvf.prepare.resync import SynchroniseSettings, synchronise
 from npvf.models.npv import NPV
 
 DEFAULTS = SynchroniseSettings()

@@ -39,7 +39,7 @@ def get_reader(name: str) -> Reader:
 
 
 def corpus_sources(name: str, root: Path) -> Sources:
-    """The videos of a corpus for `npvf.data.prepare`: all of them, also those that are missing or cannot be used."""
+    """The videos of a corpus for `npvf.prepare.run`: all of them, also those that are missing or cannot be used."""
     listing = get_reader(name).read(root)
     return Sources([_source(listing.root, record) for record in listing.records])
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from npvf import __version__
 from npvf.clip import FPS, Clip, PhoneSource, Verdict
-from npvf.data.ingest import DEFAULTS, IngestSettings, read_clips
+from npvf.prepare.ingest import DEFAULTS, IngestSettings, read_clips
 from npvf.detect.calibration import Calibration
 from npvf.detect.evidence import ClipEvidence, Judgement, build_verdict
 from npvf.detect.scoring import ScoringSettings, score_clip

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from npvf.clip import FPS, Clip, TrackVerdict, Verdict
-from npvf.data.ingest import DEFAULTS, read_clips
+from npvf.prepare.ingest import DEFAULTS, read_clips
 from npvf.detect.detector import ClipScore, Detector, PhoneChoice
 from npvf.detect.evidence import ClipEvidence, Judgement, build_verdict, by_track, coverage, too_close
 from npvf.detect.fusion import Fusion, Opinion

@@ -21,7 +21,7 @@ from typing import Any
 from npvf import __version__
 from npvf.clip import FAKE, REAL
 from npvf.io.files import sha256
-from npvf.data.ingest import DEFAULTS, read_clips, versions
+from npvf.prepare.ingest import DEFAULTS, read_clips, versions
 from npvf.io.sources import Source, find_sources
 from npvf.detect.baselines.loading import UNTRAINED
 from npvf.detect.evaluation import bootstrap_groups

@@ -13,7 +13,7 @@ import cv2
 def in_processes(function: Callable[..., Any], jobs: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
     """Results of `function(*job)` as they come, from `workers` fresh processes (or from this one for 1).
 
-    For jobs that are not expected to take a process with them; `npvf.data.pool` is for those that do.
+    For jobs that are not expected to take a process with them; `npvf.prepare.pool` is for those that do.
     """
     if workers == 1:
         yield from (function(*job) for job in jobs)

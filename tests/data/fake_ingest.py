@@ -5,8 +5,8 @@ import os
 import time
 from contextlib import contextmanager, nullcontext
 
-from npvf.data import prepare
-from npvf.data.ingest import Ingested
+from npvf.prepare import run as prepare
+from npvf.prepare.ingest import Ingested
 from npvf.io.shards import clip_key
 from npvf.errors import Reason, Refused
 from npvf.media.probe import MediaInfo

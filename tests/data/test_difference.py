@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from npvf.cli.main import main
-from npvf.data.difference import _check, pair
-from npvf.data.mask_sheet import contact_sheet
+from npvf.prepare.difference import _check, pair
+from npvf.prepare.mask_sheet import contact_sheet
 from npvf.io.masks import mask_of, read_masks
 from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError

@@ -9,9 +9,9 @@ from skimage import data
 
 from npvf.clip import FAKE, REAL, SAMPLE_RATE, Clip
 from npvf.io.corpus import Corpus
-from npvf.data.face_masks import follow_mask, spans_of
+from npvf.prepare.face_masks import follow_mask, spans_of
 from npvf.io.masks import write_masks
-from npvf.data.prepare import prepare
+from npvf.prepare.run import prepare
 from npvf.io.shards import decode_clip, encode_clip
 from npvf.media.encode import write_video
 

@@ -12,8 +12,8 @@ from skimage import data
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from npvf.io.corpus import Corpus
-from npvf.data.ingest import IngestSettings, ingest, read_clips
-from npvf.data.prepare import prepare
+from npvf.prepare.ingest import IngestSettings, ingest, read_clips
+from npvf.prepare.run import prepare
 from npvf.data.selection import Selection
 from npvf.io.annotations import Annotation
 from npvf.data.transforms import ClipTransform
@@ -174,7 +174,7 @@ def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
             del face_THWC
             alive.append(sum(face() is not None for face in seen))
 
-    monkeypatch.setattr("npvf.data.ingest.face_tracks", many_pieces)
+    monkeypatch.setattr("npvf.prepare.ingest.face_tracks", many_pieces)
     with ingest(film(tmp_path / "a.mp4", seconds=9.6), None, settings=VOICE) as video:
         assert len(list(video.samples)) == 10
     assert max(alive) <= 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from npvf.data.pool import Died, Done, Failed, run_tasks
+from npvf.prepare.pool import Died, Done, Failed, run_tasks
 
 
 def work(task):
@@ -37,7 +37,7 @@ def test_without_workers_the_work_is_done_here():
 
 ORPHANS = """
 import os, sys, time
-from npvf.data.pool import run_tasks
+from npvf.prepare.pool import run_tasks
 
 def work(path):
     open(path, "w").write(str(os.getpid()))

@@ -9,8 +9,8 @@ import fake_ingest
 import pytest
 
 from npvf.io.corpus import Corpus
-from npvf.data.ingest import IngestSettings
-from npvf.data.prepare import prepare
+from npvf.prepare.ingest import IngestSettings
+from npvf.prepare.run import prepare
 from npvf.errors import NpvfError
 
 VIDEOS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from npvf.io.corpus import Corpus
-from npvf.data.prepare import prepare
+from npvf.prepare.run import prepare
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 pytestmark = pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")

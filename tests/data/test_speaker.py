@@ -1,6 +1,6 @@
 import numpy as np
 
-from npvf.data.speaker import Lips, find_speakers
+from npvf.prepare.speaker import Lips, find_speakers
 
 
 def lips_of(energy_T, track, start, stop, share, seed=0):

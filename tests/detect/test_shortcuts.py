@@ -10,8 +10,8 @@ import pytest
 
 from npvf.clip import FAKE, FPS, REAL, SAMPLE_RATE
 from npvf.io.corpus import Corpus
-from npvf.data.ingest import IngestSettings
-from npvf.data.prepare import prepare
+from npvf.prepare.ingest import IngestSettings
+from npvf.prepare.run import prepare
 from npvf.data.selection import Selection
 from npvf.detect.shortcuts import Shortcut, by_manipulation, rank_traits, shortcuts
 from npvf.detect.traits import VideoTraits, corpus_traits, file_traits

@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
 from npvf.io.corpus import Corpus
-from npvf.detect.synchronise import SynchroniseSettings, move_sound, natural_offset, synchronise
+from npvf.prepare.resync import SynchroniseSettings, move_sound, natural_offset, synchronise
 from npvf.errors import NpvfError
 from tests.tiny_corpus import blob_clip, write_corpus
 

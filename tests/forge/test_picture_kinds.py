@@ -10,7 +10,7 @@ import pytest
 from npvf.clip import FPS
 from npvf.io.corpus import Corpus
 from npvf.io.masks import read_masks
-from npvf.data.prepare import prepare
+from npvf.prepare.run import prepare
 from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError
 from npvf.forge.face_patch import Track, track_of

@@ -13,8 +13,8 @@ from npvf.cli.main import main
 from npvf.corpora import NAMES, get_reader
 from npvf.corpora.check import check
 from npvf.io.corpus import Corpus
-from npvf.data.ingest import IngestSettings
-from npvf.data.prepare import prepare
+from npvf.prepare.ingest import IngestSettings
+from npvf.prepare.run import prepare
 from npvf.errors import NpvfError
 
 # What comes out of `prepare`: video -> refusal, or None where it was prepared.

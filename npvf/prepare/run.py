@@ -2,7 +2,7 @@
 
 Every input becomes one line of `manifest.jsonl`: prepared, or refused with a code and a sentence. The work can be
 broken off at any moment, by SIGKILL too; the same call again finishes it, and what comes out is byte for byte what one
-undisturbed run makes (`npvf.data.manifest` tells how).
+undisturbed run makes (`npvf.prepare.manifest` tells how).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from npvf.clip import FPS
 from npvf.corpora import corpus_sources
 from npvf.corpora.grid import parse_grid_name
 from npvf.io.files import atomic_write, write_json
-from npvf.data.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.data.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
-from npvf.data.pool import Died, Done, Failed, Outcome, run_tasks
+from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
+from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
+from npvf.prepare.pool import Died, Done, Failed, Outcome, run_tasks
 from npvf.io.shards import Sample, write_tar
 from npvf.io.sources import Source, Sources, find_sources
 from npvf.corpora.splits import Split

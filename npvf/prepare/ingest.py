@@ -20,12 +20,12 @@ import numpy as np
 
 from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
-from npvf.data.face_masks import FaceMask, check_masks, crop_masks, follow_mask
+from npvf.prepare.face_masks import FaceMask, check_masks, crop_masks, follow_mask
 from npvf.io.files import sha256
 from npvf.io.masks import VideoMasks
 from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
 from npvf.io.annotations import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
-from npvf.data.speaker import Lips, find_speakers
+from npvf.prepare.speaker import Lips, find_speakers
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.speaking import energy_envelope, lip_aperture

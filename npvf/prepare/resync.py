@@ -18,7 +18,7 @@ from torch import Tensor
 from npvf.clip import FAKE, FPS, SAMPLES_PER_FRAME, Clip
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.files import atomic_write, write_json, write_lines
-from npvf.data.manifest import count_lines
+from npvf.prepare.manifest import count_lines
 from npvf.data.selection import read_meta
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
 from npvf.errors import NpvfError, Reason
