@@ -39,8 +39,8 @@ from npvf.clip import FPS
 from npvf.faces.flow import flow_motion
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, write_video
-from npvf.models import anchor_mesh_motion
-from npvf.models.face_meshes import face_mesh
+from npvf.models.stddl import anchor_mesh_motion
+from npvf.models.stddl.face_meshes import face_mesh
 from npvf.synth.portrait import portrait
 
 DISPLACEMENTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)  # peak, pixels

@@ -21,9 +21,9 @@ from published_motion import published_motion
 from npvf.clip import FPS
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames
-from npvf.models import anchor_mesh_motion
-from npvf.models.face_meshes import face_mesh
-from npvf.models.rasterise import filled
+from npvf.models.stddl import anchor_mesh_motion
+from npvf.models.stddl.face_meshes import face_mesh
+from npvf.models.stddl.rasterise import filled
 
 SIZE, AT = 512, (15, 30, 43)  # first frames of the pairs
 

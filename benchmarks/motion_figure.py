@@ -20,8 +20,8 @@ from torchvision.utils import flow_to_image
 
 from npvf.faces.flow import flow_motion
 from npvf.faces.landmarks import Landmarker
-from npvf.models import anchor_mesh_motion
-from npvf.models.face_meshes import face_mesh
+from npvf.models.stddl import anchor_mesh_motion
+from npvf.models.stddl.face_meshes import face_mesh
 
 SIZE, MOVED = 512, 3.0  # pixels
 

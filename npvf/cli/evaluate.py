@@ -37,7 +37,7 @@ from npvf.detect.shortcuts import shortcuts
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.detect.video_scores import Scorer
 from npvf.metrics.protocol import Settings
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from npvf.cli import options
 from npvf.io.corpus import Corpus
 from npvf.detect.scoring import embed_clip
 from npvf.prepare.resync import SynchroniseSettings, synchronise
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 
 DEFAULTS = SynchroniseSettings()
 

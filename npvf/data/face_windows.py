@@ -20,7 +20,7 @@ from npvf.data.self_forged import self_forged
 from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.faces.flow import FlowMethod, flow_motion
-from npvf.models.face_batch import FaceBatch
+from npvf.models.stddl.face_batch import FaceBatch
 
 
 @dataclass(slots=True)

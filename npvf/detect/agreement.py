@@ -11,7 +11,7 @@ from npvf.clip import SEGMENT_FRAMES, Clip
 from npvf.detect.detector import ClipScore
 from npvf.detect.scoring import ScoringSettings, embed_clip, judged_segments
 from npvf.metrics.synchrony import MIN_FRAMES, offset_curve
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 
 
 class AgreementScorer:

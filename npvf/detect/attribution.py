@@ -11,7 +11,7 @@ from torch import Tensor
 from npvf.data.segments import collate
 from npvf.data.transforms import Sample
 from npvf.models.batch import Batch
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 
 
 def mouth_saliency(

@@ -16,7 +16,7 @@ from npvf.detect.scoring import ScoringSettings, score_clip
 from npvf.errors import NpvfError
 from npvf.faces.landmarks import Landmarker
 from npvf.media.probe import probe
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 from npvf.models.pretrained import read_config, resolve_folder
 
 PhoneChoice = PhoneSource | Literal["auto"]

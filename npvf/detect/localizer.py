@@ -23,7 +23,7 @@ from npvf.detect.paste import MaskPiece
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.models.pretrained import read_config, resolve_folder
-from npvf.models.stddl import STDDL
+from npvf.models.stddl.stddl import STDDL
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from npvf.data.segments import collate
 from npvf.data.transforms import ClipTransform
 from npvf.metrics.synchrony import best_offset, offset_curve
 from npvf.models.batch import Features
-from npvf.models.npv import NPV
+from npvf.models.npv.npv import NPV
 
 
 @dataclass(frozen=True, slots=True)

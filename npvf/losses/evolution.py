@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from npvf.losses.info_nce import symmetric_info_nce
-from npvf.models.similarity import pairwise_similarity
+from npvf.models.npv.similarity import pairwise_similarity
 
 
 class EvolutionConsistencyLoss(nn.Module):

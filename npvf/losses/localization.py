@@ -9,8 +9,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from npvf.clip import FAKE
 from npvf.losses.balanced_bce import BalancedBCE
 from npvf.losses.tversky import TverskyLoss
-from npvf.models.face_batch import FaceBatch
-from npvf.models.stddl import STDDL, STDDLOutput
+from npvf.models.stddl.face_batch import FaceBatch
+from npvf.models.stddl.stddl import STDDL, STDDLOutput
 
 
 class LocalizationObjective(nn.Module):

@@ -14,7 +14,7 @@ from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
 from npvf.losses.representations import Context, Representations, represent
 from npvf.models.batch import Batch, Features, slice_segments
-from npvf.models.npv import NPV, Fused
+from npvf.models.npv.npv import NPV, Fused
 
 AlignOn = Literal["real", "all"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from npvf.losses.gathering import gather_rows
 from npvf.models.batch import Batch, Features, slice_segments
-from npvf.models.npv import Fused, Projections
+from npvf.models.npv.npv import Fused, Projections
 
 Context = Literal["clip", "segment"]
 

@@ -11,8 +11,8 @@ from npvf.data.augment import Move, warp
 from npvf.data.face_augment import FaceAugment, compress, compress_video, move_mask, move_points
 from npvf.data.mirror import mirror_order
 from npvf.faces.flow import flow_motion
-from npvf.models.anchor_mesh_motion import anchor_mesh_motion
-from npvf.models.face_meshes import face_mesh
+from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion
+from npvf.models.stddl.face_meshes import face_mesh
 from tests.masked_corpus import face_points
 
 STILL = Move(0.0, 0.0, 1.0, 0.0, False)

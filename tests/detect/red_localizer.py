@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings
-from npvf.models.stddl import STDDLOutput
+from npvf.models.stddl.stddl import STDDLOutput
 
 SETTINGS = LocalizerSettings(name="red", frames=6, calibration=Calibration(1.0, 0.0), undecided=0.0)
 

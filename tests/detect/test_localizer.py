@@ -12,7 +12,7 @@ from npvf.clip import Clip
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, picture_inputs, windows
 from npvf.errors import NpvfError
-from npvf.models.stddl import STDDL
+from npvf.models.stddl.stddl import STDDL
 
 TINY = {"size": 32, "dim": 32, "heads": 2, "decoder": (8, 8), "motion": "none", "picture__width": 4, "picture__stem": 8}
 

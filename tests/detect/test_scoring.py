@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from npvf.detect import scoring
 from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments, score_clip
 from npvf.models.batch import Features
-from npvf.models.npv import Projections
+from npvf.models.npv.npv import Projections
 
 FRAMES = 60
 

@@ -10,9 +10,9 @@ from scipy.interpolate import RBFInterpolator
 from torch.testing import assert_close
 
 from benchmarks.published_motion import published_motion, spline
-from npvf.models.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
-from npvf.models.face_meshes import face_mesh
-from npvf.models.rasterise import NONE, filled
+from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
+from npvf.models.stddl.face_meshes import face_mesh
+from npvf.models.stddl.rasterise import NONE, filled
 from npvf.synth.portrait import portrait
 
 CLIPS = Path(os.environ.get("NPVF_CLIPS", "/nonexistent"))

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.models.awareness import Awareness
+from npvf.models.npv.awareness import Awareness
 
 B, S, D, K = 3, 24, 10, 6
 

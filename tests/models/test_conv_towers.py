@@ -4,8 +4,8 @@ from torch.testing import assert_close
 
 from npvf import create_model
 from npvf.losses import NPVObjective
-from npvf.models.conv_towers import ConvAudioTower, ConvVisualTower
-from npvf.models.towers import TowerSpec
+from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
+from npvf.models.npv.towers import TowerSpec
 
 SPEC = TowerSpec(embed_dim=8, frame_stack=3, temporal_layers=1)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
-from npvf.models.face_meshes import face_mesh
+from npvf.models.stddl.face_meshes import face_mesh
 
 
 def edges(triangles: torch.Tensor) -> Counter:

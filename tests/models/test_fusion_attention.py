@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm
 from torch.testing import assert_close
 
-from npvf.models.fusion_attention import FusionAttention
+from npvf.models.stddl.fusion_attention import FusionAttention
 
 
 @pytest.fixture

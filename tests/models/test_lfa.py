@@ -3,7 +3,7 @@ import timm
 import torch
 from torch.testing import assert_close
 
-from npvf.models.lfa import LFASwinBlock, LocalFeatureAggregation, add_lfa
+from npvf.models.npv.lfa import LFASwinBlock, LocalFeatureAggregation, add_lfa
 
 
 def small_swin() -> timm.models.SwinTransformer:

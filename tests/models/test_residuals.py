@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from npvf.models.residuals import residuals
+from npvf.models.stddl.residuals import residuals
 
 
 def noise(height: int = 64, width: int = 48) -> torch.Tensor:

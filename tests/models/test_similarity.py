@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.models.similarity import lag_similarity, pairwise_similarity
+from npvf.models.npv.similarity import lag_similarity, pairwise_similarity
 
 
 def test_pairwise_against_loops():

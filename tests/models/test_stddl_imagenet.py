@@ -8,7 +8,7 @@ import timm
 import torch
 from torch.testing import assert_close
 
-from npvf.models.hrnet import HRNetEncoder, HRNetSpec
+from npvf.models.stddl.hrnet import HRNetEncoder, HRNetSpec
 
 NAME = "hrnet_w18_small"
 

@@ -3,7 +3,7 @@ import torch
 from timm.models.swin_transformer import PatchMerging
 from torch.testing import assert_close
 
-from npvf.models.towers import AudioTower, FrequencyMerging, TowerSpec, VisualTower
+from npvf.models.npv.towers import AudioTower, FrequencyMerging, TowerSpec, VisualTower
 
 TINY = TowerSpec(embed_dim=16, depths=(1, 2), num_heads=(2, 4), window=4, conv_stem=True, flatten=True, drop_path=0.0)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.models.checkpointing import checkpoint_blocks
-from npvf.models.lfa import Position, add_lfa
+from npvf.models.npv.lfa import Position, add_lfa
 
 MAX_PICTURES = 128
 

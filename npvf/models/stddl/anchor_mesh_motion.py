@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from npvf.models.face_meshes import Mesh, face_mesh
-from npvf.models.rasterise import NONE, filled, lattice
+from npvf.models.stddl.face_meshes import Mesh, face_mesh
+from npvf.models.stddl.rasterise import NONE, filled, lattice
 
 Fill = Literal["triangles", "lattice"]
 _DEGENERATE = 1e-2  # twice the area, square pixels: a triangle below has no inside

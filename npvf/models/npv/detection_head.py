@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from npvf.models.similarity import lag_similarity
+from npvf.models.npv.similarity import lag_similarity
 
 
 class DetectionHead(nn.Module):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from npvf.models.batch import InputSpec
-from npvf.models.npv import NPVConfig
+from npvf.models.npv.npv import NPVConfig
 from npvf.models.registry import register_model
-from npvf.models.towers import TowerSpec
+from npvf.models.npv.towers import TowerSpec
 
 
 @register_model

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from npvf.models.awareness import Orientation, create_awareness
+from npvf.models.npv.awareness import Orientation, create_awareness
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.config import ModelConfig
-from npvf.models.conv_towers import ConvAudioTower, ConvVisualTower
-from npvf.models.detection_head import DetectionHead
-from npvf.models.heads import ProjectionHead
+from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
+from npvf.models.npv.detection_head import DetectionHead
+from npvf.models.npv.heads import ProjectionHead
 from npvf.models.pretrained import PretrainedModel
-from npvf.models.towers import AudioTower, TowerSpec, VisualTower
+from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
 
 Backbone = Literal["swin", "conv"]
 TOWERS: dict[Backbone, tuple[Any, Any]] = {
@@ -32,7 +32,7 @@ class NPVConfig(ModelConfig):
         name: the registry's name.
         inputs: how a clip becomes tensors.
         viseme, face, audio: the towers.
-        backbone: "swin", the paper's towers, or "conv", plain ones to compare with (`npvf.models.conv_towers`).
+        backbone: "swin", the paper's towers, or "conv", plain ones to compare with (`npvf.models.npv.conv_towers`).
         face_stream: whether there is F (with A'); without, its features are of width 0 and L_Info has nothing to do.
         audio_towers: "shared", one for A and A', or "separate".
         dim: width D of the framewise features.

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME
-from npvf.models.towers import TemporalMixer, TowerSpec, stack_neighbours, standardise
+from npvf.models.npv.towers import TemporalMixer, TowerSpec, stack_neighbours, standardise
 
 
 class ConvVisualTower(nn.Module):

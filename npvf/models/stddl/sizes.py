@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from npvf.models.hrnet import HRNetSpec
+from npvf.models.stddl.hrnet import HRNetSpec
 from npvf.models.registry import register_model
-from npvf.models.stddl import STDDLConfig
+from npvf.models.stddl.stddl import STDDLConfig
 
 
 @register_model
