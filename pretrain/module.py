@@ -15,8 +15,8 @@ from torch.optim import AdamW
 from npvf.data.sampling import derive_seed
 from npvf.losses import NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.protocol import Settings, measure_synchrony
-from npvf.metrics.streams import FramewiseFeatures
+from npvf.metrics.sync_protocol import Settings, measure_synchrony
+from npvf.metrics.sync_embeddings import FramewiseFeatures
 from npvf.models import NPV, Batch, PretrainedModel
 from pretrain.gather import gather
 from pretrain.grad_cache import represent_in_chunks
@@ -161,7 +161,7 @@ class PretrainModule(TrainingModule):
             )
 
     def on_validation_epoch_end(self) -> None:
-        """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.protocol`).
+        """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.sync_protocol`).
 
         What they leave nothing to measure of is NaN.
         """

@@ -36,7 +36,7 @@ from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.detect.shortcuts import shortcuts
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.detect.video_scores import Scorer
-from npvf.metrics.protocol import Settings
+from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
 
 

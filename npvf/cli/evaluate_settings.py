@@ -19,7 +19,7 @@ from npvf.detect.evaluation import Grouping, Silence
 from npvf.detect.figures import Refusal
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.protocol import SWAP_REACH
+from npvf.metrics.sync_protocol import SWAP_REACH
 from npvf.models.batch import Gate
 
 Protocol = Literal["detection", "synchrony", "localization"]

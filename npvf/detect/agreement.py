@@ -10,7 +10,7 @@ from torch import Tensor
 from npvf.clip import SEGMENT_FRAMES, Clip
 from npvf.detect.detector import ClipScore
 from npvf.detect.scoring import ScoringSettings, embed_clip, judged_segments
-from npvf.metrics.synchrony import MIN_FRAMES, offset_curve
+from npvf.metrics.sync import MIN_FRAMES, offset_curve
 from npvf.models.npv.npv import NPV
 
 

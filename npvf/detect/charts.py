@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Phone, PhoneEvidence, SegmentVerdict
 from npvf.detect.evidence import SILENCE, ClipEvidence
-from npvf.metrics.proposals import frame_probabilities, runs
+from npvf.metrics.temporal_proposals import frame_probabilities, runs
 
 WIDTH = 1000
 LEFT = 52  # where the time axis begins

@@ -13,8 +13,8 @@ from npvf.clip import FAKE, FPS, REAL
 from npvf.detect.video_scores import Row, SegmentRow
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import auc, detection_metrics, rates
-from npvf.metrics.localization import Proposals, localization_metrics
-from npvf.metrics.proposals import frame_probabilities, join, propose
+from npvf.metrics.temporal_localization import Proposals, localization_metrics
+from npvf.metrics.temporal_proposals import frame_probabilities, join, propose
 
 Refusal = Literal["half", "worst", "drop"]
 
@@ -105,7 +105,7 @@ def localization_figures(
 
 
 def proposals_of(segments: Sequence[SegmentRow]) -> dict[str, Proposals]:
-    """Of each video the spans that may be forged, from the probabilities of its segments (`npvf.metrics.proposals`)."""
+    """Of each video the spans that may be forged, from the probabilities of its segments (`npvf.metrics.temporal_proposals`)."""
     clips: dict[tuple[str, str], list[SegmentRow]] = defaultdict(list)
     for segment in segments:
         clips[segment.video, segment.clip].append(segment)

@@ -11,7 +11,7 @@ from torch import Tensor
 from npvf.clip import FPS, SEGMENT_FRAMES, Clip
 from npvf.data.segments import collate
 from npvf.data.transforms import ClipTransform
-from npvf.metrics.synchrony import best_offset, offset_curve
+from npvf.metrics.sync import best_offset, offset_curve
 from npvf.models.batch import Features
 from npvf.models.npv.npv import NPV
 

@@ -17,8 +17,8 @@ from npvf.detect.evaluation import Grouping, bootstrap_groups
 from npvf.detect.video_scores import selected_lines
 from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope, lip_aperture
-from npvf.metrics.protocol import Settings, SynchronyReport, measure_synchrony
-from npvf.metrics.streams import CorrelatedCurves, FramewiseFeatures, Streams
+from npvf.metrics.sync_protocol import Settings, SynchronyReport, measure_synchrony
+from npvf.metrics.sync_embeddings import CorrelatedCurves, FramewiseFeatures, Streams
 
 # A clip's picture and sound as unit vectors (T, D), and the frames inside the model's phone gate (T,).
 Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from npvf.losses.gathering import gather_rows
+from npvf.losses.distributed import gather_rows
 from npvf.models.batch import Batch, Features, slice_segments
 from npvf.models.npv.npv import Fused, Projections
 

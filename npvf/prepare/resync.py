@@ -22,7 +22,7 @@ from npvf.prepare.manifest import count_lines
 from npvf.data.selection import read_meta
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
 from npvf.errors import NpvfError, Reason
-from npvf.metrics.synchrony import best_offset, offset_curve
+from npvf.metrics.sync import best_offset, offset_curve
 
 Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 

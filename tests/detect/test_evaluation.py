@@ -23,7 +23,7 @@ from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
-from npvf.metrics.protocol import Settings
+from npvf.metrics.sync_protocol import Settings
 from npvf.models import create_model
 from tests.tiny_corpus import blob_clip, write_corpus
 

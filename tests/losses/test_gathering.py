@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 from npvf.losses import DetectionObjective, NPVObjective
-from npvf.losses.gathering import gather_rows
+from npvf.losses.distributed import gather_rows
 from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
 from tests.conftest import TINY_MODEL, synthetic_batch

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.localization import NOTHING_PROPOSED, Proposals, interval_iou, localization_metrics
-from npvf.metrics.proposals import frame_probabilities, join, propose, suppress
+from npvf.metrics.temporal_localization import NOTHING_PROPOSED, Proposals, interval_iou, localization_metrics
+from npvf.metrics.temporal_proposals import frame_probabilities, join, propose, suppress
 
 NO_INTERVALS = Bootstrap(0)
 Spans = list[tuple[float, float]]

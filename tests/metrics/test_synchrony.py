@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from npvf.metrics.synchrony import best_offset, offset_curve, retrieval_at_1, segment_similarity
+from npvf.metrics.sync import best_offset, offset_curve, retrieval_at_1, segment_similarity
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:

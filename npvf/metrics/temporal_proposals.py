@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npvf.metrics.localization import NOTHING_PROPOSED, Proposals, interval_iou
+from npvf.metrics.temporal_localization import NOTHING_PROPOSED, Proposals, interval_iou
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 FILLED = (1.0, 0.8, 0.6)  # share of a joined span that must stand out

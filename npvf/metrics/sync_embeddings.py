@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from npvf.metrics.synchrony import MIN_FRAMES, offset_curve, segment_similarity
+from npvf.metrics.sync import MIN_FRAMES, offset_curve, segment_similarity
 
 
 class Streams(Protocol):
