@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
 from npvf.io.corpus import Corpus
-from npvf.data.segments import collate
+from npvf.data.datasets import collate
 from npvf.io.shards import decode_clip
 from npvf.data.transforms import ClipTransform
 from npvf.detect.attribution import mouth_saliency

@@ -13,7 +13,7 @@ from npvf.clip import FAKE, REAL, ClipMeta
 from npvf.data.augment import Augment
 from npvf.io.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
-from npvf.data.segments import TrainingClips
+from npvf.data.datasets import TrainingClips
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
 from npvf.corpora.splits import Split, part_videos, read_split
 from npvf.errors import NpvfError

@@ -31,7 +31,7 @@ class LocatedFaces(LabelledFaces):
         stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
         val_every: frames of a clip from one window of a validation to the next.
         augment: random changes of pictures, landmarks and masks together, null for none.
-        self_forged: a visit of a genuine clip brings its window forged on the spot (`npvf.data.self_forged`) with it,
+        self_forged: a visit of a genuine clip brings its window forged on the spot (`npvf.data.self_blended`) with it,
             and genuine clips are visited three times for each forged one: so most forgeries have their original beside
             them, and labels are nearly balanced.
         cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.

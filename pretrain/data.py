@@ -15,7 +15,7 @@ from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.data.augment import Augment
 from npvf.io.corpus import Corpus
 from npvf.data.sampling import MIN_GATE, EpochSampler, EvaluationSampler
-from npvf.data.segments import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
+from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
 from npvf.data.selection import Part, Selection
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform, with_margin

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from npvf.data.segments import collate
+from npvf.data.datasets import collate
 from npvf.data.transforms import Sample
 from npvf.models.batch import Batch
 from npvf.models.npv.npv import NPV

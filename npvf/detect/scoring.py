@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Clip
-from npvf.data.segments import collate
+from npvf.data.datasets import collate
 from npvf.data.transforms import ClipTransform
 from npvf.metrics.sync import best_offset, offset_curve
 from npvf.models.batch import Features

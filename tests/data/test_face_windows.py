@@ -15,7 +15,7 @@ from npvf.io.corpus import Corpus
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows, collate_faces, judge_picture
 from npvf.data.sampling import seeded
-from npvf.data.segments import EvaluationClips, MemoryClips
+from npvf.data.datasets import EvaluationClips, MemoryClips
 from npvf.data.selection import Selection
 from npvf.io.shards import decode_clip, encode_clip
 from npvf.data.stream import EvaluationStream, Place, TrainingStream

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from npvf.data.augment import Augment
 from npvf.io.corpus import Corpus
 from npvf.data.sampling import Draw
-from npvf.data.segments import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
+from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
 from npvf.data.selection import Selection, check_disjoint, selected_metas
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform

@@ -8,7 +8,7 @@ import torch
 from npvf.clip import FAKE, REAL
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows
-from npvf.data.self_forged import self_forged
+from npvf.data.self_blended import self_forged
 from npvf.synth.portrait import portrait
 
 
