@@ -19,7 +19,7 @@ from finetune.localization import LocalizationModule
 from finetune.localization_data import LocatedFaces
 from finetune.module import DetectionModule
 from npvf.models.registry import model_config
-from pretrain.command import Stage, run
+from npvf.training.command import Stage, run
 
 STAGES = {
     "npv": Stage(

@@ -14,9 +14,9 @@ from npvf.detect.baselines.frames import FrameScorer, FrameSettings
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import Batch, FrameClassifier
-from pretrain.gather import gather
+from npvf.training.gather import gather
 from pretrain.module import TrainingModule
-from pretrain.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import cosine_schedule, parameter_groups
 
 
 class FrameModule(TrainingModule):

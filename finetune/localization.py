@@ -22,9 +22,9 @@ from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
 from npvf.models import STDDL, FaceBatch, STDDLOutput
-from pretrain.gather import gather
+from npvf.training.gather import gather
 from pretrain.module import TrainingModule
-from pretrain.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import cosine_schedule, parameter_groups
 
 Schedule = Literal["plateau", "cosine"]
 AT_ONCE = 8  # windows of a validation

@@ -20,9 +20,9 @@ from npvf.errors import NpvfError
 from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
-from pretrain.gather import gather
+from npvf.training.gather import gather
 from pretrain.module import TrainingModule
-from pretrain.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import cosine_schedule, parameter_groups
 
 SCORING = ScoringSettings()
 HEAD = ("head", "awareness_va", "awareness_fa")

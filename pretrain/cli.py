@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pretrain.command import Stage, run
+from npvf.training.command import Stage, run
 from pretrain.data import TalkingFaces
 from pretrain.module import PretrainModule
 

@@ -18,9 +18,9 @@ from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import Settings, measure_synchrony
 from npvf.metrics.sync_embeddings import FramewiseFeatures
 from npvf.models import NPV, Batch, PretrainedModel
-from pretrain.gather import gather
+from npvf.training.gather import gather
 from pretrain.grad_cache import represent_in_chunks
-from pretrain.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import cosine_schedule, parameter_groups
 
 # Unit features that fill their sphere deviate by 1 / sqrt(D); the monitors report deviation as a share of that.
 COLLAPSED = 0.2

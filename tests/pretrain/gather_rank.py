@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from pretrain.gather import gather
+from npvf.training.gather import gather
 
 
 def gather_on(rank: int, folder: Path, shares: list[list[Any]]) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from npvf.models import create_model
-from pretrain.optim import block_heights, cosine_schedule, parameter_groups
+from npvf.training.optim import block_heights, cosine_schedule, parameter_groups
 
 
 def test_norms_and_biases_do_not_decay() -> None:

@@ -23,7 +23,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
-from pretrain.ema import EMA
+from npvf.training.ema import EMA
 from pretrain.module import TrainingModule
 
 Weights = Literal["last", "best"]
