@@ -16,8 +16,8 @@ from npvf.cli.options import not_negative
 from npvf.io.corpus import DATASET, Corpus
 from npvf.corpora.parts import read_parts
 from npvf.data.selection import Selection
-from npvf.detect.audit import Audit, audit
-from npvf.detect.shortcuts import Shortcut
+from npvf.audit.audit import Audit, audit
+from npvf.audit.shortcuts import Shortcut
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
 

@@ -33,7 +33,7 @@ from npvf.detect.localization import evaluate_localization
 from npvf.detect.localizer import Localizer
 from npvf.detect.provenance import provenance
 from npvf.detect.scoring import ScoringSettings, embed_clip
-from npvf.detect.shortcuts import shortcuts
+from npvf.audit.shortcuts import shortcuts
 from npvf.detect.synchrony import evaluate_synchrony
 from npvf.detect.video_scores import Scorer
 from npvf.metrics.sync_protocol import Settings

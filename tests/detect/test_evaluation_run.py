@@ -13,7 +13,7 @@ from npvf.data.selection import Selection
 from npvf.detect.evaluation import Evaluation, detection_report, run_evaluation
 from npvf.detect.figures import How, proposals_of
 from npvf.detect.provenance import provenance, videos_hash
-from npvf.detect.shortcuts import shortcuts
+from npvf.audit.shortcuts import shortcuts
 from npvf.detect.video_scores import Row, SegmentRow
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap

@@ -11,8 +11,8 @@ import pytest
 
 from npvf.clip import SAMPLES_PER_FRAME, Clip
 from npvf.io.corpus import Corpus
-from npvf.detect.fingerprint import Fingerprint, face_hash, same_sound, sound_codes
-from npvf.detect.leakage import Leakage, corpus_entries, file_entries, find_leakage
+from npvf.audit.fingerprint import Fingerprint, face_hash, same_sound, sound_codes
+from npvf.audit.leakage import Leakage, corpus_entries, file_entries, find_leakage
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from tests.detect.talkers import encoded_anew, talker

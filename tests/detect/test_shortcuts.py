@@ -13,8 +13,8 @@ from npvf.io.corpus import Corpus
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
 from npvf.data.selection import Selection
-from npvf.detect.shortcuts import Shortcut, by_manipulation, rank_traits, shortcuts
-from npvf.detect.traits import VideoTraits, corpus_traits, file_traits
+from npvf.audit.shortcuts import Shortcut, by_manipulation, rank_traits, shortcuts
+from npvf.audit.traits import VideoTraits, corpus_traits, file_traits
 from npvf.errors import NpvfError
 from npvf.media.encode import write_video
 from npvf.metrics.bootstrap import Bootstrap

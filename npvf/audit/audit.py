@@ -11,9 +11,9 @@ from npvf.clip import FAKE, REAL
 from npvf.io.corpus import DATASET, Corpus
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import LABELLED
-from npvf.detect.leakage import Leakage, corpus_entries, file_entries, find_leakage
-from npvf.detect.shortcuts import Shortcut, by_manipulation, rank_traits
-from npvf.detect.traits import corpus_traits, file_traits
+from npvf.audit.leakage import Leakage, corpus_entries, file_entries, find_leakage
+from npvf.audit.shortcuts import Shortcut, by_manipulation, rank_traits
+from npvf.audit.traits import corpus_traits, file_traits
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
 NAMED = 3  # people and pairs of videos that a sentence names

@@ -14,7 +14,7 @@ from npvf.clip import FAKE, REAL
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.evaluation import LABELLED, bootstrap_groups
-from npvf.detect.traits import TRAITS, Trait, VideoTraits, corpus_traits
+from npvf.audit.traits import TRAITS, Trait, VideoTraits, corpus_traits
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Interval, Statistic
 from npvf.metrics.categories import category_auc, category_p_value
 from npvf.metrics.detection import auc
