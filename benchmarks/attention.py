@@ -27,7 +27,7 @@ from npvf.data.datasets import collate
 from npvf.io.shards import decode_clip
 from npvf.data.transforms import ClipTransform
 from npvf.detect.attribution import mouth_saliency
-from npvf.detect.charts import smoothed
+from npvf.report.charts import smoothed
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_features
 from npvf.models import NPV
 

@@ -18,8 +18,8 @@ from npvf.clip import PhoneSource
 from npvf.prepare.ingest import DEFAULTS
 from npvf.detect.evidence import Judgement
 from npvf.detect.loading import AnyDetector, load_detector
-from npvf.detect.mask_video import write_masks
-from npvf.detect.report import EXAMPLES, write_report
+from npvf.report.mask_video import write_masks
+from npvf.report.report import EXAMPLES, write_report
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
 

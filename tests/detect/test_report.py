@@ -9,10 +9,10 @@ import torch
 from tiny_corpus import blob_clip
 
 from npvf.clip import Clip, Phone, Phones
-from npvf.detect.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
+from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.evidence import ClipEvidence, Judgement
-from npvf.detect.report import EXAMPLES, render_report, write_report
+from npvf.report.report import EXAMPLES, render_report, write_report
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import Reason, Refused
 from npvf.models import create_model

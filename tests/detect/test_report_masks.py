@@ -13,14 +13,14 @@ from test_localizer import red_at
 from test_report import Page
 from tiny_corpus import blob_clip
 
-from npvf.detect.charts import LEFT, WIDTH
+from npvf.report.charts import LEFT, WIDTH
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fusion import Opinion
 from npvf.detect.heatmaps import COLOURS, overlay, palette
 from npvf.detect.joint import JointDetector
-from npvf.detect.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
-from npvf.detect.mask_video import write_masks
-from npvf.detect.report import render_report, write_report
+from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
+from npvf.report.mask_video import write_masks
+from npvf.report.report import render_report, write_report
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe
 from npvf.models import create_model

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from npvf.clip import FPS, PartVerdict
-from npvf.detect.charts import LEFT, WIDTH
+from npvf.report.charts import LEFT, WIDTH
 from npvf.detect.heatmaps import COLOURS
 
 AREA_HEIGHT = 54

@@ -15,11 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from npvf import __version__
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
-from npvf.detect.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
+from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
 from npvf.detect.joint import JointDetector
 from npvf.detect.loading import AnyDetector
-from npvf.detect.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
+from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
 
 SOUNDS = MOUTHS  # rows of the table of suspicious sounds, each with a picture
 
