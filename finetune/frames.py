@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import AdamW
 
 from finetune.module import ClipLogits, by_video
-from npvf.detect.baselines.frames import FrameScorer, FrameSettings
+from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import Batch, FrameClassifier

@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control, mannwhitneyu
 from npvf.clip import FAKE, REAL
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
-from npvf.detect.evaluation import LABELLED, bootstrap_groups
+from npvf.evaluate.detection import LABELLED, bootstrap_groups
 from npvf.audit.traits import TRAITS, Trait, VideoTraits, corpus_traits
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Interval, Statistic
 from npvf.metrics.categories import category_auc, category_p_value

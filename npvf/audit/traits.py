@@ -19,7 +19,7 @@ from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
 from npvf.io.shards import Sample, read_tar
 from npvf.io.sources import find_sources
-from npvf.detect.evaluation import LABELLED, selected_lines
+from npvf.evaluate.detection import LABELLED, selected_lines
 from npvf.errors import NpvfError, Refused
 from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_flac

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from npvf.cli.options import at_least_one, not_negative
-from npvf.detect.comparison import compare_runs
-from npvf.detect.evaluation import Grouping
+from npvf.evaluate.compare import compare_runs
+from npvf.evaluate.detection import Grouping
 
 FEW_GROUPS = 10
 

@@ -22,20 +22,20 @@ from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
 from npvf.io.corpus import Corpus
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import AgreementScorer
-from npvf.detect.baselines.frames import FrameScorer
-from npvf.detect.baselines.loading import UNTRAINED, load_scorer
+from npvf.evaluate.baselines.frames import FrameScorer
+from npvf.evaluate.baselines.loading import UNTRAINED, load_scorer
 from npvf.detect.detector import Detector
-from npvf.detect.evaluation import run_evaluation
-from npvf.detect.evaluation_plots import need_matplotlib
-from npvf.detect.figures import How
+from npvf.evaluate.detection import run_evaluation
+from npvf.evaluate.plots import need_matplotlib
+from npvf.evaluate.figures import How
 from npvf.detect.loading import AnyDetector
-from npvf.detect.localization import evaluate_localization
+from npvf.evaluate.segmentation import evaluate_localization
 from npvf.detect.localizer import Localizer
-from npvf.detect.provenance import provenance
+from npvf.evaluate.provenance import provenance
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.audit.shortcuts import shortcuts
-from npvf.detect.synchrony import evaluate_synchrony
-from npvf.detect.video_scores import Scorer
+from npvf.evaluate.sync import evaluate_synchrony
+from npvf.evaluate.video_scores import Scorer
 from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
 

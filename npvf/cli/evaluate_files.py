@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from npvf.detect.evaluation import Evaluation
-from npvf.detect.evaluation_page import render_page
-from npvf.detect.evaluation_plots import series_of, write_plots
-from npvf.detect.video_scores import SegmentRow
+from npvf.evaluate.detection import Evaluation
+from npvf.evaluate.page import render_page
+from npvf.evaluate.plots import series_of, write_plots
+from npvf.evaluate.video_scores import SegmentRow
 
 METRICS, SCORES, PAGE, CONFIG = "metrics.json", "scores.csv", "report.html", "config.yaml"
 

@@ -15,8 +15,8 @@ from npvf.cli.config_file import read_settings
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Label, Part, Selection
 from npvf.corpora.splits import part_videos, read_split
-from npvf.detect.evaluation import Grouping, Silence
-from npvf.detect.figures import Refusal
+from npvf.evaluate.detection import Grouping, Silence
+from npvf.evaluate.figures import Refusal
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import SWAP_REACH

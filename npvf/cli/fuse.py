@@ -15,7 +15,7 @@ from npvf.cli import options
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
-from npvf.detect.fuse import collect_opinions, fit_fusion
+from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.detect.fusion import Fusion
 from npvf.detect.joint import JointDetector
 from npvf.detect.loading import save_fused

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from npvf.clip import FAKE, REAL, Clip
-from npvf.detect.baselines.frames import FrameScorer, FrameSettings
-from npvf.detect.baselines.loading import load_scorer
-from npvf.detect.baselines.mouth_energy import MouthEnergyScorer
-from npvf.detect.baselines.silence import SilenceScorer
+from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
+from npvf.evaluate.baselines.loading import load_scorer
+from npvf.evaluate.baselines.mouth_energy import MouthEnergyScorer
+from npvf.evaluate.baselines.silence import SilenceScorer
 from npvf.detect.calibration import Calibration
 from npvf.detect.detector import Detector
 from npvf.errors import NpvfError

@@ -16,9 +16,9 @@ from npvf.clip import Clip
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import ClipScore, Detector
-from npvf.detect.evaluation import detection_report, evaluate_detection
-from npvf.detect.synchrony import evaluate_synchrony
-from npvf.detect.video_scores import Row, score_videos
+from npvf.evaluate.detection import detection_report, evaluate_detection
+from npvf.evaluate.sync import evaluate_synchrony
+from npvf.evaluate.video_scores import Row, score_videos
 from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope
 from npvf.metrics.bootstrap import Bootstrap

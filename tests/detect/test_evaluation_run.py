@@ -10,11 +10,11 @@ from sklearn.metrics import roc_auc_score
 
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
-from npvf.detect.evaluation import Evaluation, detection_report, run_evaluation
-from npvf.detect.figures import How, proposals_of
-from npvf.detect.provenance import provenance, videos_hash
+from npvf.evaluate.detection import Evaluation, detection_report, run_evaluation
+from npvf.evaluate.figures import How, proposals_of
+from npvf.evaluate.provenance import provenance, videos_hash
 from npvf.audit.shortcuts import shortcuts
-from npvf.detect.video_scores import Row, SegmentRow
+from npvf.evaluate.video_scores import Row, SegmentRow
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap
 from tests.detect.labelled_videos import PEOPLE, Teller, line, make_corpus, people_corpus

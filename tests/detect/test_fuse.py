@@ -15,7 +15,7 @@ from npvf.clip import Clip, Phone, Phones
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.fuse import clips_by_video, collect_opinions, fit_fusion
+from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
 from npvf.detect.fusion import Fusion
 from npvf.detect.joint import JointDetector
 from npvf.detect.loading import load_detector, save_fused

@@ -16,7 +16,7 @@ from npvf.cli.main import main
 from npvf.clip import Clip
 from npvf.io.corpus import Corpus
 from npvf.io.masks import write_masks
-from npvf.detect.localization import evaluate_localization
+from npvf.evaluate.segmentation import evaluate_localization
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.metrics.bootstrap import Bootstrap

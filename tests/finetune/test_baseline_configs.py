@@ -8,8 +8,8 @@ import pytest
 
 from finetune.cli import main as finetune
 from npvf.io.corpus import Corpus
-from npvf.detect.baselines.frames import FrameScorer
-from npvf.detect.baselines.loading import load_scorer
+from npvf.evaluate.baselines.frames import FrameScorer
+from npvf.evaluate.baselines.loading import load_scorer
 from npvf.detect.detector import Detector
 from pretrain.cli import main as pretrain
 from tests.tiny_corpus import labelled_corpus, real_corpus

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from npvf.detect.baselines.frames import FrameScorer
-from npvf.detect.baselines.mouth_energy import MouthEnergyScorer
-from npvf.detect.baselines.silence import SilenceScorer
-from npvf.detect.evaluation import Scorer
+from npvf.evaluate.baselines.frames import FrameScorer
+from npvf.evaluate.baselines.mouth_energy import MouthEnergyScorer
+from npvf.evaluate.baselines.silence import SilenceScorer
+from npvf.evaluate.detection import Scorer
 from npvf.detect.loading import load_detector
 from npvf.errors import NpvfError
 from npvf.models.frame_classifier import FrameClassifierConfig

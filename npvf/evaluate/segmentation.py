@@ -21,11 +21,11 @@ from npvf.clip import FAKE, REAL, Clip
 from npvf.io.corpus import Corpus
 from npvf.io.masks import VideoMasks
 from npvf.data.selection import Selection
-from npvf.detect.evaluation import Grouping, bootstrap_groups
-from npvf.detect.fuse import clips_by_video
+from npvf.evaluate.detection import Grouping, bootstrap_groups
+from npvf.evaluate.fit_fusion import clips_by_video
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import MaskPiece, source_masks
-from npvf.detect.video_scores import LABELLED, Row, mark_duplicates, selected_lines
+from npvf.evaluate.video_scores import LABELLED, Row, mark_duplicates, selected_lines
 from npvf.errors import NpvfError, Refused
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import accuracy, detection_metrics

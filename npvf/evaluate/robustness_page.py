@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from npvf.detect.evaluation_plots import need_matplotlib
-from npvf.detect.robustness import CLEAN, Result
+from npvf.evaluate.plots import need_matplotlib
+from npvf.evaluate.robustness import CLEAN, Result
 from npvf.perturb import GROUPS
 
 if TYPE_CHECKING:

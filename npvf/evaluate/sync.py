@@ -13,8 +13,8 @@ from npvf.clip import Clip
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
 from npvf.io.shards import decode_clip
-from npvf.detect.evaluation import Grouping, bootstrap_groups
-from npvf.detect.video_scores import selected_lines
+from npvf.evaluate.detection import Grouping, bootstrap_groups
+from npvf.evaluate.video_scores import selected_lines
 from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.metrics.sync_protocol import Settings, SynchronyReport, measure_synchrony
@@ -78,7 +78,7 @@ def evaluate_synchrony(
         embed: the model; None measures the baseline alone.
         selection: which clips; forged ones never take part.
         baseline: also measure lip aperture against sound energy on the same clips, by level and by change.
-        group: what the bootstrap draws as a whole, see `npvf.detect.evaluation.detection_report`.
+        group: what the bootstrap draws as a whole, see `npvf.evaluate.detection.detection_report`.
         settings: of the protocol.
         on_clip: called after each clip.
 

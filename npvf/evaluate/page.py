@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from npvf.clip import FAKE, REAL
-from npvf.detect.video_scores import Row
+from npvf.evaluate.video_scores import Row
 
 FIGURES = {
     "auc": ("AUC", "a fake scores above a real in this share of pairs"),

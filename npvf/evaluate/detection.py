@@ -15,8 +15,8 @@ from typing import Any, Literal
 from npvf.clip import FAKE, REAL
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
-from npvf.detect.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
-from npvf.detect.video_scores import (
+from npvf.evaluate.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
+from npvf.evaluate.video_scores import (
     LABELLED,
     Row,
     Scorer,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL
-from npvf.detect.video_scores import Row, SegmentRow
+from npvf.evaluate.video_scores import Row, SegmentRow
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import auc, detection_metrics, rates
 from npvf.metrics.temporal_localization import Proposals, localization_metrics

@@ -14,7 +14,7 @@ from npvf import __version__
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.files import sha256
 from npvf.detect.loading import detector_folder
-from npvf.detect.video_scores import Row
+from npvf.evaluate.video_scores import Row
 from npvf.models.pretrained import CONFIG_FILE
 
 # Of what has a say in decoding, in scores and in metrics.

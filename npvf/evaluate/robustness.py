@@ -23,10 +23,10 @@ from npvf.clip import FAKE, REAL
 from npvf.io.files import sha256
 from npvf.prepare.ingest import DEFAULTS, read_clips, versions
 from npvf.io.sources import Source, find_sources
-from npvf.detect.baselines.loading import UNTRAINED
-from npvf.detect.evaluation import bootstrap_groups
+from npvf.evaluate.baselines.loading import UNTRAINED
+from npvf.evaluate.detection import bootstrap_groups
 from npvf.detect.loading import AnyDetector
-from npvf.detect.video_scores import Scorer
+from npvf.evaluate.video_scores import Scorer
 from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
-from npvf.detect.evaluation import Grouping, bootstrap_groups
+from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.errors import NpvfError
 from npvf.metrics.paired import delong, paired_bootstrap
 
