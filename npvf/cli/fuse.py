@@ -17,7 +17,7 @@ from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
 from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.detect.fusion import Fusion
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.detect.loading import save_fused
 from npvf.detect.localizer import Localizer
 

@@ -10,7 +10,7 @@ from npvf import __version__
 from npvf.io.files import write_json
 from npvf.detect.detector import Detector
 from npvf.detect.fusion import Fusion
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder

@@ -13,7 +13,7 @@ from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
 from npvf.io.shards import Sample, decode_clip
 from npvf.detect.fusion import Fusion, Opinion, fusion_figures
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.errors import NpvfError
 
 

@@ -17,7 +17,7 @@ from npvf import __version__
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
 from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.detect.loading import AnyDetector
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
 

@@ -17,7 +17,7 @@ from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
 from npvf.detect.fusion import Fusion
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError

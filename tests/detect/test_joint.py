@@ -13,7 +13,7 @@ from tiny_corpus import blob_clip
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fusion import Fusion
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import source_masks

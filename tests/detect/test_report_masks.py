@@ -17,7 +17,7 @@ from npvf.report.charts import LEFT, WIDTH
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fusion import Opinion
 from npvf.detect.heatmaps import COLOURS, overlay, palette
-from npvf.detect.joint import JointDetector
+from npvf.detect.fused import JointDetector
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
 from npvf.report.mask_video import write_masks
 from npvf.report.report import render_report, write_report
