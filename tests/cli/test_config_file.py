@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from npvf.cli.demo import Demo
-from npvf.cli.evaluate_settings import EvaluateSettings, add_arguments
+from npvf.cli.evaluate.settings import EvaluateSettings, add_arguments
 from npvf.errors import NpvfError
 
 ROOT = Path(__file__).parents[2] / "configs"

@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from npvf.cli import compare, evaluate
+from npvf.cli import compare
+from npvf.cli.evaluate import command as evaluate
 from npvf.io.corpus import Corpus
 from npvf.errors import MissingDependency, NpvfError
 from tests.detect.labelled_videos import Teller, people_corpus

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from npvf.cli import evaluate as command
-from npvf.cli.evaluate_tables import detection_table, notes
+from npvf.cli.evaluate import command as command
+from npvf.cli.evaluate.tables import detection_table, notes
 from npvf.clip import Clip
 from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection

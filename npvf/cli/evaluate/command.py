@@ -14,11 +14,12 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from npvf import __version__
-from npvf.cli import evaluate_settings, options
-from npvf.cli.evaluate_files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
-from npvf.cli.evaluate_localization import localization_notes, localization_table
-from npvf.cli.evaluate_settings import EvaluateSettings
-from npvf.cli.evaluate_tables import detection_table, notes, synchrony_table
+from npvf.cli import options
+from npvf.cli.evaluate import settings as evaluate_settings
+from npvf.cli.evaluate.files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
+from npvf.cli.evaluate.segmentation import localization_notes, localization_table
+from npvf.cli.evaluate.settings import EvaluateSettings
+from npvf.cli.evaluate.tables import detection_table, notes, synchrony_table
 from npvf.io.corpus import Corpus
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import AgreementScorer

@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from npvf.cli.evaluate_tables import estimate_cell, interval_notes
+from npvf.cli.evaluate.tables import estimate_cell, interval_notes
 
 VIDEO = {
     "auc": "AUC",
