@@ -5,7 +5,7 @@
 
 Takes a clip of a prepared corpus, forges it by giving it the sound of another one, and writes one figure. Both are
 scored as a detector scores them: a small offset of the sound is undone first. Maps are SmoothGrad's
-(`npvf.detect.attribution`), blurred over a 24th of the picture and drawn from their median up, on one scale for the
+(`benchmarks.saliency`), blurred over a 24th of the picture and drawn from their median up, on one scale for the
 frames of both clips; the mean maps have scales of their own.
 """
 
@@ -26,7 +26,7 @@ from npvf.io.corpus import Corpus
 from npvf.data.datasets import collate
 from npvf.io.shards import decode_clip
 from npvf.data.transforms import ClipTransform
-from npvf.detect.attribution import mouth_saliency
+from benchmarks.saliency import mouth_saliency
 from npvf.report.charts import smoothed
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_features
 from npvf.models import NPV

@@ -6,7 +6,7 @@ import torch
 
 from npvf import create_model
 from npvf.data.transforms import Sample
-from npvf.detect.attribution import mouth_saliency
+from benchmarks.saliency import mouth_saliency
 from npvf.models import Features, InputSpec
 
 FRAMES = 30

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npvf.clip import Phone, Phones
-from npvf.speech.compare import calibrate_delay, find_events, onset_errors, phone_error_rate
+from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
 
 
 def phones(text, start=0.0, step=0.1):

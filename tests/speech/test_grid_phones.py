@@ -10,7 +10,7 @@ import pytest
 from npvf.clip import SAMPLE_RATE
 from npvf.errors import Reason, Refused
 from npvf.speech import recogniser
-from npvf.speech.compare import calibrate_delay, find_events, onset_errors, phone_error_rate
+from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
 from npvf.speech.inventory import BILABIAL, PHONES, UNKNOWN
 from npvf.speech.recogniser import recognise
 from npvf.speech.sources import find_phones
