@@ -13,7 +13,7 @@ from npvf.data.mirror import mirror_order
 from npvf.faces.flow import flow_motion
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
-from tests.masked_corpus import face_points
+from tests.helpers.masked_corpus import face_points
 
 STILL = Move(0.0, 0.0, 1.0, 0.0, False)
 MIRROR = Move(0.0, 0.0, 1.0, 0.0, True)

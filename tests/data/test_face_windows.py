@@ -19,7 +19,7 @@ from npvf.data.datasets import EvaluationClips, MemoryClips
 from npvf.data.selection import Selection
 from npvf.io.shards import decode_clip, encode_clip
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
-from tests.masked_corpus import masked_clip, masked_corpus
+from tests.helpers.masked_corpus import masked_clip, masked_corpus
 
 PLAIN = FaceTransform(64)
 EVERYBODY = Selection(speakers_only=False)

@@ -12,7 +12,7 @@ from npvf.data.sampling import seeded
 from npvf.data.transforms import ClipTransform, forged_frames, with_margin
 from npvf.models.batch import InputSpec
 from npvf.speech.mel import log_mel
-from tests.tiny_corpus import blob_clip
+from tests.helpers.tiny_corpus import blob_clip
 
 SPEC = InputSpec(mouth_size=48, mouth_channels=1, mouth_span=96, face_size=64, face_stride=4)
 

@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 from npvf.detect import agreement
 from npvf.detect.agreement import AgreementScorer
 from npvf.models import create_model
-from tests.tiny_corpus import blob_clip
+from tests.helpers.tiny_corpus import blob_clip
 
 
 @pytest.fixture

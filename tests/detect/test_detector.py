@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_corpus import blob_clip
+from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.calibration import Calibration

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from tiny_corpus import blob_clip
+from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Phone, Phones
 from npvf.detect.detector import DetectorSettings

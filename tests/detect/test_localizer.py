@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from red_localizer import red_localizer
-from tiny_corpus import blob_clip
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip
 from npvf.detect.calibration import Calibration

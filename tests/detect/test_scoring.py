@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import blob_clip
+from tests.helpers.tiny_corpus import blob_clip
 from torch.nn.functional import normalize
 
 from npvf.detect import scoring

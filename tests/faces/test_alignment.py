@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from astronaut import scene, with_head
+from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import (
     CROP_CENTRE,

@@ -1,5 +1,5 @@
 import numpy as np
-from astronaut import scene, with_head
+from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.cuts import Cut, CutFinder
 

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from astronaut import head
+from tests.helpers.astronaut import head
 
 from npvf.faces.flow import flow_motion
 

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from astronaut import scene, with_head
+from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import misfit
 from npvf.faces.geometry import face_size

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from astronaut import scene, with_head
+from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import apply_transform
 from npvf.faces.landmarks import Landmarker

@@ -12,7 +12,7 @@ from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.loading import load_scorer
 from npvf.detect.detector import Detector
 from pretrain.cli import main as pretrain
-from tests.tiny_corpus import labelled_corpus, real_corpus
+from tests.helpers.tiny_corpus import labelled_corpus, real_corpus
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "baseline"
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]

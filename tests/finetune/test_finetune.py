@@ -14,7 +14,7 @@ from npvf.io.corpus import Corpus
 from npvf.detect.detector import Detector
 from npvf.errors import NpvfError
 from npvf.models import create_model
-from tests.tiny_corpus import blob_clip, labelled_corpus, write_corpus
+from tests.helpers.tiny_corpus import blob_clip, labelled_corpus, write_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "finetune.yaml")
 

@@ -22,7 +22,7 @@ from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
 from npvf.metrics.pixels import PixelTally, share_called
 from npvf.models import STDDL
-from tests.masked_corpus import masked_clip, masked_corpus
+from tests.helpers.masked_corpus import masked_clip, masked_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
 SMALL = {

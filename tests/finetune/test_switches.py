@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from npvf.models import NPV
-from tests.tiny_corpus import labelled_corpus
+from tests.helpers.tiny_corpus import labelled_corpus
 
 CONF = Path(__file__).parents[1] / "conf"
 SWITCHES = yaml.safe_load((CONF / "switches.yaml").read_text())

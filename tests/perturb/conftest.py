@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from films import click, film, speechlike
+from tests.helpers.films import click, film, speechlike
 
 
 @pytest.fixture(scope="session")

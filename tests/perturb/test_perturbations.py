@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import RATE, bar, film, speechlike
+from tests.helpers.films import RATE, bar, film, speechlike
 
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.media import iter_frames, probe, read_audio

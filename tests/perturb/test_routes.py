@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from films import film, speechlike
+from tests.helpers.films import film, speechlike
 
 from npvf.io.files import config_path
 from npvf.errors import NpvfError

@@ -14,7 +14,7 @@ from npvf.errors import NpvfError
 from npvf.models import NPV
 from pretrain.cli import main
 from pretrain.module import PretrainModule
-from tests.tiny_corpus import real_corpus
+from tests.helpers.tiny_corpus import real_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
 
@@ -65,7 +65,7 @@ def test_a_run_leaves_its_folder(undisturbed: tuple[Path, NPV]) -> None:
 def test_a_run_that_was_broken_off_goes_on_as_if_it_were_not(
     corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]
 ) -> None:
-    callback = '[{"class_path": "tests.pretrain_stop.StopAfterFirstEpoch"}]'
+    callback = '[{"class_path": "tests.helpers.pretrain_stop.StopAfterFirstEpoch"}]'
     fit(corpus, tmp_path, f"--trainer.callbacks={callback}")
     last = Path("checkpoints") / "last.ckpt"
     assert steps(tmp_path / last) * 2 == steps(undisturbed[0] / last)

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from pretrain.cli import main
-from tests.pretrain_stop import Fault
-from tests.tiny_corpus import real_corpus
+from tests.helpers.pretrain_stop import Fault
+from tests.helpers.tiny_corpus import real_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
 
@@ -34,7 +34,7 @@ def fit(corpus: Path, run: Path, *more: str) -> dict[str, torch.Tensor]:
 def test_it_goes_on_as_if_nothing_had_happened(corpus: Path, tmp_path: Path, killed_at: int, more: list[str]) -> None:
     more = [*more, "--checkpoint_steps=2"]
     undisturbed = fit(corpus, tmp_path / "undisturbed", *more)
-    fault = f'[{{"class_path": "tests.pretrain_stop.FailAtStep", "init_args": {{"step": {killed_at}}}}}]'
+    fault = f'[{{"class_path": "tests.helpers.pretrain_stop.FailAtStep", "init_args": {{"step": {killed_at}}}}}]'
     with pytest.raises(Fault):
         fit(corpus, tmp_path / "killed", *more, f"--trainer.callbacks={fault}")
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"

@@ -1,0 +1,129 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.red_localizer import red_localizer
+from scipy.special import expit, logit
+from tests.detect.test_localizer import red_at, tiny_stddl
+from tests.helpers.tiny_corpus import blob_clip
+
+from npvf.clip import Clip, Phone, Phones
+from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.fusion import Fusion
+from npvf.detect.fused import JointDetector
+from npvf.detect.loading import load_detector, save_fused
+from npvf.detect.localizer import Localizer
+from npvf.detect.paste import source_masks
+from npvf.errors import NpvfError
+from npvf.models import create_model
+
+FUSION = Fusion(0.5, 2.0, 0.25, undecided=0.0)
+MOUTH = (slice(140, 180), slice(84, 140))
+
+
+@pytest.fixture
+def speech(tiny_overrides: dict) -> Detector:
+    torch.manual_seed(0)
+    return Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings("npv", undecided=0.0))
+
+
+@pytest.fixture
+def joint(speech: Detector) -> JointDetector:
+    return JointDetector(red_localizer(), speech, FUSION)
+
+
+def of(clip: Clip, **meta: object) -> Clip:
+    return replace(clip, meta=replace(clip.meta, **meta))
+
+
+def test_both_answer_and_their_shares_are_shown(joint: JointDetector, speech: Detector) -> None:
+    clip = red_at(blob_clip("a", 1), MOUTH)
+    verdict = joint.judge_clips([clip], "a.mp4", 2.0).verdict
+    heard, seen = verdict.parts
+    alone = speech.judge_clips([clip], "a.mp4", 2.0).verdict
+    assert heard.fake_probability == pytest.approx(alone.fake_probability)
+    assert logit(verdict.fake_probability) == pytest.approx(0.5 * heard.logit + 2.0 * seen.logit + 0.25)
+    assert heard.share + seen.share == pytest.approx(1.0) and heard.reason == seen.reason == ""
+    assert verdict.tracks[0].segments == alone.tracks[0].segments
+    assert (verdict.audio_offset_s, verdict.phone_source) == (alone.audio_offset_s, alone.phone_source)
+    assert verdict.detector == "npv + red" and "looks forged" in verdict.reason
+    assert verdict.tracks[0].forged_area == pytest.approx(100 * 40 * 56 / (np.pi * 80**2), rel=0.1)
+    assert json.loads(json.dumps(verdict.to_json()))["parts"][1]["part"] == "picture"
+
+
+def test_what_is_marked_on_genuine_faces_too_speaks_for_no_forgery() -> None:
+    clip = red_at(blob_clip("a", 1), MOUTH)  # some 11 % of the face
+    reasons = []
+    for usual in (0.05, 0.3):
+        judge = JointDetector(red_localizer(genuine_area=usual))
+        reasons.append(judge.judge_clips([clip], "a.mp4", 2.0).verdict.reason)
+    assert reasons[0].endswith("11 % of the face looks forged")
+    assert reasons[1].endswith("no more of the face is marked (11 %) than of some genuine ones (30 %)")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda clip: of(clip, no_sound="no_audio", is_speaker=False), "no_audio"),
+        (lambda clip: of(clip, no_sound="silent_audio", is_speaker=False), "silent_audio"),
+        (lambda clip: replace(clip, phones=Phones((Phone("sil", 0.0, 2.0),), "recogniser")), "too_little_speech"),
+    ],
+)
+def test_without_speech_the_picture_answers_alone_and_the_verdict_says_so(joint: JointDetector, change, code) -> None:
+    verdict = joint.judge_clips([change(red_at(blob_clip("a", 1), MOUTH))], "a.mp4", 2.0).verdict
+    heard, seen = verdict.parts
+    assert verdict.verdict == "fake" if seen.logit > 0 else "real"
+    assert verdict.fake_probability == pytest.approx(expit(seen.logit)) and seen.share == 1.0
+    assert heard.fake_probability is None and heard.share == 0.0 and heard.reason.startswith(code)
+    assert verdict.reason.startswith(f"by the picture alone ({code}: ")
+    assert verdict.coverage == 1.0 and verdict.tracks[0].segments == []
+
+
+def test_every_face_is_looked_at_and_the_most_suspicious_one_decides(joint: JointDetector) -> None:
+    speaker = red_at(blob_clip("a", 1), (slice(0, 0), slice(0, 0)))
+    other = of(red_at(blob_clip("a", 2), (slice(40, 180), slice(40, 180))), track=1, is_speaker=False)
+    verdict = joint.judge_clips([speaker, other], "a.mp4", 2.0).verdict
+    calm, forged = verdict.tracks
+    assert forged.fake_probability == verdict.fake_probability > calm.fake_probability
+    assert (calm.forged_area, forged.segments) == (0.0, []) and forged.forged_area > 50
+    assert verdict.parts[0].reason.startswith("another_speaks")
+    assert set(joint.opinions([speaker, other])) == {0, 1}
+
+
+def test_a_forged_mouth_lands_on_its_pixels_of_the_source(joint: JointDetector) -> None:
+    turn = np.float32([[1.6, 0.4, -50], [-0.4, 1.6, 20]])
+    clip = of(red_at(blob_clip("a", 1), MOUTH), source_size=(200, 150), source_fps=25.0)
+    clip = replace(clip, transform_T23=np.tile(turn, (clip.frames, 1, 1)))
+    judgement = joint.judge_clips([clip], "a.mp4", 2.0)
+    masks = list(source_masks(judgement.masks, 50, judgement.size))
+    assert len(masks) == 50 and masks[0].shape == (150, 200)
+    middle = np.linalg.solve(turn[:, :2].astype(float), np.array([111.5, 159.5]) - turn[:, 2])
+    rows, columns = np.nonzero(masks[7] >= 128)
+    assert (columns.mean(), rows.mean()) == pytest.approx(middle, abs=1.0)
+    assert len(rows) == pytest.approx(40 * 56 / np.linalg.det(turn[:, :2]), rel=0.1)
+
+
+def test_a_folder_of_either_kind_or_both_is_opened_by_one_call(joint: JointDetector, tmp_path: Path) -> None:
+    joint.speech.save(tmp_path / "npv")
+    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    save_fused(FUSION, tmp_path / "npv", tmp_path / "stddl", tmp_path / "both", {"split": "val"})
+    assert isinstance(load_detector(tmp_path / "npv"), Detector)
+    picture, both = load_detector(tmp_path / "stddl"), load_detector(tmp_path / "both")
+    assert isinstance(picture, JointDetector) and picture.speech is None
+    assert isinstance(both, JointDetector) and both.speech and both.fusion == FUSION
+    clip = blob_clip("a", 1)
+    alone = picture.judge_clips([clip], "a", 2.0).verdict
+    assert alone.parts[0].reason.startswith("no_detector") and alone.phone_source is None
+    (score,) = both.score_clips([clip])
+    assert score.fake_probability == pytest.approx(both.judge_clips([clip], "a", 2.0).verdict.fake_probability)
+    with pytest.raises(NpvfError, match="not empty"):
+        save_fused(FUSION, tmp_path / "npv", tmp_path / "stddl", tmp_path / "both", {})
+
+
+def test_an_encoder_judges_nothing(speech: Detector, tmp_path: Path) -> None:
+    speech.model.save_pretrained(tmp_path)
+    with pytest.raises(NpvfError, match="holds an encoder"):
+        load_detector(tmp_path)

@@ -1,0 +1,191 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.tiny_corpus import blob_clip
+
+from npvf.clip import Clip, Phone, Phones
+from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
+from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.evidence import ClipEvidence, Judgement
+from npvf.report.report import EXAMPLES, render_report, write_report
+from npvf.detect.scoring import ScoredClip
+from npvf.errors import Reason, Refused
+from npvf.models import create_model
+from npvf.speech.inventory import PHONES
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Its tags, addresses and text; what is open at the end was never closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attributes if name in {"src", "href", "srcset", "xlink:href"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture
+def detector(tiny_overrides: dict) -> Detector:
+    torch.manual_seed(0)
+    settings = DetectorSettings(name="a <small> one", undecided=0.0)
+    return Detector(create_model("npv_nano", **tiny_overrides), settings)
+
+
+def of_track(clip: Clip, track: int, speaks: bool) -> Clip:
+    return replace(clip, meta=replace(clip.meta, track=track, is_speaker=speaks))
+
+
+def test_the_report_is_one_file_that_fetches_nothing(detector: Detector, tmp_path: Path) -> None:
+    judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
+    path = write_report([judgement], detector, tmp_path / "deep" / "report.html")
+    html = path.read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.open == []
+    assert "://" not in html and "@import" not in html and "url(" not in html
+    assert page.addresses and all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert {"svg", "img", "table"} <= set(page.tags)
+
+
+def test_it_shows_the_verdict_and_every_sound(detector: Detector) -> None:
+    judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
+    page = Page(render_report([judgement], detector))
+    verdict = judgement.verdict
+    headline = {"real": "No sign of a forgery", "fake": "Fake"}[verdict.verdict]
+    assert headline in page.text and f"{verdict.fake_probability:.2f}" in page.text
+    assert f"{100 * verdict.coverage:.0f} %" in page.text and "phone times that came with the video" in page.text
+    for sound in judgement.evidence[0].sounds:
+        assert f"{sound.phone}, heard at {sound.start:.2f}\u2013{sound.end:.2f} s: agreement" in page.text
+        assert f"as in {EXAMPLES[sound.phone]}" in page.text
+    assert "a <small> one" in page.text
+
+
+def test_names_are_escaped(detector: Detector) -> None:
+    evil = "clips/<script>alert(1)<b>.mp4"
+    spoken = replace(blob_clip("a", 1), phones=Phones((Phone("<img src=x>", 0.1, 1.5),), "times"))
+    refused = Judgement.abstain("<i>", Refused(Reason.NO_FACE, "<u>: no face"), "d")
+    html = render_report([detector.judge_clips([spoken], evil, 2.0), refused], detector)
+    page = Page(html)
+    assert not {"script", "b>", "i>", "u"} & set(page.tags)
+    assert "<script>alert(1)<b>.mp4" in page.text and "<img src=x>" in page.text and "<u>: no face" in page.text
+    assert "x" not in page.addresses
+
+
+def test_several_videos_are_listed_with_what_was_not_judged(detector: Detector) -> None:
+    judgements = [
+        detector.judge_clips([blob_clip("a", 1), of_track(blob_clip("a", 2), 1, False)], "two.mp4", 2.0),
+        Judgement.abstain("dog.mp4", Refused(Reason.NO_FACE, "dog.mp4: no face was found."), "d"),
+        Judgement.abstain("gone.mp4", Refused(Reason.NOT_FOUND, "gone.mp4 is not there."), "d"),
+    ]
+    page = Page(render_report(judgements, detector))
+    assert [a for a in page.addresses if a.startswith("#")] == ["#video-1", "#video-2", "#video-3"]
+    assert "3 videos" in page.text and "does not speak, not judged" in page.text
+    assert "No verdict" in page.text and "dog.mp4: no face was found." in page.text and "(no_face)" in page.text
+    assert "Cannot be read" in page.text and "(not_found)" in page.text
+    assert page.open == []
+
+
+def test_it_says_so_where_only_voice_activity_is_known(detector: Detector) -> None:
+    clip = replace(blob_clip("a", 1), phones=Phones((Phone("spn", 0.1, 1.9),), "voice_activity"))
+    text = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector)).text
+    assert "No phones are known of this video" in text and "speech, sound unknown" in text
+
+
+def test_a_video_of_too_little_speech_still_shows_its_faces(detector: Detector) -> None:
+    clip = replace(blob_clip("a", 1), phones=Phones((Phone("sil", 0.0, 2.0),), "recogniser"))
+    page = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector))
+    assert "(too_little_speech)" in page.text and "too little speech to judge" in page.text
+    assert page.tags.count("img") == 8 and page.open == []
+
+
+def test_every_phone_has_a_word() -> None:
+    assert set(EXAMPLES) == PHONES
+
+
+def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipEvidence, list[Row]]:
+    count = int(frames / 25 / sound_s)
+    phones = tuple(Phone("ah" if i % 2 else "m", i * sound_s, (i + 1) * sound_s) for i in range(count))
+    gate_T = np.arange(frames) % 10 < 7
+    scored = ScoredClip(np.zeros(0, int), np.zeros(0), np.linspace(-1, 1, frames), gate_T, 0, True)
+    item = ClipEvidence(0, (start, start + frames / 25), Phones(phones, "times"), scored)
+    return item, chart_rows(item, [], frozenset({"m"}), 0.5)
+
+
+@pytest.mark.parametrize("frames", [24, 75, 126, 500])
+def test_rows_hold_five_seconds_and_stay_inside_the_drawing(frames: int) -> None:
+    item, rows = chart(frames)
+    assert len(rows) == -(-frames // 125)
+    for row in rows:
+        assert LEFT < row.end <= WIDTH
+        for points in row.faint + row.bold:
+            places = [tuple(map(float, point.split(","))) for point in points.split()]
+            assert all(LEFT <= x <= row.end and 0 <= y <= 110 for x, y in places)
+        boxes = row.sounds
+        assert all(box.x >= LEFT and box.x + box.width <= row.end + 0.2 for box in boxes)
+        assert all(b.x >= a.x + a.width - 0.2 for a, b in pairwise(boxes))
+    assert sum(len(row.sounds) for row in rows) >= len(item.phones.items)
+
+
+@pytest.mark.parametrize("sound_s", [0.03, 0.05, 0.12])
+def test_labels_do_not_overlap(sound_s: float) -> None:
+    _, rows = chart(500, sound_s)
+    for row in rows:
+        for line in (0, 1, 2):
+            labelled = [box for box in row.sounds if box.line == line]
+            half = [LETTER * len(box.label) / 2 for box in labelled]
+            ends = [(box.middle - h, box.middle + h) for box, h in zip(labelled, half, strict=True)]
+            assert all(b[0] >= a[1] - 0.2 for a, b in pairwise(ends))
+        assert all(b[0] - a[0] >= 60 for a, b in pairwise(row.ticks))
+
+
+def test_critical_sounds_are_marked_and_what_is_not_compared_is_grey() -> None:
+    _, (row,) = chart(50, 0.2)
+    assert [box.critical for box in row.sounds[:4]] == [True, False, True, False]
+    scale = (WIDTH - LEFT - 12) / 50
+    assert row.greyed[0] == (pytest.approx(LEFT + 7 * scale, abs=0.1), pytest.approx(3 * scale, abs=0.1))
+    assert len(row.bold) == 5
+
+
+def test_ticks_carry_the_time_of_the_video() -> None:
+    assert [label for _, label in chart(24, start=59.6)[1][0].ticks] == ["59.75 s", "1:00", "1:00.25", "1:00.5"]
+
+
+def test_smoothing_looks_at_compared_frames_alone() -> None:
+    agreement_T, gate_T = np.where(np.arange(20) < 10, 0.5, -1.0), np.arange(20) < 10
+    smooth_T = smoothed(agreement_T, gate_T)
+    np.testing.assert_allclose(smooth_T[:10], 0.5)
+    assert np.isnan(smooth_T[10:]).all()
+
+
+def test_colours_run_from_orange_over_grey_to_blue() -> None:
+    assert (colour_of(-9), colour_of(0), colour_of(1)) == ("#c95214", "#e8e6e1", "#2667b2")
+    assert [leaning(p, 0.8) for p in (0.0, 0.8, 1.0)] == [1.0, 0.0, -1.0]

@@ -1,0 +1,134 @@
+import base64
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tests.helpers.red_localizer import red_localizer
+from tests.detect.test_fused import FUSION, MOUTH, of
+from tests.detect.test_localizer import red_at
+from tests.report.test_report import Page
+from tests.helpers.tiny_corpus import blob_clip
+
+from npvf.report.charts import LEFT, WIDTH
+from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.fusion import Opinion
+from npvf.detect.heatmaps import COLOURS, overlay, palette
+from npvf.detect.fused import JointDetector
+from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
+from npvf.report.mask_video import write_masks
+from npvf.report.report import render_report, write_report
+from npvf.media.decode import iter_frames
+from npvf.media.probe import probe
+from npvf.models import create_model
+
+
+@pytest.fixture
+def joint(tiny_overrides: dict) -> JointDetector:
+    torch.manual_seed(0)
+    speech = Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings("npv", undecided=0.0))
+    return JointDetector(red_localizer(), speech, FUSION)
+
+
+def forged(track: int = 0, **meta: object):
+    clip = of(red_at(blob_clip("a", 1), MOUTH), track=track, source_size=(225, 225), source_fps=50.0, **meta)
+    return replace(clip, transform_T23=np.tile(np.float32([[1, 0, 0], [0, 1, 0]]), (clip.frames, 1, 1)))
+
+
+def pictures(page: Page) -> list[np.ndarray]:
+    addresses = [a for a in page.addresses if a.startswith("data:image/jpeg;base64,")]
+    coded = [np.frombuffer(base64.b64decode(a.partition(",")[2]), np.uint8) for a in addresses]
+    return [cv2.imdecode(data, cv2.IMREAD_COLOR) for data in coded]
+
+
+def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: JointDetector) -> None:
+    judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
+    page = Page(render_report([judgement], joint))
+    assert page.open == []
+    plain, heat = pictures(page)[:2]  # large, first
+    assert plain.shape == heat.shape == (336, 336, 3)
+    changed = np.abs(plain.astype(int) - heat.astype(int)).max(-1) > 60
+    rows, columns = np.nonzero(changed)
+    assert (rows.mean(), columns.mean()) == pytest.approx((160 * 1.5, 112 * 1.5), abs=4)
+    assert changed.sum() == pytest.approx(40 * 56 * 1.5**2, rel=0.15)
+    assert sum(picture.shape == (112, 112, 3) for picture in pictures(page)) == 16  # eight moments, twice
+
+
+def test_it_says_what_each_part_adds(joint: JointDetector) -> None:
+    judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
+    text = Page(render_report([judgement], joint)).text
+    heard, seen = judgement.verdict.parts
+    for part in (heard, seen):
+        assert f"{part.fake_probability:.2f}" in text and f"{part.contribution:+.1f}" in text
+        assert f"{100 * part.share:.0f} %" in text
+    assert f"{judgement.verdict.tracks[0].forged_area:.1f} % of its pixels look forged" in text
+    assert "Agreement says" in text and "Forged pixels are looked for" in text
+
+
+def test_without_sound_it_says_that_the_picture_answers_alone(joint: JointDetector) -> None:
+    judgement = joint.judge_clips([forged(no_sound="no_audio", is_speaker=False)], "a.mp4", 2.0)
+    page = Page(render_report([judgement], joint))
+    assert "By the picture alone (no_audio: " in page.text and "The other method answers alone. (no_audio)" in page.text
+    assert "does not speak, not judged" not in page.text and page.open == []
+
+
+def test_a_localizer_alone_has_a_page_without_speech() -> None:
+    alone = JointDetector(red_localizer())
+    page = Page(render_report([alone.judge_clips([forged()], "a.mp4", 2.0)], alone))
+    assert "Is this face genuine?" in page.text and "Agreement says" not in page.text
+    assert "offset of the sound" not in page.text and page.open == []
+
+
+def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: JointDetector, tmp_path: Path) -> None:
+    judgement = joint.judge_clips([forged(), forged(1, is_speaker=False)], "clips/a.mp4", 2.4)
+    write_masks(judgement, tmp_path / "masks")
+    assert judgement.masks == []
+    paths = [Path(track.mask) for track in judgement.verdict.tracks]
+    assert [path.name for path in paths] == ["a-00000000-face1.mp4", "a-00000000-face2.mp4"]
+    stream = probe(paths[0]).video
+    assert (stream.width, stream.height, stream.average_fps, stream.frames) == (225, 225, 50.0, 120)
+    frames = list(iter_frames(paths[0], fps=50))
+    rows, columns = np.nonzero(frames[60][..., 0] > 127)
+    assert (rows.mean(), columns.mean()) == pytest.approx((159.5, 111.5), abs=1.5)
+    assert max(frame.max() for frame in frames[100:]) < 16  # the face has gone
+    report = write_report([judgement], joint, tmp_path / "r.html")
+    assert "masks/a-00000000-face2.mp4" in Page(report.read_text()).addresses
+
+
+def test_a_detector_of_speech_has_no_masks(joint: JointDetector, tmp_path: Path) -> None:
+    judgement = joint.speech.judge_clips([forged()], "a.mp4", 2.0)
+    write_masks(judgement, tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
+    (track,) = judgement.verdict.tracks
+    assert (track.mask, track.forged_area, judgement.verdict.parts) == (None, None, None)
+
+
+def test_heat_grows_with_the_probability_and_leaves_the_rest_alone() -> None:
+    grey = np.full((64, 64, 3), 120, np.uint8)
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+    heated = overlay(grey, ramp, 2.0)  # no outline
+    far = np.abs(heated.astype(int) - 120).sum(-1)[32]
+    assert far[0] == 0 and far[-1] > 100
+    assert overlay(grey, ramp, 0.5)[32].min(axis=-1).max() > heated[32].min(axis=-1).max()  # the outline is white
+    lightness = palette() @ (0.299, 0.587, 0.114)
+    assert (np.diff(lightness) > -0.05).all() and tuple(palette()[-1]) == COLOURS[-1]
+
+
+@pytest.mark.parametrize(("frames", "start"), [(24, 0.0), (50, 3.2), (500, 60.0)])
+def test_the_area_over_time_stays_inside_its_field(frames: int, start: float) -> None:
+    area_T = np.linspace(0, 0.43, frames)
+    chart = area_chart(area_T, frames - 1, start)
+    points = [tuple(map(float, point.split(","))) for point in chart.points.split()]
+    assert chart.top == 50 and len(points) == frames + 2
+    assert all(LEFT <= x <= chart.end <= WIDTH and 0 <= y <= AREA_HEIGHT for x, y in points)
+    assert all(b[0] >= a[0] for a, b in pairwise(points)) and LEFT < chart.worst <= chart.end
+    assert chart.ticks[0][1] in {"0 s", "4 s", "60 s"} and len(chart.ticks) <= 9
+
+
+def test_bars_share_a_scale_and_a_zero() -> None:
+    heard, seen = part_bars(FUSION.parts(Opinion(-2.0, 2.0)))
+    assert heard.x + heard.width == pytest.approx(REACH) and seen.x == REACH and seen.width == REACH
+    assert heard.width / seen.width == pytest.approx(0.25)
