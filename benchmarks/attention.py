@@ -21,15 +21,15 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
-from npvf.io.corpus import Corpus
-from npvf.data.datasets import collate
-from npvf.io.shards import decode_clip
-from npvf.data.transforms import ClipTransform
 from benchmarks.saliency import mouth_saliency
-from npvf.report.charts import smoothed
+from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
+from npvf.data.datasets import collate
+from npvf.data.transforms import ClipTransform
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_features
+from npvf.io.corpus import Corpus
+from npvf.io.shards import decode_clip
 from npvf.models import NPV
+from npvf.report.charts import smoothed
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -28,13 +28,13 @@ import torch
 from machine import device_name, report
 
 from npvf.clip import FPS, SAMPLE_RATE
-from npvf.prepare import ingest
-from npvf.prepare.ingest import DEFAULTS
 from npvf.data.transforms import ClipTransform
 from npvf.detect.detector import Detector
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, read_audio, write_video
 from npvf.models import NPV
+from npvf.prepare import ingest
+from npvf.prepare.ingest import DEFAULTS
 
 SECONDS = 10
 STAGES: dict[str, tuple[Any, str]] = {

@@ -30,10 +30,10 @@ import soundfile
 from machine import device_name, report, seconds
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones
-from npvf.io import shards
-from npvf.io.corpus import Corpus
 from npvf.data.transforms import ClipTransform
 from npvf.faces.alignment import align
+from npvf.io import shards
+from npvf.io.corpus import Corpus
 from npvf.media import iter_frames, read_audio
 from npvf.models import NPV, InputSpec
 

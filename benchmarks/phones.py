@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from npvf.clip import SAMPLE_RATE, Phone, Phones
 from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
+from npvf.clip import SAMPLE_RATE, Phone, Phones
 from npvf.speech.inventory import BILABIAL, FRICATIVE, PHONES, UNKNOWN
 from npvf.speech.recogniser import DELAY, recognise
 from npvf.speech.transcript import align_transcript

@@ -10,14 +10,14 @@ from typing import Any
 from pytorch_lightning import Trainer
 
 from npvf.clip import FAKE, REAL, ClipMeta
-from npvf.data.augment import Augment
-from npvf.io.corpus import Corpus
-from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
-from npvf.data.datasets import TrainingClips
-from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
 from npvf.corpora.splits import Split, part_videos, read_split
+from npvf.data.augment import Augment
+from npvf.data.datasets import TrainingClips
+from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
+from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
 from npvf.errors import NpvfError
-from pretrain.data import PARTS, Cache, ClipData
+from npvf.io.corpus import Corpus
+from npvf.training.data import PARTS, Cache, ClipData
 
 
 class LabelledFaces(ClipData):

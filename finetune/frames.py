@@ -10,12 +10,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import AdamW
 
 from finetune.module import ClipLogits, by_video
-from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
 from npvf.detect.calibration import Calibration, best_threshold
+from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import Batch, FrameClassifier
 from npvf.training.gather import gather
-from pretrain.module import TrainingModule
+from npvf.training.module import TrainingModule
 from npvf.training.optim import cosine_schedule, parameter_groups
 
 

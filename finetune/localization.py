@@ -23,7 +23,7 @@ from npvf.metrics.detection import auc
 from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
 from npvf.models import STDDL, FaceBatch, STDDLOutput
 from npvf.training.gather import gather
-from pretrain.module import TrainingModule
+from npvf.training.module import TrainingModule
 from npvf.training.optim import cosine_schedule, parameter_groups
 
 Schedule = Literal["plateau", "cosine"]

@@ -13,7 +13,7 @@ from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces, pi
 from npvf.data.selection import Selection
 from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
-from pretrain.data import Cache
+from npvf.training.data import Cache
 
 GENUINE = 3  # visits of genuine clips for each visit of a forged one, where they bring a forged twin
 

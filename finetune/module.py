@@ -21,7 +21,7 @@ from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
 from npvf.training.gather import gather
-from pretrain.module import TrainingModule
+from npvf.training.module import TrainingModule
 from npvf.training.optim import cosine_schedule, parameter_groups
 
 SCORING = ScoringSettings()

@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from npvf.clip import FAKE, REAL, Clip, Phone, Phones, Verdict
+from npvf.version import __version__
 
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
     from npvf.detect.loading import load_detector
     from npvf.models.registry import create_model, list_models
 
-__version__ = "0.1.0"
 __all__ = [
     "FAKE",
     "REAL",
@@ -21,6 +21,7 @@ __all__ = [
     "Phone",
     "Phones",
     "Verdict",
+    "__version__",
     "create_model",
     "list_models",
     "load_detector",

@@ -7,62 +7,22 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.optim import AdamW
 
-from npvf.data.sampling import derive_seed
 from npvf.losses import NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.sync_protocol import Settings, measure_synchrony
 from npvf.metrics.sync_embeddings import FramewiseFeatures
-from npvf.models import NPV, Batch, PretrainedModel
+from npvf.metrics.sync_protocol import Settings, measure_synchrony
+from npvf.models import NPV, Batch
 from npvf.training.gather import gather
-from pretrain.grad_cache import represent_in_chunks
+from npvf.training.module import TrainingModule, log_name
 from npvf.training.optim import cosine_schedule, parameter_groups
+from pretrain.grad_cache import represent_in_chunks
 
 # Unit features that fill their sphere deviate by 1 / sqrt(D); the monitors report deviation as a share of that.
 COLLAPSED = 0.2
 SYNCHRONY_METRICS = ("retrieval_r1", "sync_within_1", "swap_auc", "shift_auc")
-
-
-class TrainingModule(LightningModule):
-    """What all stages share: one objective on windows of clips, and draws that depend on the step alone."""
-
-    model: PretrainedModel
-    objective: torch.nn.Module
-    seed: int
-
-    def compile_towers(self, **options: Any) -> None:
-        """Let `torch.compile` fuse the encoders' kernels. Names of weights stay as they are."""
-        for name, module in self.model.named_children():
-            if name.endswith(("_tower", "_encoder")):
-                module.compile(**options)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Dropout and drop-path draw from the step's own seed: a resumed run draws what an undisturbed one would."""
-        torch.manual_seed(derive_seed(self.seed, self.global_step, self.global_rank))
-
-    def training_step(self, batch: tuple[Any, ...], batch_idx: int) -> Tensor:
-        """The objective on a batch of windows, whose first part are the clips; each of its terms is logged."""
-        out = self.measure(*batch)
-        terms = {_log_name(name): value.detach() for name, value in out.items() if value.ndim == 0}
-        self.log_dict(terms, batch_size=len(batch[0]))
-        self.watch(out)
-        self.log("loss", out["loss"].detach(), prog_bar=True, logger=False, batch_size=len(batch[0]))
-        return out["loss"]
-
-    def measure(self, *batch: Any) -> dict[str, Tensor]:
-        """The objective's "loss", and all else that it gives."""
-        return self.objective(self.model, *batch)
-
-    def watch(self, out: dict[str, Tensor]) -> None:
-        """Look at what the objective gave; a stage may warn."""
-
-    def export(self, folder: Path) -> None:
-        """Write what the next stage loads, without Lightning."""
-        raise NotImplementedError
 
 
 class PretrainModule(TrainingModule):
@@ -140,7 +100,7 @@ class PretrainModule(TrainingModule):
         for name, value in out.items():
             if name.startswith("collapse_") and value < COLLAPSED:
                 warnings.warn(
-                    f"{_log_name(name)} is {float(value):.2f}: features deviate far less than 1 / sqrt(D) and are "
+                    f"{log_name(name)} is {float(value):.2f}: features deviate far less than 1 / sqrt(D) and are "
                     "collapsing. Lower the learning rate, or look at the loss terms.",
                     stacklevel=2,
                 )
@@ -183,8 +143,3 @@ class PretrainModule(TrainingModule):
     def export(self, folder: Path) -> None:
         """The encoder folder: `config.json` and `model.safetensors`."""
         self.model.save_pretrained(folder)
-
-
-def _log_name(name: str) -> str:
-    """Monitors of the objective have a heading of their own."""
-    return name.replace("collapse_", "collapse/") if name.startswith("collapse_") else f"train/{name}"

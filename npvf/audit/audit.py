@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from npvf.clip import FAKE, REAL
-from npvf.io.corpus import DATASET, Corpus
-from npvf.data.selection import Selection
-from npvf.evaluate.detection import LABELLED
 from npvf.audit.leakage import Leakage, corpus_entries, file_entries, find_leakage
 from npvf.audit.shortcuts import Shortcut, by_manipulation, rank_traits
 from npvf.audit.traits import corpus_traits, file_traits
+from npvf.clip import FAKE, REAL
+from npvf.data.selection import Selection
+from npvf.evaluate.detection import LABELLED
+from npvf.io.corpus import DATASET, Corpus
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
 NAMED = 3  # people and pairs of videos that a sentence names

@@ -9,14 +9,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, cast
 
+from npvf.audit.fingerprint import Fingerprint, face_hash, same_face, same_sound, sound_codes
 from npvf.clip import FPS
+from npvf.data.selection import read_meta
+from npvf.errors import Refused
 from npvf.io.corpus import Corpus
 from npvf.io.files import sha256
-from npvf.data.selection import read_meta
 from npvf.io.shards import Sample
 from npvf.io.sources import find_sources
-from npvf.audit.fingerprint import Fingerprint, face_hash, same_face, same_sound, sound_codes
-from npvf.errors import Refused
 from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_crops, decode_flac
 from npvf.media.probe import probe

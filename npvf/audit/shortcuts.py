@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import false_discovery_control, mannwhitneyu
 
+from npvf.audit.traits import TRAITS, Trait, VideoTraits, corpus_traits
 from npvf.clip import FAKE, REAL
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.evaluate.detection import LABELLED, bootstrap_groups
-from npvf.audit.traits import TRAITS, Trait, VideoTraits, corpus_traits
+from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Interval, Statistic
 from npvf.metrics.categories import category_auc, category_p_value
 from npvf.metrics.detection import auc

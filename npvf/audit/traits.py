@@ -15,12 +15,12 @@ from typing import Any, cast
 import numpy as np
 
 from npvf.clip import CROP_SIZE, FPS, ClipMeta
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
+from npvf.errors import NpvfError, Refused
+from npvf.evaluate.detection import LABELLED, selected_lines
+from npvf.io.corpus import Corpus
 from npvf.io.shards import Sample, read_tar
 from npvf.io.sources import find_sources
-from npvf.evaluate.detection import LABELLED, selected_lines
-from npvf.errors import NpvfError, Refused
 from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_flac
 from npvf.media.probe import probe

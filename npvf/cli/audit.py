@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from npvf import __version__
-from npvf.cli.options import not_negative
-from npvf.io.corpus import DATASET, Corpus
-from npvf.corpora.parts import read_parts
-from npvf.data.selection import Selection
 from npvf.audit.audit import Audit, audit
 from npvf.audit.shortcuts import Shortcut
+from npvf.cli.options import not_negative
+from npvf.corpora.parts import read_parts
+from npvf.data.selection import Selection
 from npvf.errors import NpvfError
+from npvf.io.corpus import DATASET, Corpus
 from npvf.metrics.bootstrap import Bootstrap
+from npvf.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

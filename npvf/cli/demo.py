@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from npvf.cli.main import main as npvf
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.files import config_path, write_json
-from npvf.errors import NpvfError
 
 # People by number: eight to learn from, three to validate and calibrate on, five to test on.
 TRAIN, VAL, TEST = "0-7", "8-10", "11-15"

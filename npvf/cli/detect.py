@@ -15,13 +15,13 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.clip import PhoneSource
-from npvf.prepare.ingest import DEFAULTS
 from npvf.detect.evidence import Judgement
 from npvf.detect.loading import AnyDetector, load_detector
-from npvf.report.mask_video import write_masks
-from npvf.report.report import EXAMPLES, write_report
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
+from npvf.prepare.ingest import DEFAULTS
+from npvf.report.mask_video import write_masks
+from npvf.report.report import EXAMPLES, write_report
 
 BROKEN, ABSTAINED = 2, 3
 STYLES = {"fake": "bold red", "real": "bold green", "abstain": "bold yellow"}

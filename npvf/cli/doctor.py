@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from npvf import __version__
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.model_file import face_model_path
+from npvf.version import __version__
 
 CORE = "core"
 # library -> (Debian package, who needs it): what the wheels of mediapipe and opencv link against and do not bring.

@@ -12,14 +12,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from npvf.cli import options
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector
-from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
-from npvf.detect.fusion import Fusion
 from npvf.detect.fused import JointDetector
+from npvf.detect.fusion import Fusion
 from npvf.detect.loading import save_fused
 from npvf.detect.localizer import Localizer
+from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
+from npvf.io.corpus import Corpus
 
 FIGURES = {
     "auc_speech": "AUC, lips against sound",

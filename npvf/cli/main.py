@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from npvf import __version__
 from npvf.errors import MissingDependency, NpvfError
+from npvf.version import __version__
 
 # command -> one line of help. Its module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {

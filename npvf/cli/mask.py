@@ -26,10 +26,10 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from npvf.clip import FPS
-    from npvf.prepare.difference import pair
-    from npvf.prepare.mask_sheet import contact_sheet
     from npvf.io.masks import SUFFIX, write_masks
     from npvf.media.decode import iter_frames
+    from npvf.prepare.difference import pair
+    from npvf.prepare.mask_sheet import contact_sheet
 
     if not args.out.name.endswith(SUFFIX):
         raise NpvfError(

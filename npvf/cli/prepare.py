@@ -13,11 +13,11 @@ from rich.text import Text
 
 from npvf.cli.options import at_least_one, not_negative, positive
 from npvf.corpora import corpus_sources
+from npvf.corpora.splits import read_split
+from npvf.io.sources import find_sources
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.manifest import SHARD_BYTES
 from npvf.prepare.run import TRANSCRIPTS, Summary, prepare
-from npvf.io.sources import find_sources
-from npvf.corpora.splits import read_split
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 

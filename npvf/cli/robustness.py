@@ -11,11 +11,11 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.cli.perturb import add_choice, conditions
-from npvf.io.files import write_json
 from npvf.evaluate.baselines.loading import load_scorer
 from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.robustness import detector_hash, measure_robustness, settings
 from npvf.evaluate.robustness_page import auc_cell, write_results
+from npvf.io.files import write_json
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.perturb import GROUPS, add_routes, get_perturbation, list_perturbations
 

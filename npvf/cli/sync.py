@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from npvf.cli import options
-from npvf.io.corpus import Corpus
 from npvf.detect.scoring import embed_clip
-from npvf.prepare.resync import SynchroniseSettings, synchronise
+from npvf.io.corpus import Corpus
 from npvf.models.npv.npv import NPV
+from npvf.prepare.resync import SynchroniseSettings, synchronise
 
 DEFAULTS = SynchroniseSettings()
 

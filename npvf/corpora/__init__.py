@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 from npvf.corpora.record import Listing, Reader, Record
-from npvf.io.sources import Source, Sources
 from npvf.errors import NpvfError
+from npvf.io.sources import Source, Sources
 
 PRE_TRAINING = ("voxceleb2", "lrs2", "lrs3", "avspeech", "grid")
 DETECTION = (

@@ -12,8 +12,8 @@ from typing import Any
 from npvf.corpora.files import find_videos, locate, read_json, read_text
 from npvf.corpora.lavdf import manipulation
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Refused
+from npvf.io.annotations import Annotation
 
 _LISTS = {"train": "train_metadata.json", "val": "val_metadata.json"}
 _UNLABELLED = "test_files.txt"

@@ -11,8 +11,8 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.corpora.files import find_videos
 from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 _NAME = re.compile(r"([\w-]{11})(?:[_.-].+)?")
 

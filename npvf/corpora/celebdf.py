@@ -12,8 +12,8 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_videos, locate, read_text
 from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 LIST = "List_of_testing_videos.txt"
 _FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}

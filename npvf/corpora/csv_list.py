@@ -6,8 +6,8 @@ from pathlib import Path
 
 from npvf.corpora.folder import as_record, class_of
 from npvf.corpora.record import Listing, Reader, listing
-from npvf.io.sources import find_sources
 from npvf.errors import NpvfError
+from npvf.io.sources import find_sources
 
 
 def read(root: Path) -> Listing:

@@ -13,8 +13,8 @@ from typing import Any
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_files, find_videos, locate, read_json, read_rows
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 _LISTS = ("metadata.json", "labels.csv")
 _ALTERED = "metadata_audio_altered.csv"

@@ -8,8 +8,8 @@ from typing import Any
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_videos, locate, read_json
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 LIST = "dataset.json"
 _LABELS = {"fake": FAKE, "real": REAL}

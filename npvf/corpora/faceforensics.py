@@ -13,8 +13,8 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_videos, locate, read_json
 from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 _ACTORS = "DeepFakeDetection"

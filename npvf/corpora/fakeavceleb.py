@@ -14,8 +14,8 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_videos, locate, read_text
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Reason
+from npvf.io.annotations import Annotation
 
 LIST = "meta_data.csv"
 _KNOWN = ["source", "target1", "target2", "method", "category", "type", "race", "gender"]

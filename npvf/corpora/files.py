@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from npvf.io.sources import VIDEO_SUFFIXES, walk_files
 from npvf.errors import NpvfError
+from npvf.io.sources import VIDEO_SUFFIXES, walk_files
 
 _DEPTH = 3  # FakeAVCeleb_v1.2/FakeAVCeleb_v1.2, LAV-DF/LAV-DF/LAV-DF
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")

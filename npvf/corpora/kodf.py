@@ -11,8 +11,8 @@ from pathlib import Path
 from npvf.clip import FAKE, REAL
 from npvf.corpora.files import find_files, find_videos, locate, read_rows, read_text
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Reason, Refused
+from npvf.io.annotations import Annotation
 
 _VIDEO, _GENDER, _MODEL, _TARGET = "영상ID", "인물성별", "변조모델", "타겟영상"
 _REAL = (_VIDEO, _GENDER, "UUID", "스크립트파일")

@@ -7,8 +7,8 @@ from typing import Any
 
 from npvf.corpora.files import find_videos, locate, read_json
 from npvf.corpora.record import Listing, Reader, Record, bad_value, listing, not_listed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError, Refused
+from npvf.io.annotations import Annotation
 
 _LISTS = ("metadata.json", "metadata.min.json")
 _SPLITS = ("train", "dev", "test")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from npvf.io.annotations import NOTHING_SAID, Annotation
 from npvf.errors import Reason, Refused
+from npvf.io.annotations import NOTHING_SAID, Annotation
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from npvf.clip import REAL
 from npvf.corpora.files import find_files, find_videos, locate, read_text
 from npvf.corpora.record import Listing, Reader, Record, listing, misnamed
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
+from npvf.io.annotations import Annotation
 
 _PLACE = re.compile(r"(?:(dev|test)/)?mp4/(id\d{5}/[^/]+/\d{5})\.mp4")
 _META = "vox2_meta.csv"

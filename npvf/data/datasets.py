@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from npvf.clip import MEL_PER_FRAME, ClipMeta, Phones
-from npvf.io import shards
 from npvf.data.sampling import MIN_GATE, Draw, seeded, segment_candidates, segment_starts, window_start
 from npvf.data.selection import Selection, describe, naming, read_selected
 from npvf.data.transforms import ClipTransform, Sample, pad_time
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.errors import NpvfError
+from npvf.io import shards
 from npvf.models.batch import Batch
 from npvf.speech.gate import gate
 

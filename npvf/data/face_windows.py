@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from npvf.clip import CROP_SIZE, FAKE, FPS, REAL, Clip, ClipMeta
-from npvf.io import shards
 from npvf.data.face_augment import FaceAugment
-from npvf.io.masks import unpack_masks
 from npvf.data.selection import read_meta
 from npvf.data.self_blended import self_forged
 from npvf.data.transforms import UNKNOWN_LABEL, forged_frames, resize
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.faces.flow import FlowMethod, flow_motion
+from npvf.io import shards
+from npvf.io.masks import unpack_masks
 from npvf.models.stddl.face_batch import FaceBatch
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from npvf.clip import FAKE, REAL, ClipMeta
-from npvf.io.shards import Sample
 from npvf.errors import MissingDependency, NpvfError
+from npvf.io.shards import Sample
 
 Label = Literal["real", "fake", "known", "unforged", "any"]
 Part = Literal["train", "val"]

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from npvf.io import shards
 from npvf.data.sampling import derive_seed, seeded
 from npvf.data.selection import Selection, describe, naming, read_selected
 from npvf.data.windows import ClipWindows
 from npvf.errors import NpvfError
+from npvf.io import shards
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

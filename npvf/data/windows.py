@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from npvf.clip import FPS
-from npvf.io import shards
 from npvf.data.selection import read_meta
+from npvf.io import shards
 
 
 class ClipWindows(ABC):

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from npvf import __version__
 from npvf.clip import FPS, Clip, PhoneSource, Verdict
-from npvf.prepare.ingest import DEFAULTS, IngestSettings, read_clips
 from npvf.detect.calibration import Calibration
 from npvf.detect.evidence import ClipEvidence, Judgement, build_verdict
 from npvf.detect.scoring import ScoringSettings, score_clip
@@ -18,6 +16,8 @@ from npvf.faces.landmarks import Landmarker
 from npvf.media.probe import probe
 from npvf.models.npv.npv import NPV
 from npvf.models.pretrained import read_config, resolve_folder
+from npvf.prepare.ingest import DEFAULTS, IngestSettings, read_clips
+from npvf.version import __version__
 
 PhoneChoice = PhoneSource | Literal["auto"]
 

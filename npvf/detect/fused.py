@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from npvf.clip import FPS, Clip, TrackVerdict, Verdict
-from npvf.prepare.ingest import DEFAULTS, read_clips
 from npvf.detect.detector import ClipScore, Detector, PhoneChoice
 from npvf.detect.evidence import ClipEvidence, Judgement, build_verdict, by_track, coverage, too_close
 from npvf.detect.fusion import Fusion, Opinion
@@ -19,6 +18,7 @@ from npvf.detect.localizer import Localizer
 from npvf.detect.scoring import ScoredClip, score_clip
 from npvf.faces.landmarks import Landmarker
 from npvf.media.probe import probe
+from npvf.prepare.ingest import DEFAULTS, read_clips
 
 FORGED_AREA = 1.0  # percent of a face; less is some pixels called forged by chance
 

@@ -6,14 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from npvf import __version__
-from npvf.io.files import write_json
 from npvf.detect.detector import Detector
-from npvf.detect.fusion import Fusion
 from npvf.detect.fused import JointDetector
+from npvf.detect.fusion import Fusion
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
+from npvf.io.files import write_json
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
+from npvf.version import __version__
 
 AnyDetector = Detector | JointDetector
 SPEECH, PICTURE = "speech", "picture"  # the parts of a fused folder

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from npvf import __version__
 from npvf.clip import CROP_SIZE, FPS, Clip
 from npvf.data.face_windows import optical_flow
 from npvf.data.transforms import resize
@@ -24,6 +23,7 @@ from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.models.pretrained import read_config, resolve_folder
 from npvf.models.stddl.stddl import STDDL
+from npvf.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
-from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.errors import NpvfError
+from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.metrics.paired import delong, paired_bootstrap
 
 NEEDED = ("video", "label", "identity", "original", "manipulation", "sha256", "status", "score")

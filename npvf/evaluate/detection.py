@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from npvf.clip import FAKE, REAL
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
+from npvf.errors import NpvfError
 from npvf.evaluate.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
 from npvf.evaluate.video_scores import (
     LABELLED,
@@ -30,7 +30,7 @@ from npvf.evaluate.video_scores import (
     score_videos,
     selected_lines,
 )
-from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
 Grouping = Literal["auto", "identity", "video"]

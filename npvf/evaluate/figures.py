@@ -105,7 +105,7 @@ def localization_figures(
 
 
 def proposals_of(segments: Sequence[SegmentRow]) -> dict[str, Proposals]:
-    """Of each video the spans that may be forged, from the probabilities of its segments (`npvf.metrics.temporal_proposals`)."""
+    """Each video's spans that may be forged, from its segments' probabilities (`npvf.metrics.temporal_proposals`)."""
     clips: dict[tuple[str, str], list[SegmentRow]] = defaultdict(list)
     for segment in segments:
         clips[segment.video, segment.clip].append(segment)

@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Any
 
 from npvf.clip import FAKE, REAL, Clip, ClipMeta
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.io.shards import Sample, decode_clip
-from npvf.detect.fusion import Fusion, Opinion, fusion_figures
 from npvf.detect.fused import JointDetector
+from npvf.detect.fusion import Fusion, Opinion, fusion_figures
 from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
+from npvf.io.shards import Sample, decode_clip
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ def render_page(report: Mapping[str, Any], rows: Sequence[Row], plots: Sequence[
         plots: drawn by `write_plots`.
     """
     environment = Environment(
-        loader=PackageLoader("npvf.detect", "."),
+        loader=PackageLoader("npvf.report", "templates"),
         autoescape=True,  # names of files, people and corpora come from outside
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from npvf.evaluate.video_scores import Scores
 from npvf.errors import MissingDependency
+from npvf.evaluate.video_scores import Scores
 from npvf.metrics.detection import auc, eer, roc_curve
 from npvf.metrics.reliability import balancing_weights, reliability_curve
 

@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from npvf import __version__
-from npvf.io.corpus import DATASET, MANIFEST, Corpus
-from npvf.io.files import sha256
 from npvf.detect.loading import detector_folder
 from npvf.evaluate.video_scores import Row
+from npvf.io.corpus import DATASET, MANIFEST, Corpus
+from npvf.io.files import sha256
 from npvf.models.pretrained import CONFIG_FILE
+from npvf.version import __version__
 
 # Of what has a say in decoding, in scores and in metrics.
 PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "av", "opencv-contrib-python", "mediapipe")

@@ -18,23 +18,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from npvf import __version__
 from npvf.clip import FAKE, REAL
-from npvf.io.files import sha256
-from npvf.prepare.ingest import DEFAULTS, read_clips, versions
-from npvf.io.sources import Source, find_sources
+from npvf.detect.loading import AnyDetector
+from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.evaluate.baselines.loading import UNTRAINED
 from npvf.evaluate.detection import bootstrap_groups
-from npvf.detect.loading import AnyDetector
 from npvf.evaluate.video_scores import Scorer
-from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.faces.landmarks import Landmarker
+from npvf.io.files import sha256
+from npvf.io.sources import Source, find_sources
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import auc
 from npvf.models.pretrained import CONFIG_FILE, resolve_folder
 from npvf.perturb import get_perturbation
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.run import place_of
+from npvf.prepare.ingest import DEFAULTS, read_clips, versions
+from npvf.version import __version__
 
 SCORES = "scores.jsonl"
 CLEAN = "clean"

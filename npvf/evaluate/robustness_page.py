@@ -70,7 +70,7 @@ def auc_cell(result: Result) -> str:
 def render_page(results: Sequence[Result], settings: dict[str, Any], curves: dict[str, Path]) -> str:
     """One self-contained HTML page."""
     environment = Environment(
-        loader=PackageLoader("npvf.detect", "."),
+        loader=PackageLoader("npvf.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

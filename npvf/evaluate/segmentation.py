@@ -18,15 +18,15 @@ import numpy as np
 from scipy.special import expit
 
 from npvf.clip import FAKE, REAL, Clip
-from npvf.io.corpus import Corpus
-from npvf.io.masks import VideoMasks
 from npvf.data.selection import Selection
-from npvf.evaluate.detection import Grouping, bootstrap_groups
-from npvf.evaluate.fit_fusion import clips_by_video
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import MaskPiece, source_masks
-from npvf.evaluate.video_scores import LABELLED, Row, mark_duplicates, selected_lines
 from npvf.errors import NpvfError, Refused
+from npvf.evaluate.detection import Grouping, bootstrap_groups
+from npvf.evaluate.fit_fusion import clips_by_video
+from npvf.evaluate.video_scores import LABELLED, Row, mark_duplicates, selected_lines
+from npvf.io.corpus import Corpus
+from npvf.io.masks import VideoMasks
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import accuracy, detection_metrics
 from npvf.metrics.pixels import PixelTally, auc_error, pixel_metrics

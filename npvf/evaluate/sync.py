@@ -10,15 +10,15 @@ import numpy as np
 from torch import Tensor
 
 from npvf.clip import Clip
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.io.shards import decode_clip
+from npvf.errors import NpvfError
 from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.evaluate.video_scores import selected_lines
-from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope, lip_aperture
-from npvf.metrics.sync_protocol import Settings, SynchronyReport, measure_synchrony
+from npvf.io.corpus import Corpus
+from npvf.io.shards import decode_clip
 from npvf.metrics.sync_embeddings import CorrelatedCurves, FramewiseFeatures, Streams
+from npvf.metrics.sync_protocol import Settings, SynchronyReport, measure_synchrony
 
 # A clip's picture and sound as unit vectors (T, D), and the frames inside the model's phone gate (T,).
 Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]

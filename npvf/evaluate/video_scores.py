@@ -14,11 +14,11 @@ from math import ceil
 from typing import Any, Protocol
 
 from npvf.clip import FAKE, FPS, REAL, SEGMENT_FRAMES, Clip, ClipMeta
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection, read_meta
-from npvf.io.shards import decode_clip
 from npvf.detect.detector import ClipScore
 from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
+from npvf.io.shards import decode_clip
 from npvf.speech.silence import quiet_start
 
 LABELLED = Selection(label="known")

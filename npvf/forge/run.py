@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL
-from npvf.io.files import write_lines
-from npvf.io.workers import in_processes
-from npvf.io.sources import Source, find_sources
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.forge.kinds import COPIED, COPY, KINDS, Kind
 from npvf.forge.sound_swap import find_donors
 from npvf.forge.take import CRF, Take, write_forged
+from npvf.io.files import write_lines
+from npvf.io.sources import Source, find_sources
+from npvf.io.workers import in_processes
 from npvf.media.probe import probe
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from npvf.clip import FAKE, FPS, REAL, SAMPLES_PER_FRAME, Phone, Phones
+from npvf.errors import Reason, Refused
+from npvf.io.annotations import Annotation
 from npvf.io.files import write_json
 from npvf.io.masks import SUFFIX, write_masks
-from npvf.io.annotations import Annotation
-from npvf.errors import Reason, Refused
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from npvf.speech.inventory import SILENCE

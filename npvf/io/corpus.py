@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import Clip
+from npvf.errors import NpvfError
 from npvf.io.files import read_lines
 from npvf.io.shards import Sample, decode_clip, read_tar
-from npvf.errors import NpvfError
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from npvf.clip import FPS
-from npvf.io.files import atomic_write
 from npvf.errors import Reason, Refused
+from npvf.io.files import atomic_write
 from npvf.media.decode import iter_frames
 
 SUFFIX = ".mask.npz"

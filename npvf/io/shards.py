@@ -22,8 +22,8 @@ from urllib.parse import quote
 import numpy as np
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
-from npvf.io.masks import pack_masks, unpack_masks
 from npvf.io.annotations import cut_label, cut_stream_labels
+from npvf.io.masks import pack_masks, unpack_masks
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
 Sample = dict[str, bytes | str]

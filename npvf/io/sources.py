@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npvf.io.masks import mask_of
-from npvf.io.annotations import NOTHING_SAID, Annotation, read_list, read_sidecar
 from npvf.errors import NpvfError, Refused
+from npvf.io.annotations import NOTHING_SAID, Annotation, read_list, read_sidecar
+from npvf.io.masks import mask_of
 
 _SUFFIXES = """
     .3gp .asf .avi .divx .f4v .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mpv .mts .mxf .ogm .ogv .ts .vob

@@ -4,8 +4,8 @@ from npvf.losses.balanced_bce import BalancedBCE
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
-from npvf.losses.segmentation import LocalizationObjective
 from npvf.losses.objective import DetectionObjective, NPVObjective
+from npvf.losses.segmentation import LocalizationObjective
 from npvf.losses.tversky import TverskyLoss
 
 __all__ = [

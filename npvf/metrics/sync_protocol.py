@@ -19,8 +19,8 @@ import torch
 from npvf.clip import SEGMENT_FRAMES
 from npvf.metrics.bootstrap import Bootstrap, Estimate, weighted_mean
 from npvf.metrics.detection import auc
-from npvf.metrics.sync_embeddings import Streams
 from npvf.metrics.sync import MIN_FRAMES, best_offset, retrieval_hits
+from npvf.metrics.sync_embeddings import Streams
 
 SHIFTS = range(8, 16)
 SWAP_REACH = 2

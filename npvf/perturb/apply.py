@@ -10,11 +10,11 @@ from typing import Any
 import av
 import numpy as np
 
-from npvf import __version__
-from npvf.io.files import sha256
 from npvf.errors import NpvfError
+from npvf.io.files import sha256
 from npvf.perturb.film import Film
 from npvf.perturb.registry import get_perturbation
+from npvf.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from npvf.io.files import config_path
 from npvf.errors import NpvfError
+from npvf.io.files import config_path
 from npvf.perturb.film import Film, scaled_size, scaled_to
 from npvf.perturb.registry import Perturbation, add
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from npvf.io.files import sha256, write_json, write_lines
-from npvf.io.workers import in_processes
-from npvf.io.sources import Source, find_sources
 from npvf.errors import MissingDependency, NpvfError, Refused
+from npvf.io.files import sha256, write_json, write_lines
+from npvf.io.sources import Source, find_sources
+from npvf.io.workers import in_processes
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.sidecars import carry_over
 

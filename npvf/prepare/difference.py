@@ -17,8 +17,8 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes
 
 from npvf.clip import FPS
-from npvf.io.masks import TOLERANCE
 from npvf.errors import NpvfError
+from npvf.io.masks import TOLERANCE
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe
 

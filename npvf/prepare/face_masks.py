@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from npvf.clip import CROP_SIZE, FAKE, FPS, REAL
-from npvf.io.masks import VideoMasks, pack_masks
-from npvf.io.annotations import Annotation, Intervals
 from npvf.errors import Reason, Refused
 from npvf.faces.alignment import align
 from npvf.faces.geometry import face_hull
+from npvf.io.annotations import Annotation, Intervals
+from npvf.io.masks import VideoMasks, pack_masks
 
 # A frame's face is forged from this share of its area on: less is a rounding of the mask, or a neighbour's edge.
 _LEAST = 0.005

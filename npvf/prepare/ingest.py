@@ -18,22 +18,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from npvf import __version__
 from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
-from npvf.prepare.face_masks import FaceMask, check_masks, crop_masks, follow_mask
-from npvf.io.files import sha256
-from npvf.io.masks import VideoMasks
-from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
-from npvf.io.annotations import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
-from npvf.prepare.speaker import Lips, find_speakers
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.faces.tracks import TrackPiece, face_tracks
+from npvf.io.annotations import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
+from npvf.io.files import sha256
+from npvf.io.masks import VideoMasks
+from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
 from npvf.media.decode import iter_frames, spool_audio, to_float
 from npvf.media.encode import encode_crops
 from npvf.media.probe import VideoStream, probe
+from npvf.prepare.face_masks import FaceMask, check_masks, crop_masks, follow_mask
+from npvf.prepare.speaker import Lips, find_speakers
 from npvf.speech.sources import find_phones
+from npvf.version import __version__
 
 MIN_FRAMES = SEGMENT_FRAMES
 _BLOCK = 60 * FPS  # frames of sound looked at together

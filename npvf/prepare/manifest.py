@@ -23,12 +23,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from npvf.errors import NpvfError, Reason
+from npvf.io.annotations import NOTHING_SAID
 from npvf.io.corpus import DATASET, MANIFEST
 from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
 from npvf.io.shards import Sample, read_tar, write_tar
-from npvf.io.annotations import NOTHING_SAID
 from npvf.io.sources import Source
-from npvf.errors import NpvfError, Reason
 
 Line = dict[str, Any]
 _LOCK = "lock"

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from npvf.clip import FAKE, FPS, SAMPLES_PER_FRAME, Clip
+from npvf.data.selection import read_meta
+from npvf.errors import NpvfError, Reason
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.files import atomic_write, write_json, write_lines
-from npvf.prepare.manifest import count_lines
-from npvf.data.selection import read_meta
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
-from npvf.errors import NpvfError, Reason
 from npvf.metrics.sync import best_offset, offset_curve
+from npvf.prepare.manifest import count_lines
 
 Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 

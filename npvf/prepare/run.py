@@ -19,17 +19,17 @@ from typing import Any
 from npvf.clip import FPS
 from npvf.corpora import corpus_sources
 from npvf.corpora.grid import parse_grid_name
-from npvf.io.files import atomic_write, write_json
-from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
-from npvf.prepare.pool import Died, Done, Failed, Outcome, run_tasks
-from npvf.io.shards import Sample, write_tar
-from npvf.io.sources import Source, Sources, find_sources
 from npvf.corpora.splits import Split
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
+from npvf.io.files import atomic_write, write_json
+from npvf.io.shards import Sample, write_tar
+from npvf.io.sources import Source, Sources, find_sources
 from npvf.media.probe import probe
+from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
+from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
+from npvf.prepare.pool import Died, Done, Failed, Outcome, run_tasks
 
 TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 """Corpora whose file names say what is spoken: file stem -> transcript."""

@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 
 from npvf.clip import FPS, PartVerdict
-from npvf.report.charts import LEFT, WIDTH
 from npvf.detect.heatmaps import COLOURS
+from npvf.report.charts import LEFT, WIDTH
 
 AREA_HEIGHT = 54
 REACH = 190.0  # pixels of a bar for the larger contribution

@@ -13,13 +13,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from npvf import __version__
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
-from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
 from npvf.detect.fused import JointDetector
 from npvf.detect.loading import AnyDetector
+from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
+from npvf.version import __version__
 
 SOUNDS = MOUTHS  # rows of the table of suspicious sounds, each with a picture
 
@@ -102,7 +102,7 @@ def write_report(judgements: Sequence[Judgement], detector: AnyDetector, path: s
 def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder: Path = Path()) -> str:
     """One self-contained HTML page on some videos that `detector` has judged, to lie in `folder`."""
     environment = Environment(
-        loader=PackageLoader("npvf.detect", "."),
+        loader=PackageLoader("npvf.report", "templates"),
         autoescape=True,  # names of files and sounds come from outside
         undefined=StrictUndefined,
         trim_blocks=True,

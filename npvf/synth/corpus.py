@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from npvf import __version__
 from npvf.clip import REAL
 from npvf.io.files import write_json
 from npvf.io.workers import in_processes
@@ -21,6 +20,7 @@ from npvf.synth.room import record
 from npvf.synth.sentences import sentences
 from npvf.synth.visemes import MouthTrack
 from npvf.synth.voice import Speech, Voice, speak
+from npvf.version import __version__
 
 DEFAULT_IDENTITIES = 16
 

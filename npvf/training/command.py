@@ -24,7 +24,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
 from npvf.training.ema import EMA
-from pretrain.module import TrainingModule
+from npvf.training.module import TrainingModule
 
 Weights = Literal["last", "best"]
 

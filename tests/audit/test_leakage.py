@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvf.clip import SAMPLES_PER_FRAME, Clip
-from npvf.io.corpus import Corpus
 from npvf.audit.fingerprint import Fingerprint, face_hash, same_sound, sound_codes
 from npvf.audit.leakage import Leakage, corpus_entries, file_entries, find_leakage
+from npvf.clip import SAMPLES_PER_FRAME, Clip
+from npvf.io.corpus import Corpus
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from tests.helpers.talkers import encoded_anew, talker

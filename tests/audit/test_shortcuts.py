@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvf.clip import FAKE, FPS, REAL, SAMPLE_RATE
-from npvf.io.corpus import Corpus
-from npvf.prepare.ingest import IngestSettings
-from npvf.prepare.run import prepare
-from npvf.data.selection import Selection
 from npvf.audit.shortcuts import Shortcut, by_manipulation, rank_traits, shortcuts
 from npvf.audit.traits import VideoTraits, corpus_traits, file_traits
+from npvf.clip import FAKE, FPS, REAL, SAMPLE_RATE
+from npvf.data.selection import Selection
 from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.media.encode import write_video
 from npvf.metrics.bootstrap import Bootstrap
+from npvf.prepare.ingest import IngestSettings
+from npvf.prepare.run import prepare
 from tests.helpers.astronaut import head, scene, with_head
 from tests.helpers.tiny_corpus import labelled_corpus
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from npvf.clip import Phone, Phones
 from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
+from npvf.clip import Phone, Phones
 
 
 def phones(text, start=0.0, step=0.1):

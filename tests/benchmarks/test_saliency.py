@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.saliency import mouth_saliency
 from npvf import create_model
 from npvf.data.transforms import Sample
-from benchmarks.saliency import mouth_saliency
 from npvf.models import Features, InputSpec
 
 FRAMES = 30

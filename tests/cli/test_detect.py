@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
-from tests.detect.test_localizer import tiny_stddl
 
 from npvf.cli.detect import exit_status
 from npvf.cli.main import main
@@ -23,6 +22,7 @@ from npvf.faces.landmarks import Landmarker
 from npvf.media.encode import write_video
 from npvf.media.probe import probe
 from npvf.models import create_model
+from tests.detect.test_localizer import tiny_stddl
 
 FRAMES = 36
 KEYS = {

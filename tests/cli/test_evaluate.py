@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from npvf.cli import compare
 from npvf.cli.evaluate import command as evaluate
-from npvf.io.corpus import Corpus
 from npvf.errors import MissingDependency, NpvfError
+from npvf.io.corpus import Corpus
 from tests.helpers.labelled_videos import Teller, people_corpus
 
 FILES = {"metrics.json", "config.yaml", "report.html"} | {

@@ -7,15 +7,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.helpers.miniatures import MINIATURES, Maker
 
 from npvf.cli.main import main
 from npvf.corpora import NAMES, get_reader
 from npvf.corpora.check import check
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
-from npvf.errors import NpvfError
+from tests.helpers.miniatures import MINIATURES, Maker
 
 # What comes out of `prepare`: video -> refusal, or None where it was prepared.
 OUTCOMES: dict[str, dict[str, str | None]] = {

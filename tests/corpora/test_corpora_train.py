@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.helpers.miniatures import Maker, fakeavceleb, lavdf
 
 from finetune.cli import main as finetune
 from npvf.cli.main import main
-from npvf.io.corpus import Corpus
 from npvf.corpora.splits import read_split
+from npvf.io.corpus import Corpus
+from tests.helpers.miniatures import Maker, fakeavceleb, lavdf
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "finetune.yaml")
 PREPARE = ("--workers", "0", "--phones", "voice_activity")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from npvf.cli.main import main
 from npvf.corpora.record import Reader, Record
-from npvf.io.annotations import Annotation
 from npvf.corpora.splits import Split, read_split
 from npvf.corpora.splits.people import divide
 from npvf.corpora.splits.protocols import SHARES, make_split
 from npvf.errors import NpvfError, Reason, Refused
+from npvf.io.annotations import Annotation
 
 READER = Reader("mini", "Mini", "detection", "", "", "", read=lambda root: NotImplemented, people="world")
 

@@ -11,13 +11,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from npvf.data.augment import Augment
-from npvf.io.corpus import Corpus
-from npvf.data.sampling import Draw
 from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
+from npvf.data.sampling import Draw
 from npvf.data.selection import Selection, check_disjoint, selected_metas
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform
 from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.models.batch import InputSpec
 from tests.helpers.tiny_corpus import blob_clip, real_corpus, write_corpus
 

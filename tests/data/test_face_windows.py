@@ -11,14 +11,14 @@ import torch
 from torch.testing import assert_close
 
 from npvf.clip import FAKE, REAL
-from npvf.io.corpus import Corpus
+from npvf.data.datasets import EvaluationClips, MemoryClips
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows, collate_faces, judge_picture
 from npvf.data.sampling import seeded
-from npvf.data.datasets import EvaluationClips, MemoryClips
 from npvf.data.selection import Selection
-from npvf.io.shards import decode_clip, encode_clip
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
+from npvf.io.corpus import Corpus
+from npvf.io.shards import decode_clip, encode_clip
 from tests.helpers.masked_corpus import masked_clip, masked_corpus
 
 PLAIN = FaceTransform(64)

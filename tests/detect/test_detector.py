@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.calibration import Calibration
@@ -13,6 +12,7 @@ from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.scoring import ScoringSettings
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.models import create_model
+from tests.helpers.tiny_corpus import blob_clip
 
 SETTINGS = DetectorSettings("small", ScoringSettings(hop=8), Calibration(2.0, -0.25), 0.4, 0.0, 0.3)
 

@@ -3,13 +3,13 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Phone, Phones
 from npvf.detect.detector import DetectorSettings
 from npvf.detect.evidence import ClipEvidence, Judgement, build_verdict, most_suspicious, phone_evidence
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import NpvfError, Reason, Refused
+from tests.helpers.tiny_corpus import blob_clip
 
 CRITICAL = frozenset({"m", "b", "p"})
 SPOKEN = Phones((Phone("sil", 0, 0.2), Phone("aa", 0.2, 0.6), Phone("m", 0.6, 0.7), Phone("uw", 0.7, 2.0)), "times")

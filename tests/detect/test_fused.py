@@ -5,20 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.helpers.red_localizer import red_localizer
 from scipy.special import expit, logit
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.fusion import Fusion
 from npvf.detect.fused import JointDetector
+from npvf.detect.fusion import Fusion
 from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import source_masks
 from npvf.errors import NpvfError
 from npvf.models import create_model
+from tests.detect.test_localizer import red_at, tiny_stddl
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip
 
 FUSION = Fusion(0.5, 2.0, 0.25, undecided=0.0)
 MOUTH = (slice(140, 180), slice(84, 140))

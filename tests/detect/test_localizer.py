@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.helpers.red_localizer import red_localizer
-from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, picture_inputs, windows
 from npvf.errors import NpvfError
 from npvf.models.stddl.stddl import STDDL
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip
 
 TINY = {"size": 32, "dim": 32, "heads": 2, "decoder": (8, 8), "motion": "none", "picture__width": 4, "picture__stem": 8}
 

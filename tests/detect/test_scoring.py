@@ -3,13 +3,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.helpers.tiny_corpus import blob_clip
 from torch.nn.functional import normalize
 
 from npvf.detect import scoring
 from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments, score_clip
 from npvf.models.batch import Features
 from npvf.models.npv.npv import Projections
+from tests.helpers.tiny_corpus import blob_clip
 
 FRAMES = 60
 

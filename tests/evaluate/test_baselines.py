@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from npvf.clip import FAKE, REAL, Clip
+from npvf.detect.calibration import Calibration
+from npvf.detect.detector import Detector
+from npvf.errors import NpvfError
 from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
 from npvf.evaluate.baselines.loading import load_scorer
 from npvf.evaluate.baselines.mouth_energy import MouthEnergyScorer
 from npvf.evaluate.baselines.silence import SilenceScorer
-from npvf.detect.calibration import Calibration
-from npvf.detect.detector import Detector
-from npvf.errors import NpvfError
 from npvf.models import FrameClassifier, create_model
 from tests.helpers.tiny_corpus import blob_clip
 

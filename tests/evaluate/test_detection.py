@@ -13,14 +13,14 @@ from torch.nn.functional import normalize
 from npvf.cli.evaluate import command as command
 from npvf.cli.evaluate.tables import detection_table, notes
 from npvf.clip import Clip
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import ClipScore, Detector
+from npvf.errors import NpvfError
 from npvf.evaluate.detection import detection_report, evaluate_detection
 from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import Row, score_videos
-from npvf.errors import NpvfError
 from npvf.faces.speaking import energy_envelope
+from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.sync_protocol import Settings

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from npvf.io.corpus import Corpus
+from npvf.audit.shortcuts import shortcuts
 from npvf.data.selection import Selection
+from npvf.errors import NpvfError
 from npvf.evaluate.detection import Evaluation, detection_report, run_evaluation
 from npvf.evaluate.figures import How, proposals_of
 from npvf.evaluate.provenance import provenance, videos_hash
-from npvf.audit.shortcuts import shortcuts
 from npvf.evaluate.video_scores import Row, SegmentRow
-from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
 from tests.helpers.labelled_videos import PEOPLE, Teller, line, make_corpus, people_corpus
 from tests.helpers.tiny_corpus import blob_clip

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.red_localizer import red_localizer
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 from npvf.cli.main import main
 from npvf.clip import Clip, Phone, Phones
-from npvf.io.corpus import Corpus
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
-from npvf.detect.fusion import Fusion
 from npvf.detect.fused import JointDetector
+from npvf.detect.fusion import Fusion
 from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
+from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
+from npvf.io.corpus import Corpus
 from npvf.models import create_model
+from tests.detect.test_localizer import red_at, tiny_stddl
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 MOUTH = (slice(140, 180), slice(84, 140))
 EVERYONE = Selection(speakers_only=False, label="known")

@@ -12,9 +12,9 @@ from faces.astronaut import scene, with_head
 from npvf.cli.main import main
 from npvf.clip import Clip
 from npvf.detect.detector import ClipScore, Detector
+from npvf.errors import NpvfError, Reason, Refused
 from npvf.evaluate.robustness import SCORES, detector_hash, judge_video, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
-from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.media import read_audio, write_video
 from npvf.metrics.bootstrap import Bootstrap

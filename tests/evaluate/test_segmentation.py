@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.red_localizer import red_localizer
 from sklearn.metrics import f1_score, roc_auc_score
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 from npvf.cli.main import main
 from npvf.clip import Clip
-from npvf.io.corpus import Corpus
-from npvf.io.masks import write_masks
-from npvf.evaluate.segmentation import evaluate_localization
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
+from npvf.evaluate.segmentation import evaluate_localization
+from npvf.io.corpus import Corpus
+from npvf.io.masks import write_masks
 from npvf.metrics.bootstrap import Bootstrap
+from tests.detect.test_localizer import red_at, tiny_stddl
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 MOUTH = (slice(140, 180), slice(84, 140))
 NOTHING = (slice(0, 0), slice(0, 0))

@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import (
     CROP_CENTRE,
@@ -14,6 +13,7 @@ from npvf.faces.alignment import (
 )
 from npvf.faces.geometry import STABLE, TEMPLATE_S2, face_centre, face_size
 from npvf.faces.landmarks import Landmarker
+from tests.helpers.astronaut import scene, with_head
 
 
 def posed(scale: float, roll: float, x: float, y: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
-from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.cuts import Cut, CutFinder
+from tests.helpers.astronaut import scene, with_head
 
 
 def judge(frames: list[np.ndarray]) -> list[Cut]:

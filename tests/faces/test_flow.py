@@ -1,9 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.astronaut import head
 
 from npvf.faces.flow import flow_motion
+from tests.helpers.astronaut import head
 
 
 @pytest.mark.parametrize("method", ["dis", "farneback", "tvl1"])

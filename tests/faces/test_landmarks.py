@@ -3,11 +3,11 @@ import sys
 
 import numpy as np
 import pytest
-from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import misfit
 from npvf.faces.geometry import face_size
 from npvf.faces.landmarks import Landmarker
+from tests.helpers.astronaut import scene, with_head
 
 
 def test_all_faces_are_found_whichever_comes_last(landmarker: Landmarker) -> None:

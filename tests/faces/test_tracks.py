@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tests.helpers.astronaut import scene, with_head
 
 from npvf.faces.alignment import apply_transform
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.tracks import TrackPiece, face_tracks
+from tests.helpers.astronaut import scene, with_head
 
 ROOM = scene(400, 240)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from finetune.cli import main as finetune
-from npvf.io.corpus import Corpus
+from npvf.detect.detector import Detector
 from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.loading import load_scorer
-from npvf.detect.detector import Detector
+from npvf.io.corpus import Corpus
 from pretrain.cli import main as pretrain
 from tests.helpers.tiny_corpus import labelled_corpus, real_corpus
 

@@ -10,9 +10,9 @@ import torch
 
 from finetune.cli import main
 from finetune.module import ClipLogits, DetectionModule, by_video
-from npvf.io.corpus import Corpus
 from npvf.detect.detector import Detector
 from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.models import create_model
 from tests.helpers.tiny_corpus import blob_clip, labelled_corpus, write_corpus
 

@@ -6,8 +6,6 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import Phone, Phones
-from npvf.io.masks import read_masks
-from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.forge.calibrated import forged_mouth
 from npvf.forge.kinds import KINDS
@@ -15,6 +13,8 @@ from npvf.forge.run import forge
 from npvf.forge.sound_shift import sound_shift
 from npvf.forge.sound_swap import find_donors
 from npvf.forge.take import Take, cut_phones, room_tone
+from npvf.io.annotations import Annotation, read_sidecar
+from npvf.io.masks import read_masks
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from npvf.speech.inventory import CRITICAL

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from npvf.clip import FPS, Phone, Phones
-from npvf.io.masks import read_masks
-from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError, Refused
 from npvf.faces.speaking import lip_aperture
 from npvf.forge import mouth_swap
@@ -16,6 +14,8 @@ from npvf.forge.face_patch import track_of
 from npvf.forge.mouth_swap import mouth_calibrated
 from npvf.forge.run import forge
 from npvf.forge.take import Take
+from npvf.io.annotations import Annotation, read_sidecar
+from npvf.io.masks import read_masks
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from npvf.speech.gate import gate

@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 
 from npvf.clip import FPS
-from npvf.io.corpus import Corpus
-from npvf.io.masks import read_masks
-from npvf.prepare.run import prepare
-from npvf.io.annotations import Annotation, read_sidecar
 from npvf.errors import NpvfError
 from npvf.forge.face_patch import Track, track_of
 from npvf.forge.face_swap import _matched, find_faces
@@ -21,8 +17,12 @@ from npvf.forge.multi_source import assembled, multi_source
 from npvf.forge.run import forge
 from npvf.forge.take import Take, pictures
 from npvf.forge.when import draw_strength
+from npvf.io.annotations import Annotation, read_sidecar
+from npvf.io.corpus import Corpus
+from npvf.io.masks import read_masks
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
+from npvf.prepare.run import prepare
 from npvf.synth.corpus import synthesise
 
 FRAMES, LONG = 20, 40

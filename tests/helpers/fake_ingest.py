@@ -5,11 +5,11 @@ import os
 import time
 from contextlib import contextmanager, nullcontext
 
+from npvf.errors import Reason, Refused
+from npvf.io.shards import clip_key
+from npvf.media.probe import MediaInfo
 from npvf.prepare import run as prepare
 from npvf.prepare.ingest import Ingested
-from npvf.io.shards import clip_key
-from npvf.errors import Reason, Refused
-from npvf.media.probe import MediaInfo
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from npvf.clip import FAKE, FPS, SEGMENT_FRAMES, Clip
-from npvf.io.corpus import Corpus
-from npvf.io.annotations import cut_label
 from npvf.detect.detector import ClipScore
+from npvf.io.annotations import cut_label
+from npvf.io.corpus import Corpus
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 FRAMES = 75

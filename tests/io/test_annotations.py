@@ -4,8 +4,8 @@ from dataclasses import fields
 import pytest
 
 from npvf.corpora.grid import parse_grid_name
-from npvf.io.annotations import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
 from npvf.errors import NpvfError, Reason, Refused
+from npvf.io.annotations import Annotation, cut_label, cut_stream_labels, read_list, read_sidecar
 
 
 def test_a_sidecar_says_what_is_known_and_the_rest_stays_unknown(tmp_path):

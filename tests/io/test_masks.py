@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npvf.io.masks import VideoMasks, mask_of, read_masks, write_masks
 from npvf.errors import Reason, Refused
+from npvf.io.masks import VideoMasks, mask_of, read_masks, write_masks
 from npvf.media.encode import write_video
 
 SIZE = (96, 160)

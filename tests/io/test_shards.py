@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.helpers.small_clips import make_clip
 
 from npvf.clip import FPS
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus, read_corpus
 from npvf.io.shards import PARTS, clip_key, decode_clip, encode_clip, read_tar, write_tar
-from npvf.errors import NpvfError
+from tests.helpers.small_clips import make_clip
 
 
 @pytest.fixture(scope="module")

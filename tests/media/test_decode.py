@@ -5,11 +5,11 @@ from itertools import accumulate, islice
 
 import numpy as np
 import pytest
-from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, shown_at
 
 from npvf.errors import Reason, Refused
 from npvf.media import iter_frames, read_audio, spool_audio
 from npvf.media.decode import to_float
+from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, shown_at
 
 RNG = np.random.default_rng(0)
 VARIABLE = list(accumulate((Fraction(int(ms), 1000) for ms in RNG.integers(5, 130, 60)), initial=Fraction(0)))

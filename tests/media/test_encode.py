@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.media_maker import click, is_flash, number_of, numbered
 
 from npvf.errors import Reason, Refused
 from npvf.media import (
@@ -19,6 +18,7 @@ from npvf.media import (
     read_audio,
     write_video,
 )
+from tests.helpers.media_maker import click, is_flash, number_of, numbered
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 RNG = np.random.default_rng(0)

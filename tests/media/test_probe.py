@@ -8,10 +8,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.media_maker import at_rate, click, make, number_of, numbered
 
 from npvf.errors import Reason, Refused
 from npvf.media import iter_frames, probe, read_audio
+from tests.helpers.media_maker import at_rate, click, make, number_of, numbered
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 

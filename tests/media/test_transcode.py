@@ -2,11 +2,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, numbered
 
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
 from npvf.media import Pictures, Sound, iter_frames, probe, read_audio, transcode
 from npvf.media.transcode import need_encoder
+from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, numbered
 
 RNG = np.random.default_rng(0)
 

@@ -7,8 +7,8 @@ from torch.nn.functional import normalize
 
 from npvf.clip import SEGMENT_FRAMES
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.sync_protocol import Settings, SynchronyReport, choose_segments, measure_synchrony, swap_partners
 from npvf.metrics.sync_embeddings import CorrelatedCurves, FramewiseFeatures
+from npvf.metrics.sync_protocol import Settings, SynchronyReport, choose_segments, measure_synchrony, swap_partners
 
 QUICK = Settings(bootstrap=Bootstrap(100))
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.films import RATE, bar, film, speechlike
 
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.media import iter_frames, probe, read_audio
 from npvf.perturb import get_perturbation, list_perturbations
 from npvf.perturb.apply import Applied, Condition, perturb_video
 from npvf.perturb.sound import _in_pieces, convolved, impulse_response, speech_power
+from tests.helpers.films import RATE, bar, film, speechlike
 
 NAMES = {group: [p.name for p in list_perturbations(groups=[group])] for group in ("picture", "sound", "both")}
 

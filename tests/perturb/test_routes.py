@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.helpers.films import film, speechlike
 
-from npvf.io.files import config_path
 from npvf.errors import NpvfError
+from npvf.io.files import config_path
 from npvf.media import iter_frames, probe, read_audio
 from npvf.perturb import add_routes, list_perturbations
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.registry import _PERTURBATIONS
 from npvf.perturb.routes import ROUTES
+from tests.helpers.films import film, speechlike
 
 SEVEN = ["facebook_post", "messenger", "wechat_phone", "wechat_desktop", "youtube", "whatsapp", "tiktok"]
 CONTENT = yaml.safe_load(config_path(ROUTES).read_text())

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.films import film, speechlike
 
 from npvf.cli.main import main
 from npvf.clip import Phone, Phones
-from npvf.io.masks import read_masks, write_masks
-from npvf.io.annotations import read_sidecar
-from npvf.io.sources import find_sources
 from npvf.errors import NpvfError
+from npvf.io.annotations import read_sidecar
+from npvf.io.masks import read_masks, write_masks
+from npvf.io.sources import find_sources
 from npvf.media import probe
 from npvf.perturb.apply import Condition
 from npvf.perturb.run import perturb
 from npvf.speech.times import read_times
+from tests.helpers.films import film, speechlike
 
 META = {"label": 1, "identity": "ann", "intervals": [[0.2, 0.6]], "manipulation": "swap", "transcript": "a word"}
 

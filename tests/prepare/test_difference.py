@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from npvf.cli.main import main
-from npvf.prepare.difference import _check, pair
-from npvf.prepare.mask_sheet import contact_sheet
-from npvf.io.masks import mask_of, read_masks
-from npvf.io.annotations import Annotation
 from npvf.errors import NpvfError
 from npvf.forge.self_blend import self_blend
 from npvf.forge.take import Take
+from npvf.io.annotations import Annotation
+from npvf.io.masks import mask_of, read_masks
 from npvf.media.decode import iter_frames
 from npvf.media.encode import write_video
+from npvf.prepare.difference import _check, pair
+from npvf.prepare.mask_sheet import contact_sheet
 
 FRAMES = 25
 SOUND_N = np.full(FRAMES * 640, 0.1, np.float32)

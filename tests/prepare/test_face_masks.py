@@ -9,11 +9,11 @@ from skimage import data
 
 from npvf.clip import FAKE, REAL, SAMPLE_RATE, Clip
 from npvf.io.corpus import Corpus
-from npvf.prepare.face_masks import follow_mask, spans_of
 from npvf.io.masks import write_masks
-from npvf.prepare.run import prepare
 from npvf.io.shards import decode_clip, encode_clip
 from npvf.media.encode import write_video
+from npvf.prepare.face_masks import follow_mask, spans_of
+from npvf.prepare.run import prepare
 
 SIDE = 256
 SOUND_N = (0.4 * np.sin(np.arange(2 * SAMPLE_RATE) / 6)).astype(np.float32)

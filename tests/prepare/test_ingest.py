@@ -11,17 +11,17 @@ import soundfile
 from skimage import data
 
 from npvf.clip import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from npvf.io.corpus import Corpus
-from npvf.prepare.ingest import IngestSettings, ingest, read_clips
-from npvf.prepare.run import prepare
 from npvf.data.selection import Selection
-from npvf.io.annotations import Annotation
 from npvf.data.transforms import ClipTransform
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.tracks import TrackPiece
+from npvf.io.annotations import Annotation
+from npvf.io.corpus import Corpus
 from npvf.media.encode import write_video
 from npvf.models import InputSpec
+from npvf.prepare.ingest import IngestSettings, ingest, read_clips
+from npvf.prepare.run import prepare
 
 VOICE = IngestSettings(phones="voice_activity")
 

@@ -8,10 +8,10 @@ from itertools import count
 import fake_ingest
 import pytest
 
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
-from npvf.errors import NpvfError
 
 VIDEOS = {
     "a/x.mp4": "2",

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.helpers.kill_prepare import hashes, kill_often
 
 MAIN = Path(__file__).with_name("killed_main.py")

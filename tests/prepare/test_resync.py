@@ -6,9 +6,9 @@ import torch
 from torch.nn.functional import normalize
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.prepare.resync import SynchroniseSettings, move_sound, natural_offset, synchronise
-from npvf.errors import NpvfError
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 SETTINGS = SynchroniseSettings()

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from npvf.io.sources import find_sources
 from npvf.errors import NpvfError, Reason
+from npvf.io.sources import find_sources
 
 
 def test_a_folder_gives_its_videos_sorted_and_counts_the_rest(tmp_path):

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.helpers.tiny_corpus import blob_clip
 
 from npvf.clip import Clip, Phone, Phones
-from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.evidence import ClipEvidence, Judgement
-from npvf.report.report import EXAMPLES, render_report, write_report
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import Reason, Refused
 from npvf.models import create_model
+from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
+from npvf.report.report import EXAMPLES, render_report, write_report
 from npvf.speech.inventory import PHONES
+from tests.helpers.tiny_corpus import blob_clip
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 

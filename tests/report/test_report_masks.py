@@ -7,23 +7,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tests.helpers.red_localizer import red_localizer
-from tests.detect.test_fused import FUSION, MOUTH, of
-from tests.detect.test_localizer import red_at
-from tests.report.test_report import Page
-from tests.helpers.tiny_corpus import blob_clip
 
-from npvf.report.charts import LEFT, WIDTH
 from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.fused import JointDetector
 from npvf.detect.fusion import Opinion
 from npvf.detect.heatmaps import COLOURS, overlay, palette
-from npvf.detect.fused import JointDetector
-from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
-from npvf.report.mask_video import write_masks
-from npvf.report.report import render_report, write_report
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe
 from npvf.models import create_model
+from npvf.report.charts import LEFT, WIDTH
+from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
+from npvf.report.mask_video import write_masks
+from npvf.report.report import render_report, write_report
+from tests.detect.test_fused import FUSION, MOUTH, of
+from tests.detect.test_localizer import red_at
+from tests.helpers.red_localizer import red_localizer
+from tests.helpers.tiny_corpus import blob_clip
+from tests.report.test_report import Page
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import av
 import numpy as np
 import pytest
 
+from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
 from npvf.clip import SAMPLE_RATE
 from npvf.errors import Reason, Refused
 from npvf.speech import recogniser
-from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
 from npvf.speech.inventory import BILABIAL, PHONES, UNKNOWN
 from npvf.speech.recogniser import recognise
 from npvf.speech.sources import find_phones

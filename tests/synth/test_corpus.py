@@ -6,9 +6,9 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import Phones
-from npvf.io.annotations import read_sidecar
 from npvf.errors import MissingDependency
 from npvf.faces.model_file import face_model_path
+from npvf.io.annotations import read_sidecar
 from npvf.media.decode import iter_frames, read_audio
 from npvf.media.probe import probe
 from npvf.synth.corpus import Recipe, plan, synthesise

@@ -13,32 +13,32 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
-from npvf import __version__
+from npvf.audit.shortcuts import shortcuts
 from npvf.cli import options
 from npvf.cli.evaluate import settings as evaluate_settings
 from npvf.cli.evaluate.files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
 from npvf.cli.evaluate.segmentation import localization_notes, localization_table
 from npvf.cli.evaluate.settings import EvaluateSettings
 from npvf.cli.evaluate.tables import detection_table, notes, synchrony_table
-from npvf.io.corpus import Corpus
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import AgreementScorer
+from npvf.detect.detector import Detector
+from npvf.detect.loading import AnyDetector
+from npvf.detect.localizer import Localizer
+from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.loading import UNTRAINED, load_scorer
-from npvf.detect.detector import Detector
 from npvf.evaluate.detection import run_evaluation
-from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.figures import How
-from npvf.detect.loading import AnyDetector
-from npvf.evaluate.segmentation import evaluate_localization
-from npvf.detect.localizer import Localizer
+from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.provenance import provenance
-from npvf.detect.scoring import ScoringSettings, embed_clip
-from npvf.audit.shortcuts import shortcuts
+from npvf.evaluate.segmentation import evaluate_localization
 from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import Scorer
+from npvf.io.corpus import Corpus
 from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
+from npvf.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,12 +12,12 @@ import yaml
 
 from npvf.cli import options
 from npvf.cli.config_file import read_settings
-from npvf.io.corpus import Corpus
-from npvf.data.selection import Label, Part, Selection
 from npvf.corpora.splits import part_videos, read_split
+from npvf.data.selection import Label, Part, Selection
+from npvf.errors import NpvfError
 from npvf.evaluate.detection import Grouping, Silence
 from npvf.evaluate.figures import Refusal
-from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import SWAP_REACH
 from npvf.models.batch import Gate

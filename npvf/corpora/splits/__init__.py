@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.files import write_json
-from npvf.errors import NpvfError
 
 PARTS = ("train", "val", "test")
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from npvf import __version__
 from npvf.clip import Clip
 from npvf.data.transforms import resize
 from npvf.detect.calibration import Calibration
@@ -18,6 +17,7 @@ from npvf.detect.detector import ClipScore
 from npvf.errors import NpvfError
 from npvf.models.frame_classifier import FrameClassifier
 from npvf.models.pretrained import read_config, resolve_folder
+from npvf.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

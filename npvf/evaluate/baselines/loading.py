@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from npvf.detect.loading import load_detector
+from npvf.errors import NpvfError
 from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.mouth_energy import MouthEnergyScorer
 from npvf.evaluate.baselines.silence import SilenceScorer
 from npvf.evaluate.detection import Scorer
-from npvf.detect.loading import load_detector
-from npvf.errors import NpvfError
 from npvf.models.frame_classifier import FrameClassifierConfig
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
 

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from npvf.models.npv.awareness import Orientation, create_awareness
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.config import ModelConfig
+from npvf.models.npv.awareness import Orientation, create_awareness
 from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
 from npvf.models.npv.detection_head import DetectionHead
 from npvf.models.npv.heads import ProjectionHead
-from npvf.models.pretrained import PretrainedModel
 from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
+from npvf.models.pretrained import PretrainedModel
 
 Backbone = Literal["swin", "conv"]
 TOWERS: dict[Backbone, tuple[Any, Any]] = {

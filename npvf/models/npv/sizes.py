@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPVConfig
-from npvf.models.registry import register_model
 from npvf.models.npv.towers import TowerSpec
+from npvf.models.registry import register_model
 
 
 @register_model

@@ -45,5 +45,5 @@ def face_mesh(name: Mesh, points: int = 478) -> Tensor:
 
 @cache
 def _numbers() -> dict[str, Tensor]:
-    content = json.loads((files("npvf.models") / "face_meshes.json").read_text(encoding="utf-8"))
+    content = json.loads((files("npvf.models.stddl") / "face_meshes.json").read_text(encoding="utf-8"))
     return {name: torch.tensor(rows) for name, rows in content.items() if name != "about"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from npvf.models.stddl.hrnet import HRNetSpec
 from npvf.models.registry import register_model
+from npvf.models.stddl.hrnet import HRNetSpec
 from npvf.models.stddl.stddl import STDDLConfig
 
 

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.config import ModelConfig
+from npvf.models.pretrained import PretrainedModel
+from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.stddl.face_meshes import Mesh
 from npvf.models.stddl.fusion_attention import FusionAttention
 from npvf.models.stddl.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
 from npvf.models.stddl.mask_decoder import MaskDecoder
-from npvf.models.pretrained import PretrainedModel
 from npvf.models.stddl.residuals import residuals
 
 MotionSource = Literal["anchor_mesh", "flow", "none"]

@@ -1,0 +1,211 @@
+"""Prepared corpora as a Lightning data module: what both stages share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, Literal
+
+from pytorch_lightning import LightningDataModule, Trainer
+from torch.utils.data import DataLoader
+
+from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES
+from npvf.data.augment import Augment
+from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
+from npvf.data.sampling import EpochSampler, EvaluationSampler
+from npvf.data.selection import Part, Selection
+from npvf.data.stream import EvaluationStream, Place, TrainingStream
+from npvf.data.transforms import ClipTransform, with_margin
+from npvf.data.windows import ClipWindows
+from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
+from npvf.models import NPV, FrameClassifier, InputSpec, PretrainedModel
+from npvf.training.module import TrainingModule
+
+log = logging.getLogger(__name__)
+
+Cache = Literal["auto", "memory", "stream"]
+PARTS: tuple[Part, ...] = ("train", "val")
+MEMORY_LIMIT = 4 * 2**30
+
+
+class ClipData(LightningDataModule):
+    """What both stages share: corpora in memory or streamed, windows, and loaders that depend on (seed, epoch) alone.
+
+    A resumed run goes on at the step where its checkpoint was written.
+
+    A subclass says which clips take part and in which order training visits them.
+    """
+
+    def __init__(
+        self,
+        train: list[str],
+        val: list[str] | None,
+        batch_size: int,
+        segments: int,
+        clip_frames: int,
+        min_gate: int,
+        augment: Augment | None,
+        cache: Cache,
+        steps_per_epoch: int | None,
+        workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.train, self.val = train, val
+        self.batch_size, self.segments, self.clip_frames, self.min_gate = batch_size, segments, clip_frames, min_gate
+        self.augment, self.cache, self.steps_per_epoch = augment, cache, steps_per_epoch
+        self.workers, self.seed = workers, seed
+        self._memory: dict[Part, MemoryClips] = {}
+        self._resumed = {"epoch": 0, "batches": 0}
+
+    def selection(self, part: Part) -> Selection:
+        """Which clips take part."""
+        raise NotImplementedError
+
+    def training_selections(self) -> list[Selection]:
+        """What a training stream draws from in turn."""
+        return [self.selection("train")]
+
+    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
+        """In which order training visits clips in memory."""
+        return EpochSampler(len(clips), self.seed, self.place.rank, self.place.world)
+
+    def setup(self, stage: str) -> None:
+        """Read what goes into memory.
+
+        Raises:
+            NpvfError: a corpus that is missing or unfinished, or one that leaves nothing to train on.
+        """
+        module = self._trainer.lightning_module
+        assert isinstance(module, TrainingModule)
+        self.place = Place(self._trainer.global_rank, self._trainer.world_size)
+        self.adopt(module.model)
+        if self._in_memory() and not self._memory:
+            whole = self.windows(augmented=False)
+            self._memory = {part: MemoryClips(self.urls(part), whole, self.selection(part)) for part in PARTS}
+
+    def adopt(self, model: PretrainedModel) -> None:
+        """Cut clips as the model's configuration says. Raises NpvfError where the windows do not suit it."""
+        assert isinstance(model, NPV | FrameClassifier)
+        self.spec = model.config.inputs
+        shortest = SEGMENT_FRAMES + self.spec.face_stride
+        if self.clip_frames < shortest:
+            raise NpvfError(f"clip_frames must be at least {shortest}: one segment and one step of the face stream")
+
+    def windows(self, augmented: bool) -> ClipWindows:
+        """How clips are looked at; evaluation looks at them as they are."""
+        transform = ClipTransform(self.spec, self.augment if augmented else None)
+        return Windows(transform, self.clip_frames, self.segments, self.min_gate)
+
+    def bytes_per_frame(self) -> int:
+        """What one video frame takes in memory, cut."""
+        return bytes_per_frame(self.spec)
+
+    def collate_visits(self, visits: Sequence[Any]) -> Any:
+        """A batch to train on."""
+        return collate_visits(visits)
+
+    def collate(self, clips: Sequence[Any]) -> Any:
+        """A batch of whole clips."""
+        return collate(clips)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled, augmented windows; for NPV batches of (Batch, starts (B, K))."""
+        windows = self.windows(augmented=True)
+        if not self._memory:
+            return self._loader(self._training_stream(windows), self.collate_visits)
+        clips = TrainingClips(self._memory["train"], windows)
+        sampler = self.training_sampler(clips)
+        sampler.resume(self._epoch, self._batches_done * self.batch_size)
+        if len(sampler) < self.batch_size:
+            raise NpvfError(
+                f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower data.batch_size"
+            )
+        return self._loader(clips, self.collate_visits, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Batches of whole clips, each clip exactly once."""
+        windows = self.windows(augmented=False)
+        if not self._memory:
+            stream = EvaluationStream(self.urls("val"), windows, self.selection("val"), self.place)
+            return self._loader(stream, self.collate)
+        clips = EvaluationClips(self._memory["val"], windows)
+        return self._loader(clips, self.collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
+
+    def state_dict(self) -> dict[str, int]:
+        """Where a run stands: its epoch, and the batches of it that are done."""
+        loop, epoch = self._trainer.fit_loop, self._trainer.current_epoch
+        in_the_middle = loop.epoch_progress.current.ready > epoch
+        return {"epoch": epoch, "batches": loop.epoch_loop.batch_progress.current.ready if in_the_middle else 0}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let the loader of that epoch go on there."""
+        self._resumed = state_dict
+
+    @property
+    def _epoch(self) -> int:
+        """The epoch to load. A trainer may ask for its loader before it knows that it is resumed."""
+        return max(self._trainer.current_epoch, self._resumed["epoch"])
+
+    @property
+    def _batches_done(self) -> int:
+        return self._resumed["batches"] if self._epoch == self._resumed["epoch"] else 0
+
+    def urls(self, part: Part) -> list[str]:
+        """The shards of a part."""
+        return [url for folder in self.folders(part) for url in Corpus(folder).urls]
+
+    def folders(self, part: Part) -> list[str]:
+        """The corpora of a part; without corpora of its own, validation reads those of training."""
+        return self.train if part == "train" or self.val is None else self.val
+
+    @property
+    def _trainer(self) -> Trainer:
+        assert self.trainer is not None, "a trainer sets up the data it is given"
+        return self.trainer
+
+    def _loader(self, dataset: Any, collate_fn: Any, sampler: Any = None, drop_last: bool = False) -> DataLoader[Any]:
+        return DataLoader(
+            dataset,
+            self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            collate_fn=collate_fn,
+            drop_last=drop_last,
+            pin_memory=self._trainer.strategy.root_device.type == "cuda",
+        )
+
+    def _training_stream(self, windows: ClipWindows) -> TrainingStream:
+        if self._trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
+            raise NpvfError("a stream is made anew for each epoch: set trainer.reload_dataloaders_every_n_epochs to 1")
+        readers = max(1, self.workers)
+        clips = sum(len(Corpus(folder)) for folder in self.train)
+        steps = self.steps_per_epoch or max(1, clips // (self.batch_size * self.place.world))
+        return TrainingStream(
+            self.urls("train"),
+            windows,
+            self.training_selections(),
+            visits=ceil(steps / readers) * self.batch_size,
+            seed=self.seed,
+            epoch=self._epoch,
+            place=self.place,
+            done=self._batches_done,
+            batch_size=self.batch_size,
+        )
+
+    def _in_memory(self) -> bool:
+        if self.cache != "auto":
+            return self.cache == "memory"
+        hours = sum(Corpus(folder).dataset["hours"] for folder in {*self.train, *(self.val or [])})
+        size = hours * 3600 * FPS * self.bytes_per_frame()
+        log.info("the corpora would take %.1f GB of memory", size / 1e9)
+        return size < MEMORY_LIMIT
+
+
+def bytes_per_frame(spec: InputSpec) -> int:
+    """What one video frame takes in memory, cut."""
+    mouth = with_margin(spec.mouth_size) ** 2 * spec.mouth_channels
+    face = spec.face_size**2 * spec.face_channels // spec.face_stride
+    return mouth + face + 4 * MEL_PER_FRAME * spec.n_mels
