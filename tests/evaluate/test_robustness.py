@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from faces.astronaut import scene, with_head
 
 from npvf.cli.main import main
 from npvf.clip import Clip
@@ -19,6 +18,7 @@ from npvf.faces.landmarks import Landmarker
 from npvf.media import read_audio, write_video
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.perturb.apply import Condition
+from tests.helpers.astronaut import scene, with_head
 
 CONDITIONS = [Condition("blur", 1), Condition("band_limit", 5), Condition("whatsapp")]
 

@@ -2,9 +2,8 @@
 
 import sys
 
-import fake_ingest
-
 from npvf.cli.main import main
+from tests.helpers import fake_ingest
 
 fake_ingest.install()  # a spawned worker runs this file again, under another name
 

@@ -5,13 +5,13 @@ import os
 from contextlib import suppress
 from itertools import count
 
-import fake_ingest
 import pytest
 
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
+from tests.helpers import fake_ingest
 
 VIDEOS = {
     "a/x.mp4": "2",

@@ -1,4 +1,4 @@
-"""Real processes and real SIGKILLs; `kill_prepare.py` does the same with real videos."""
+"""Real processes and real SIGKILLs; `tests/helpers/kill_prepare.py` does the same with real videos."""
 
 import os
 import random
@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.kill_prepare import hashes, kill_often
 
-MAIN = Path(__file__).with_name("killed_main.py")
+MAIN = Path(__file__).parents[1] / "helpers" / "killed_main.py"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

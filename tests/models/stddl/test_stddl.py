@@ -8,8 +8,7 @@ from torch.testing import assert_close
 
 from npvf import create_model
 from npvf.errors import NpvfError
-from npvf.models import NPV, STDDL, PretrainedModel
-from npvf.models.stddl import anchor_mesh_motion
+from npvf.models import NPV, STDDL, PretrainedModel, anchor_mesh_motion
 
 
 def tiny(**overrides) -> STDDL:
