@@ -1,4 +1,4 @@
-# make demo: the whole way on the embedded corpus.  make test: the tests.  make lint: what CI checks besides.
+# make demo: the whole pipeline on a synthetic corpus.  make test: the tests.  make lint: the linters.
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -30,6 +30,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_prose.py
 
 format: install
 	$(BIN)/ruff check --fix .
