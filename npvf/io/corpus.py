@@ -63,8 +63,3 @@ class Corpus:
 
     def __len__(self) -> int:
         return int(self.dataset["clips"])
-
-
-def read_corpus(folder: str | Path) -> Iterator[Clip]:
-    """Every clip of a prepared corpus in a fixed order."""
-    return Corpus(folder).clips

@@ -1,4 +1,4 @@
-"""What every metric asks of scores and labels, and the sentence where they are not so."""
+"""Checks of scores and labels that every metric makes, with errors that say what is wrong."""
 
 from __future__ import annotations
 

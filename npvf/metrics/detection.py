@@ -1,7 +1,8 @@
-"""How well scores tell fakes (1) from reals (0): AUC, average precision, EER and their kin, exact with ties.
+"""How well scores tell fakes (1) from reals (0): AUC, average precision, EER and others, exact with ties.
 
 Every metric takes optional `weights` of shape (N,) or (R, N), how often each item counts; with (R, N) it returns (R,)
-values, which makes the bootstrap one array operation. The values of scikit-learn are reproduced to rounding.
+values. That is why these are not scikit-learn's or torchmetrics' functions, which take one weighting a call: the
+bootstrap over 1,000 resamples of groups would sort the scores 1,000 times. The values are equal to scikit-learn's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from npvf.metrics.reliability import balancing_weights, expected_calibration_err
 class RocCurve:
     """Rates at each distinct threshold, from "nothing is fake" (0, 0) to "all is fake" (1, 1); (..., K + 1).
 
-    Tied scores share one point, so no order of the input is favoured. Rates are NaN where a class has no weight.
+    Tied scores share one point, so the order of the input does not matter. Rates are NaN if a class has no weight.
     """
 
     tp: np.ndarray  # weight of fakes called fake
@@ -76,7 +77,7 @@ def eer(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, max_fpr: float = 0.01) -> Any:
     """The best TPR among thresholds whose FPR is at most `max_fpr`; not interpolated. Arguments as `auc`.
 
-    With fewer than 1 / `max_fpr` reals no false alarm is allowed at all.
+    With fewer than 1 / `max_fpr` reals, not a single false alarm is allowed.
     """
     return _tpr_at_fpr(roc_curve(scores, labels, weights), max_fpr)
 
@@ -88,7 +89,7 @@ def accuracy(
     threshold: float = 0.5,
     balanced: bool = False,
 ) -> Any:
-    """Share of right calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes."""
+    """Share of correct calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes."""
     scores_N, labels_N = check_scores(scores, labels)
     weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
     if balanced:
@@ -134,11 +135,11 @@ def detection_metrics(
         labels: (N,) of 0 and 1.
         groups: (N,) what is resampled as a whole (person, source video); None: each item by itself.
         bootstrap: how intervals are made.
-        threshold: from which on an item is called fake.
+        threshold: an item with at least this probability is called fake.
 
     Returns:
         "auc", "average_precision", "eer", "balanced_accuracy", "accuracy", "tpr_at_fpr_1", "fpr" and "tpr" at the
-        threshold, "ece" and "ece_balanced" (of classes that weigh a half each) -> Estimate.
+        threshold, "ece" and "ece_balanced" (both classes have the weight 1/2) -> Estimate.
 
     Raises:
         ValueError: as `auc`; a score outside [0, 1].
@@ -160,7 +161,7 @@ def detection_metrics(
         }
 
     found = bootstrap.estimates(measure, range(len(scores_N)) if groups is None else groups)
-    # Without intervals: resampling only ever adds to a calibration error, so percentiles would lie above the value.
+    # Without intervals: resampling always increases a calibration error, so percentiles would lie above the value.
     weights = {"ece": None, "ece_balanced": balancing_weights(labels_N)}
     errors = {name: expected_calibration_error(scores_N, labels_N, w_N) for name, w_N in weights.items()}
     return found | {name: Estimate(error, len(scores_N)) for name, error in errors.items()}

@@ -19,7 +19,6 @@ from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
 BINS = 4096
 REACH = 16.0
 FRAMEWISE = ("auc", "f1", "iou", "fpr", "fpr_genuine")
-POOLED = ("auc_pooled", "f1_pooled", "iou_pooled", "fpr_pooled")
 
 
 @dataclass(slots=True)

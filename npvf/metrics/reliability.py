@@ -1,7 +1,8 @@
 """Do probabilities mean what they say? Expected calibration error and the curve behind it.
 
-The probability is that of *fake*, so a bin holds items of one probability and its rate is the share of fakes among
-them (scikit-learn's `calibration_curve`). Guo et al. (2017) bin the confidence of the predicted class of many instead.
+Items are binned by their probability of *fake*, and a bin's rate is its share of fakes (scikit-learn's
+`calibration_curve`, torchmetrics' `BinaryCalibrationError`). Guo et al. (2017) bin the confidence of the predicted
+class instead. Own code, because neither library takes weights, which `ece_balanced` and the balanced curve need.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def reliability_curve(
 def expected_calibration_error(
     probabilities: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None, bins: int = BINS
 ) -> float:
-    """Mean over the items of |share of fakes - mean probability| of their bin.
+    """|Share of fakes - mean probability| of each bin, averaged over the items.
 
     Args:
         probabilities: (N,) of fake, in [0, 1].
@@ -66,9 +67,9 @@ def expected_calibration_error(
 
 
 def balancing_weights(labels: ArrayLike) -> np.ndarray:
-    """Weights (N,) under which both classes weigh a half, as npvf's calibration has it.
+    """Weights (N,) that give both classes the total weight 1/2, as in npvf's calibration.
 
-    A detector's probability takes real and fake for equally likely beforehand, whatever a corpus holds more of.
+    A detector's probability assumes that real and fake are equally likely, whatever the shares in a corpus.
     """
     labels_N = np.asarray(labels)
     return 0.5 / np.bincount(labels_N, minlength=2)[labels_N]
@@ -76,6 +77,6 @@ def balancing_weights(labels: ArrayLike) -> np.ndarray:
 
 def _binned(probabilities: ArrayLike, labels: ArrayLike, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     p_N, labels_N = check_probabilities(probabilities, labels)
-    # By the edges themselves: 0.6 * 15 is 9 but for rounding.
+    # By comparison with the edges: int(probability * bins) would put some edges into the wrong bin by rounding.
     bin_N = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p_N, side="right")
     return p_N, labels_N, np.eye(bins)[bin_N]

@@ -71,17 +71,11 @@ def segment_similarity(v_NSD: Tensor, a_NSD: Tensor, weights_NS: Tensor | None =
     return v_NSD.flatten(1) @ (a_NSD * weights_NS[..., None]).flatten(1).T / total_N
 
 
-def retrieval_at_1(v_NSD: Tensor, a_NSD: Tensor, weights_NS: Tensor | None = None) -> tuple[float, float]:
-    """Share of segments whose own partner is the most similar of all N: (sound for a picture, picture for a sound).
-
-    Chance is 1 / N. Of k tied best ones the true one counts 1 / k, so a collapsed model scores chance.
-    """
-    hits_2N = retrieval_hits(segment_similarity(v_NSD, a_NSD, weights_NS))
-    return float(hits_2N[0].mean()), float(hits_2N[1].mean())
-
-
 def retrieval_hits(similarity_NN: Tensor) -> Tensor:
-    """Per segment, is its own partner the best? (2, N): sound for a picture, picture for a sound."""
+    """Per segment, is its own partner the most similar? (2, N): sound for a picture, picture for a sound.
+
+    Of k tied best ones the true one counts 1 / k, so a collapsed model scores chance, 1 / N.
+    """
     own_N = similarity_NN.diagonal()
     hits = []
     for table_NN in (similarity_NN, similarity_NN.T):

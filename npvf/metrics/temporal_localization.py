@@ -1,12 +1,18 @@
-"""Where in time is the forgery? AP at IoU 0.5, 0.75 and 0.95, and AR at 100, 50, 20 and 10 proposals.
+"""Where in time is the forgery? AP at several IoUs and AR at several numbers of proposals (`POINTS`).
 
-The metrics of LAV-DF and AV-Deepfake1M, which took them from ActivityNet. Our reading, where their codes differ:
+The metrics of LAV-DF and AV-Deepfake1M, which took them from ActivityNet. Ours are equal to the published code of the
+two corpora, except where it is said below:
 
-- AP: the proposals of all videos in order of their score, those of genuine videos too, where each is a false alarm. A
-  proposal is right if a forged span that no better one has taken overlaps it by at least the IoU. Tied scores are one
-  point of the curve; precision is the best at this recall or above; AP is the area under it.
+- AP: the proposals of all videos in the order of their scores. A proposal is correct if its IoU with a forged span is
+  at least the given one, and if no better proposal has taken that span. Every proposal in a genuine video is a false
+  alarm. Tied scores are one point of the curve, precision is interpolated (the best at this recall or above), and AP is
+  the area under the curve. The published code leaves out the area before the curve's second point, so that its AP is
+  lower by at most 1 / (number of forged spans).
 - AR at N: the share of all forged spans that one of the best N proposals of their video meets, mean over the IoUs
   0.5, 0.55, ..., 0.95.
+- An IoU that is exactly at the limit counts as met here (`>=`); the published code of AP wants more than that (`>`).
+- A video without a proposal misses all its forged spans here. AV-Deepfake1M's later implementation leaves such videos
+  out of the count, which makes a detector look better that often finds nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +24,19 @@ import numpy as np
 
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
 
-AP_IOUS = (0.5, 0.75, 0.95)
-AR_COUNTS = (100, 50, 20, 10)
+# The points that each corpus reports; all of them are measured on every corpus.
+POINTS = {
+    "LAV-DF": {"ap": (0.5, 0.75, 0.95), "ar": (100, 50, 20, 10)},
+    "AV-Deepfake1M": {"ap": (0.5, 0.75, 0.9, 0.95), "ar": (50, 20, 10, 5)},
+}
+AP_IOUS = (0.5, 0.75, 0.9, 0.95)
+AR_COUNTS = (100, 50, 20, 10, 5)
 AR_IOUS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Spans (P, 2) of one video that may be forged, start and end in seconds, with a score (P,), in any order."""
+    """Spans of one video that may be forged: start and end in seconds (P, 2) and scores (P,), in any order."""
 
     spans_P2: np.ndarray
     scores_P: np.ndarray
@@ -43,13 +54,14 @@ def localization_metrics(
     """All localization metrics of V videos, each with its bootstrap interval.
 
     Args:
-        found: of each video; `NOTHING_PROPOSED` for one that was not judged, whose forged spans are then missed.
-        truth: of each video its forged spans (G, 2) in seconds; (0, 2) for a genuine one.
+        found: the proposals of each video; `NOTHING_PROPOSED` for a video that was not judged, whose forged spans are
+            then missed.
+        truth: the forged spans (G, 2) of each video in seconds; (0, 2) for a genuine video.
         groups: (V,) what is resampled as a whole; None: each video by itself.
         bootstrap: how intervals are made.
 
     Returns:
-        "ap_50", "ap_75", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10" -> Estimate.
+        "ap_50", "ap_75", "ap_90", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10", "ar_5" -> Estimate.
 
     Raises:
         ValueError: no video has a forged span; the numbers of videos differ; a score is NaN or infinite.
@@ -85,7 +97,13 @@ def interval_iou(a_P2: np.ndarray, b_G2: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class _Pooled:
-    """The proposals of all videos from the best down: their videos, which are right at which IoU, where ties end."""
+    """The proposals of all videos, the highest score first.
+
+    Attributes:
+        video_P: the index of each proposal's video.
+        right_P: for each IoU, whether the proposal is correct.
+        ends_K: the last proposal of each distinct score.
+    """
 
     video_P: np.ndarray
     right_P: dict[float, np.ndarray]
@@ -100,7 +118,7 @@ class _Pooled:
         return cls(np.repeat(np.arange(len(ranked)), [len(p.scores_P) for p in ranked])[order], right_P, ends_K)
 
     def average_precision(self, iou: float, weights_RV: np.ndarray, total_R: np.ndarray) -> np.ndarray:
-        """(R,), one resample at a time: proposals are many times more than videos."""
+        """(R,), one resample at a time: (R, P) would not fit in memory, as a video has up to 100 proposals."""
         return np.array([self._average_precision(iou, *drawn) for drawn in zip(weights_RV, total_R, strict=True)])
 
     def _average_precision(self, iou: float, weights_V: np.ndarray, total: float) -> float:
@@ -115,13 +133,13 @@ class _Pooled:
 
 
 def _ranked(proposals: Proposals) -> Proposals:
-    """From the highest score down; of tied ones the earlier first."""
+    """The highest score first; of tied proposals the earlier span first."""
     order = np.lexsort((*proposals.spans_P2.T[::-1], -proposals.scores_P))
     return Proposals(proposals.spans_P2[order], proposals.scores_P[order])
 
 
 def _matched(iou_PG: np.ndarray, least: float) -> np.ndarray:
-    """(P,) whether each of ranked proposals has a forged span to itself: the best one that is not yet taken."""
+    """(P,) 1 where a ranked proposal takes a forged span: that of the highest IoU among those not yet taken."""
     free_PG = np.where(iou_PG >= least, iou_PG, 0.0)
     right_P = np.zeros(len(iou_PG))
     for p in np.flatnonzero(free_PG.any(1)):

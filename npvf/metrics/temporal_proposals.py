@@ -1,9 +1,9 @@
 """From probabilities along time to proposals: spans that may be forged, each with a score.
 
-Grouping as temporal actionness grouping does it (Zhao et al. 2017, arXiv 1704.06228): flood the curve to several
-levels; what stands out at a level is a span, and neighbours join where most of the joined span stands out. A span's
-score is our reading: its mean probability times how far it stands out against its flanks. Of spans that overlap, the
-lower ones are lowered further (soft non-maximum suppression, Bodla et al. 2017, arXiv 1704.04503).
+Spans are grouped as in temporal actionness grouping (Zhao et al. 2017, arXiv 1704.06228): at each of several levels, a
+run of frames above the level is a span, and neighbouring spans join if most of the joined span is above the level. A
+span's score is our choice: its mean probability times its contrast with the frames on both sides. The scores of spans
+that overlap a better one are lowered (soft non-maximum suppression, Bodla et al. 2017, arXiv 1704.04503).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from npvf.metrics.temporal_localization import NOTHING_PROPOSED, Proposals, interval_iou
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
-FILLED = (1.0, 0.8, 0.6)  # share of a joined span that must stand out
+FILLED = (1.0, 0.8, 0.6)  # share of a joined span that must be above the level
 MOST = 100  # proposals of a video: the largest N of AR
-_SIGMA = 0.3  # of soft suppression: at an IoU of 0.5 a score falls to 0.43 of what it was
+_SIGMA = 0.3  # of soft suppression: at an IoU of 0.5 a score falls to 0.43 of its value
 
 
 def frame_probabilities(starts_K: np.ndarray, values_K: np.ndarray, frames: int, width: int) -> np.ndarray:
-    """(T,): of each frame the mean over the segments of `width` frames that hold it; NaN where there is none."""
+    """(T,): the mean probability of the segments of `width` frames that hold a frame; NaN where no segment does."""
     total_T, count_T = np.zeros(frames), np.zeros(frames)
     for start, value in zip(starts_K, values_K, strict=True):
         total_T[start : start + width] += value
@@ -28,10 +28,10 @@ def frame_probabilities(starts_K: np.ndarray, values_K: np.ndarray, frames: int,
 
 
 def propose(probability_T: np.ndarray, fps: float, start: float = 0.0, most: int = MOST) -> Proposals:
-    """Spans of one curve that stand out.
+    """Proposals from one curve.
 
     Args:
-        probability_T: (T,) of fake; NaN where nothing was judged, which never stands out.
+        probability_T: (T,) of fake; NaN where nothing was judged, which counts as 0.
         fps: frames a second.
         start: time of the first frame, in seconds.
         most: how many to keep.
@@ -46,7 +46,7 @@ def propose(probability_T: np.ndarray, fps: float, start: float = 0.0, most: int
 
 
 def suppress(proposals: Proposals, most: int = MOST) -> Proposals:
-    """The `most` best, from the best down; each lowers the scores of those that overlap it, exp(-IoU^2 / sigma)."""
+    """The `most` best proposals, the best first; each multiplies the scores of the others by exp(-IoU^2 / sigma)."""
     spans_P2, scores_P = proposals.spans_P2, proposals.scores_P.copy()
     left_P = np.ones(len(scores_P), bool)
     order: list[int] = []
@@ -60,7 +60,7 @@ def suppress(proposals: Proposals, most: int = MOST) -> Proposals:
 
 
 def join(parts: list[Proposals], most: int = MOST) -> Proposals:
-    """The best of several stretches of one video, which overlap but little."""
+    """The best proposals of several clips of one video, which hardly overlap."""
     if not parts:
         return NOTHING_PROPOSED
     spans_P2, scores_P = np.concatenate([p.spans_P2 for p in parts]), np.concatenate([p.scores_P for p in parts])
@@ -75,7 +75,7 @@ def runs(mask_T: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _spans(above_T: np.ndarray, filled: float) -> list[tuple[int, int]]:
-    """Runs above a level; each takes in the next one while at least the share `filled` of the whole is above it."""
+    """Runs above a level; a run joins the next one if at least the share `filled` of the joined span is above it."""
     joined: list[tuple[int, int]] = []
     count_T = np.concatenate([[0], np.cumsum(above_T)])
     for first, last in runs(above_T):
@@ -89,7 +89,7 @@ def _spans(above_T: np.ndarray, filled: float) -> list[tuple[int, int]]:
 
 
 def _score(curve_T: np.ndarray, first: int, last: int) -> float:
-    """Mean inside, times (1 + how much higher than in the quarter of its length on each side) / 2."""
+    """Mean inside, times (1 + contrast) / 2; the contrast is with a quarter of the span's length on each side."""
     inside = float(curve_T[first:last].mean())
     reach = max(1, (last - first) // 4)
     flanks_F = np.concatenate([curve_T[max(0, first - reach) : first], curve_T[last : last + reach]])

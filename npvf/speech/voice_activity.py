@@ -12,7 +12,6 @@ from npvf.speech.inventory import SILENCE, UNKNOWN
 
 STEP = SAMPLE_RATE // 100  # energies are taken every 10 ms
 SILENT_DBFS = -60.0
-LEAST_SOUND = 0.2  # seconds: less than this above SILENT_DBFS is a click, not a sound track
 
 _BLOCK = 30 * SAMPLE_RATE  # thresholds adapt from block to block; also what bounds the memory
 _LEAST_RANGE = 12.0  # dB between background and peaks: steady noise or hum has less, speech has more
@@ -65,17 +64,6 @@ def spans_to_phones(spans: list[tuple[float, float]], seconds: float) -> Phones:
     if seconds > at:
         items.append(Phone(SILENCE, at, seconds))
     return Phones(tuple(items), "voice_activity")
-
-
-def is_silent(audio_N: np.ndarray) -> bool:
-    """Whether a sound track holds no sound: less than 0.2 s of it is louder than -60 dBFS (RMS over 20 ms)."""
-    loud = sum(int((level > SILENT_DBFS).sum()) for level in _levels(audio_N))
-    return loud < LEAST_SOUND * 100
-
-
-def speech_seconds(phones: Phones) -> float:
-    """Seconds that are not silence."""
-    return sum(p.end - p.start for p in phones.items if p.phone != SILENCE)
 
 
 def samples(audio_N: np.ndarray, start: int, end: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from npvf.clip import FPS
 from npvf.errors import NpvfError
-from npvf.io.corpus import Corpus, read_corpus
+from npvf.io.corpus import Corpus
 from npvf.io.shards import PARTS, clip_key, decode_clip, encode_clip, read_tar, write_tar
 from tests.helpers.small_clips import make_clip
 
@@ -122,7 +122,7 @@ def test_a_corpus_is_read_in_the_order_of_its_shards(sample, tmp_path):
     write_corpus(tmp_path, [{**sample, "__key__": key} for key in "ba"])
     corpus = Corpus(tmp_path)
     assert [item["__key__"] for item in corpus.samples] == ["b", "a"]
-    assert len(corpus) == len(list(read_corpus(tmp_path))) == 2
+    assert len(corpus) == len(list(corpus.clips)) == 2
 
 
 def test_a_corpus_that_is_not_finished_is_not_read(sample, tmp_path):

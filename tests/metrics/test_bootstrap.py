@@ -1,8 +1,14 @@
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import pytest
 
-from npvf.metrics.bootstrap import Bootstrap, bootstrap_interval, bootstrap_intervals, weighted_mean
+from npvf.metrics.bootstrap import Bootstrap, Interval, Statistic, bootstrap_intervals, weighted_mean
 from npvf.metrics.detection import auc
+
+
+def bootstrap_interval(statistic: Statistic, groups: Sequence[Hashable], n: int, seed: int = 0) -> Interval:
+    return bootstrap_intervals(lambda weights: {"": statistic(weights)}, groups, n, seed)[""]
 
 
 def test_groups_stay_together() -> None:
@@ -46,7 +52,7 @@ def test_resamples_without_a_class_are_redrawn_and_counted() -> None:
 
 def test_what_cannot_be_resampled_is_an_error() -> None:
     with pytest.raises(ValueError, match="two groups"):
-        bootstrap_interval(lambda w: w.sum(-1), ["one"] * 4)
+        bootstrap_interval(lambda w: w.sum(-1), ["one"] * 4, n=10)
     with pytest.raises(ValueError, match="both classes"):
         bootstrap_interval(lambda w: np.full(len(w), np.nan), range(4), n=10)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from npvf.metrics.sync import best_offset, offset_curve, retrieval_at_1, segment_similarity
+from npvf.metrics.sync import best_offset, offset_curve, retrieval_hits, segment_similarity
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -72,6 +72,10 @@ def test_segment_similarity_is_the_mean_over_frames() -> None:
             assert table[i, j] == pytest.approx(float((v[i] * a[j]).sum(-1)[gate[j]].mean()))
     with pytest.raises(ValueError, match="1 segments have no frame"):
         segment_similarity(v, a, gate & (torch.arange(5) != 2)[:, None])
+
+
+def retrieval_at_1(v: torch.Tensor, a: torch.Tensor) -> tuple[float, ...]:
+    return tuple(retrieval_hits(segment_similarity(v, a)).mean(1).tolist())
 
 
 def test_retrieval_counts_both_directions() -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.temporal_localization import NOTHING_PROPOSED, Proposals, interval_iou, localization_metrics
+from npvf.metrics.temporal_localization import (
+    AP_IOUS,
+    AR_COUNTS,
+    NOTHING_PROPOSED,
+    POINTS,
+    Proposals,
+    interval_iou,
+    localization_metrics,
+)
 from npvf.metrics.temporal_proposals import frame_probabilities, join, propose, suppress
 
 NO_INTERVALS = Bootstrap(0)
@@ -71,11 +79,59 @@ def naive_ar(found: list[Proposals], truth: list[np.ndarray], count: int) -> flo
 def test_equals_the_naive_version(seed: int) -> None:
     found, truth = random_videos(seed)
     measured = localization_metrics(found, truth, bootstrap=NO_INTERVALS)
-    assert list(measured) == ["ap_50", "ap_75", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10"]
+    assert list(measured) == ["ap_50", "ap_75", "ap_90", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10", "ar_5"]
     for name, estimate in measured.items():
         kind, number = name.split("_")
         naive = naive_ap(found, truth, int(number) / 100) if kind == "ap" else naive_ar(found, truth, int(number))
         assert estimate.value == pytest.approx(naive, abs=1e-12), name
+
+
+def test_every_point_that_a_corpus_reports_is_measured() -> None:
+    assert {iou for points in POINTS.values() for iou in points["ap"]} == set(AP_IOUS)
+    assert {count for points in POINTS.values() for count in points["ar"]} == set(AR_COUNTS)
+
+
+def published_ap(found: list[Proposals], truth: list[np.ndarray], least: float) -> float:
+    """AP as the corpora's published code defines it, for scores without ties.
+
+    One point of the curve a proposal, an IoU above `least` (not at it), the best precision at this recall or above;
+    the area is summed between the points, without the piece from recall 0 to the first point.
+    """
+    items = []
+    for proposals, spans in zip(found, truth, strict=True):
+        order = np.argsort(-proposals.scores_P)
+        taken: set[int] = set()
+        for p in order:
+            overlaps = [(naive_iou(tuple(proposals.spans_P2[p]), tuple(t)), g) for g, t in enumerate(spans)]
+            hits = [(iou, g) for iou, g in overlaps if iou > least and g not in taken]
+            taken |= {max(hits)[1]} if hits else set()
+            items.append((proposals.scores_P[p], bool(hits)))
+    right = np.cumsum([hit for _, hit in sorted(items, reverse=True)])
+    recall = right / sum(map(len, truth))
+    precision = np.maximum.accumulate((right / np.arange(1, len(right) + 1))[::-1])[::-1]
+    return float(((recall[1:] - recall[:-1]) * precision[1:]).sum())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ap_exceeds_the_published_codes_by_its_missing_first_point_at_most(seed: int) -> None:
+    found, truth = random_videos(seed)
+    rng = np.random.default_rng(seed)
+    found = [
+        Proposals(p.spans_P2, rng.permutation(len(p.scores_P)) + rng.uniform(0, 1, len(p.scores_P))) for p in found
+    ]
+    measured = localization_metrics(found, truth, bootstrap=NO_INTERVALS)
+    spans = sum(map(len, truth))
+    for least in AP_IOUS:
+        more = measured[f"ap_{round(100 * least)}"].value - published_ap(found, truth, least)
+        assert -1e-12 <= more <= 1 / spans + 1e-12
+
+
+def test_an_iou_at_the_limit_is_met_and_a_video_without_proposals_misses_its_spans() -> None:
+    truth = [np.array([[0.0, 2.0]]), np.array([[0.0, 2.0]])]
+    found = [Proposals(np.array([[0.0, 1.0]]), np.array([0.9])), NOTHING_PROPOSED]  # an IoU of exactly 0.5
+    measured = localization_metrics(found, truth, bootstrap=NO_INTERVALS)
+    assert measured["ap_50"].value == 0.5 and published_ap(found, truth, 0.5) == 0
+    assert measured["ar_5"].value == pytest.approx(0.1 / 2)  # one of ten IoUs, one of two videos
 
 
 def test_weights_are_repetitions() -> None:

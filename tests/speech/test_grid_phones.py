@@ -15,7 +15,6 @@ from npvf.speech.inventory import BILABIAL, PHONES, UNKNOWN
 from npvf.speech.recogniser import recognise
 from npvf.speech.sources import find_phones
 from npvf.speech.transcript import align_transcript
-from npvf.speech.voice_activity import is_silent, speech_seconds
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 pytestmark = pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
@@ -79,8 +78,7 @@ def test_a_clip_is_covered_with_phones_of_sane_length(sounds, source, request):
         assert all(a.end == pytest.approx(b.start) for a, b in zip(phones.items, phones.items[1:], strict=False))
         longest = 0.4 if source == "recognised" else 0.8  # the aligner lets a phone fill a pause
         assert all(0.015 <= p.end - p.start <= longest + 1e-9 for p in phones.items if p.phone in PHONES)
-        assert 0.8 <= speech_seconds(phones) <= 2.4
-        assert not is_silent(sound)
+        assert 0.8 <= sum(p.end - p.start for p in phones.items if p.phone != "sil") <= 2.4
 
 
 def test_windows_say_what_the_whole_says(sounds, monkeypatch):
