@@ -34,7 +34,7 @@ FROM_SCRATCH = ("--model.encoder", "null", "--model.backbone_lr", "1e-3")
 # 180 steps: masks of the right shape (docs/results.md), in the time that a demo has.
 BRIEFLY = ("--trainer.max_epochs", 10, "--trainer.check_val_every_n_epoch", 10)
 # So few steps are for the one kind of forgery that is shown; many kinds at once want many.
-OF_ONE_KIND = ("--data.self_forged", "false", "--data.batch_size", 8, "--data.augment.h264", 0)
+OF_ONE_KIND = ("--data.self_blended", "false", "--data.batch_size", 8, "--data.augment.h264", 0)
 DEMO_CONFIGS = {
     "pretrain": "pretrain/nano_synth.yaml",
     "finetune": "finetune/nano_synth.yaml",

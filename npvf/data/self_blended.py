@@ -1,25 +1,22 @@
-"""Genuine windows of a face, forged on the spot: an endless supply of forgeries whose original is known."""
+"""Genuine windows of a face, self-blended on the spot: a forgery for each visit, with its original beside it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from npvf.clip import FAKE
+from npvf.data.face_sample import FaceSample
 from npvf.forge.face_patch import Patch, Track, patched, seen
 from npvf.forge.self_blend import SelfBlend
 from npvf.forge.smoothed import Smoothing
 
-if TYPE_CHECKING:
-    from npvf.data.face_windows import FaceSample
-
 SMOOTHED = 0.3  # the share of them; the others are self-blended
 
 
-def self_forged(sample: FaceSample, generator: torch.Generator) -> FaceSample:
+def self_blended(sample: FaceSample, generator: torch.Generator) -> FaceSample:
     """The sample with its own face changed a little in all frames, as `npvf forge` does it to whole videos.
 
     Self-blended (after Shiohara and Yamasaki, CVPR 2022) or smoothed; what an encoder would do to it is left

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from npvf.clip import CROP_SIZE, FPS, Clip
-from npvf.data.face_windows import optical_flow
-from npvf.data.transforms import resize
+from npvf.data.face_inputs import face_inputs, face_motion
 from npvf.detect.calibration import Calibration
 from npvf.detect.detector import ClipScore
 from npvf.detect.paste import MaskPiece
@@ -119,16 +118,17 @@ class Localizer:
 
         A frame without a follower, the clip's last one, takes the result of the frame before it.
         """
-        stride, size = self.settings.stride, self.model.config.size
+        stride, spec = self.settings.stride, self.model.config.inputs
+        device = next(self.model.parameters()).device
         looked_at = range(0, clip.frames, stride)
         logits: list[np.ndarray] = []
         masks: list[np.ndarray] = []
         for window in windows(len(looked_at), self.settings.frames):
             chosen = np.arange(clip.frames)[::stride][window]
-            faces_TCHW, landmarks_TN2 = picture_inputs(clip, chosen, size)
-            device = next(self.model.parameters()).device
-            motion = self._flow(faces_TCHW)
-            output = self.model(faces_TCHW[None].to(device), landmarks_TN2[None].to(device), motion)
+            frames_TCHW, landmarks_TN2 = face_inputs(clip, spec, chosen)
+            motion_TCHW = face_motion(frames_TCHW, spec)
+            motion_1TCHW = None if motion_TCHW is None else motion_TCHW[None].to(device)
+            output = self.model(frames_TCHW[None].to(device), landmarks_TN2[None].to(device), motion_1TCHW)
             fresh = slice(sum(map(len, logits)) - window.start, None)  # the last window reaches back over judged frames
             logits.append(output.frame_logits_BT[0, fresh].float().cpu().numpy())
             masks.append(_levels(output.mask_logits_BTHW[0, fresh]))
@@ -137,13 +137,6 @@ class Localizer:
         mask_Thw = _spooled(np.concatenate(masks)[shown_T])
         area_T = forged_area(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
         return LocatedClip(np.concatenate(logits)[shown_T], mask_Thw, area_T)
-
-    def _flow(self, faces_TCHW: Tensor) -> Tensor | None:
-        """The optical flow of a model that looks at that: it does not compute it itself."""
-        config = self.model.config
-        if config.motion != "flow":
-            return None
-        return optical_flow(faces_TCHW, config.flow)[None].to(next(self.model.parameters()).device)
 
     def log_odds(self, logits: Sequence[np.ndarray]) -> float:
         """The calibrated log-odds of one face being forged, by the mean logit of all frames of its clips."""
@@ -155,12 +148,6 @@ class Localizer:
             logit = float(self.localize(clip).logit_T.mean())
             probability = self.settings.calibration.probability(logit)
             yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, probability, "")
-
-
-def picture_inputs(clip: Clip, frames: np.ndarray | slice, size: int) -> tuple[Tensor, Tensor]:
-    """The chosen frames of a clip as ST-DDL takes them: (T, 3, size, size) uint8 and (T, 478, 2) in their pixels."""
-    landmarks_TN2 = (clip.landmarks_TN2[frames] + 0.5) * (size / CROP_SIZE) - 0.5  # pixel centres
-    return resize(clip.face_THWC[frames], size), torch.from_numpy(landmarks_TN2.astype(np.float32))
 
 
 def windows(frames: int, length: int) -> Iterator[slice]:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import expit
 
 from npvf.clip import FAKE, REAL, Clip
+from npvf.data.face_sample import picture_label
 from npvf.data.selection import Selection
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import MaskPiece, source_masks
@@ -69,7 +70,10 @@ def evaluate_localization(
         NpvfError: no video of the selection says whether its picture is forged, or a class is missing.
     """
     lines = {line["video"]: line for line in selected_lines(corpus, selection)}
-    rows = {video: _row(line, label) for video, line in lines.items() if (label := picture_label(line)) is not None}
+    labels = {
+        v: picture_label(line["label"], line.get("audio_label"), line.get("video_label")) for v, line in lines.items()
+    }
+    rows = {video: _row(lines[video], label) for video, label in labels.items() if label is not None}
     if not rows:
         raise NpvfError(f"{corpus.folder} holds no video in this selection whose picture is known to be real or forged")
     mark_duplicates(list(rows.values()))
@@ -123,13 +127,6 @@ def localization_report(
         **whole,
         "by_manipulation": {kind: part(chosen) for kind, chosen in of_kind.items()},
     }
-
-
-def picture_label(line: dict[str, Any]) -> int | None:
-    """Whether a video's picture is forged, by its manifest line; a forged sound alone says nothing of it."""
-    if line.get("video_label") is not None or line.get("audio_label") == FAKE:
-        return line.get("video_label")
-    return line["label"]
 
 
 def _row(line: dict[str, Any], label: int) -> LocatedRow:

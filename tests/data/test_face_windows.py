@@ -13,15 +13,17 @@ from torch.testing import assert_close
 from npvf.clip import FAKE, REAL
 from npvf.data.datasets import EvaluationClips, MemoryClips
 from npvf.data.face_augment import FaceAugment
-from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows, collate_faces, judge_picture
+from npvf.data.face_sample import FaceSample, judge_picture
+from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
 from npvf.data.sampling import seeded
 from npvf.data.selection import Selection
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.io.corpus import Corpus
 from npvf.io.shards import decode_clip, encode_clip
+from npvf.models.stddl.face_batch import FaceSpec
 from tests.helpers.masked_corpus import masked_clip, masked_corpus
 
-PLAIN = FaceTransform(64)
+PLAIN = FaceTransform(FaceSpec(64))
 EVERYBODY = Selection(speakers_only=False)
 
 
@@ -33,7 +35,7 @@ def test_pictures_landmarks_and_masks_are_cut_to_one_size():
     assert cut.mask_known and cut.label == FAKE and cut.gate_T.tolist() == [False] * 6 + [True] * 24
     share = torch.from_numpy(clip.mask_THW).float().mean((1, 2))
     assert_close(cut.mask_THW.float().mean((1, 2)), share, atol=0.01, rtol=0)
-    whole = FaceTransform(224).cut(clip)
+    whole = FaceTransform(FaceSpec(224)).cut(clip)
     assert torch.equal(whole.mask_THW, torch.from_numpy(clip.mask_THW))
     assert torch.equal(whole.frames_TCHW, torch.from_numpy(clip.face_THWC).permute(0, 3, 1, 2))
 
@@ -102,7 +104,7 @@ def test_an_evaluation_sees_the_whole_clip():
 
 
 def test_flow_comes_with_the_batch_where_it_is_asked_for():
-    windows = FaceWindows(FaceTransform(64, FaceAugment(), "dis"), length=3)
+    windows = FaceWindows(FaceTransform(FaceSpec(64, "dis"), FaceAugment()), length=3)
     cut = windows.transform.cut(masked_clip("f", 0, True))
     batch = collate_faces([window for n in range(2) for window in windows.visit(cut, seeded(n))])
     assert batch.motion_BTCHW.shape == (2, 2, 2, 64, 64) and batch.motion_BTCHW.dtype == torch.float32

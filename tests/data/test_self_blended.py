@@ -7,8 +7,10 @@ import torch
 
 from npvf.clip import FAKE, REAL
 from npvf.data.face_augment import FaceAugment
-from npvf.data.face_windows import FaceSample, FaceTransform, FaceWindows
-from npvf.data.self_blended import self_forged
+from npvf.data.face_sample import FaceSample
+from npvf.data.face_windows import FaceTransform, FaceWindows
+from npvf.data.self_blended import self_blended
+from npvf.models.stddl.face_batch import FaceSpec
 from npvf.synth.portrait import portrait
 
 
@@ -34,7 +36,7 @@ def seeded(seed: int) -> torch.Generator:
 def test_what_the_mask_leaves_out_is_the_faces_own(face):
     changed = 0
     for seed in range(12):
-        forged = self_forged(face, seeded(seed))
+        forged = self_blended(face, seeded(seed))
         assert forged.label == FAKE and forged.mask_known and bool(forged.gate_T.all())
         outside = ~forged.mask_THW[:, None].expand_as(face.frames_TCHW)
         assert torch.equal(forged.frames_TCHW[outside], face.frames_TCHW[outside])
@@ -45,18 +47,18 @@ def test_what_the_mask_leaves_out_is_the_faces_own(face):
 
 
 def test_the_same_draw_is_the_same_forgery_and_another_another(face):
-    first, again, other = (self_forged(face, seeded(seed)) for seed in (3, 3, 4))
+    first, again, other = (self_blended(face, seeded(seed)) for seed in (3, 3, 4))
     assert torch.equal(first.frames_TCHW, again.frames_TCHW) and torch.equal(first.mask_THW, again.mask_THW)
     assert not torch.equal(first.frames_TCHW, other.frames_TCHW)
 
 
 def test_a_face_outside_of_the_crop_stays_genuine(face):
     away = replace(face, landmarks_TN2=face.landmarks_TN2 + 1000)
-    assert self_forged(away, seeded(0)) is away
+    assert self_blended(away, seeded(0)) is away
 
 
 def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
-    windows = FaceWindows(FaceTransform(128, FaceAugment(h264=0.0)), length=2, self_forged=True)
+    windows = FaceWindows(FaceTransform(FaceSpec(128), FaceAugment(h264=0.0)), length=2, self_blended=True)
     genuine, forged = windows.visit(face, seeded(5))
     assert (genuine.label, forged.label) == (REAL, FAKE)
     assert torch.equal(genuine.landmarks_TN2, forged.landmarks_TN2)
@@ -69,11 +71,11 @@ def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
 
 def test_a_forged_clip_stays_as_it_is_and_so_does_everything_without_the_switch(face):
     forged = replace(face, label=FAKE, mask_THW=torch.ones_like(face.mask_THW))
-    (visit,) = FaceWindows(FaceTransform(128), length=2, self_forged=True).visit(forged, seeded(0))
+    (visit,) = FaceWindows(FaceTransform(FaceSpec(128)), length=2, self_blended=True).visit(forged, seeded(0))
     assert bool(visit.mask_THW.all())
-    assert len(FaceWindows(FaceTransform(128), length=2).visit(face, seeded(0))) == 1
+    assert len(FaceWindows(FaceTransform(FaceSpec(128)), length=2).visit(face, seeded(0))) == 1
 
 
 def test_evaluation_sees_what_there_is(face):
-    windows = FaceWindows(FaceTransform(128), length=2, self_forged=True)
+    windows = FaceWindows(FaceTransform(FaceSpec(128)), length=2, self_blended=True)
     assert all(window.label == REAL for window in windows.whole(face))

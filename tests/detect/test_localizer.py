@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from npvf.clip import Clip
+from npvf.data.face_inputs import face_inputs
 from npvf.detect.calibration import Calibration
-from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, picture_inputs, windows
+from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, windows
 from npvf.errors import NpvfError
 from npvf.models.stddl.stddl import STDDL
 from tests.helpers.red_localizer import red_localizer
@@ -41,7 +42,7 @@ def test_windows_judge_every_frame_that_has_a_follower(frames: int, length: int)
 def test_a_clip_in_one_window_is_what_the_network_says() -> None:
     clip, model = blob_clip("a", 1, frames=24), tiny_stddl()
     located = Localizer(model, LocalizerSettings(frames=24)).localize(clip)
-    faces_TCHW, landmarks_TN2 = picture_inputs(clip, slice(None), 32)
+    faces_TCHW, landmarks_TN2 = face_inputs(clip, model.config.inputs)
     with torch.no_grad():
         output = model(faces_TCHW[None], landmarks_TN2[None])
     np.testing.assert_allclose(located.logit_T[:-1], output.frame_logits_BT[0], rtol=1e-5)

@@ -22,6 +22,7 @@ from npvf.errors import NpvfError
 from npvf.losses import LocalizationObjective
 from npvf.metrics.pixels import PixelTally, share_called
 from npvf.models import STDDL
+from npvf.models.stddl.face_batch import FaceSpec
 from tests.helpers.masked_corpus import masked_clip, masked_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
@@ -85,7 +86,7 @@ def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp
 
 def test_it_learns_where_and_whether() -> None:
     torch.manual_seed(0)
-    windows = FaceWindows(FaceTransform(32), length=2)
+    windows = FaceWindows(FaceTransform(FaceSpec(32)), length=2)
     clips = [masked_clip(str(seed), seed, forged=seed % 2 == 1) for seed in range(4)]
     batch = collate_faces([windows.transform.cut(clip).window(10, 2) for clip in clips])
     model, objective = STDDL.create("stddl_nano", size=32, **SMALL), LocalizationObjective()
@@ -118,7 +119,7 @@ def test_a_face_is_fake_where_one_of_its_windows_is() -> None:
 
 def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each_forgery():
     labels = [FAKE] * 40 + [REAL] * 12
-    turns, length = LocatedFaces(["corpus"], self_forged=True).turns(labels)
+    turns, length = LocatedFaces(["corpus"], self_blended=True).turns(labels)
     sampler = BalancedSampler([(turn, "") for turn in turns], length=length)
     visited = [labels[draw.place] for draw in sampler]
     assert (visited.count(REAL), visited.count(FAKE)) == (18, 6)

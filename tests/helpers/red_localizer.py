@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.models.stddl.face_batch import FaceSpec
 from npvf.models.stddl.stddl import STDDLOutput
 
 SETTINGS = LocalizerSettings(name="red", frames=6, calibration=Calibration(1.0, 0.0), undecided=0.0)
@@ -15,7 +16,7 @@ SETTINGS = LocalizerSettings(name="red", frames=6, calibration=Calibration(1.0, 
 class RedIsForged(nn.Module):
     def __init__(self, size: int = 64) -> None:
         super().__init__()
-        self.config = SimpleNamespace(size=size, motion="none")
+        self.config = SimpleNamespace(inputs=FaceSpec(size))
         self.gain = nn.Parameter(torch.tensor(0.1))
 
     def forward(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion_BTCHW: None = None) -> STDDLOutput:

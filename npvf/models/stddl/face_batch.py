@@ -1,12 +1,26 @@
-"""`FaceBatch`: what goes into ST-DDL, and what is known of it."""
+"""What goes into ST-DDL: `FaceSpec`, how it is made, and `FaceBatch`, with what is known of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from npvf.models.batch import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSpec:
+    """How a prepared clip becomes ST-DDL's inputs (`npvf.data.face_inputs`); part of the model's configuration.
+
+    Args:
+        size: side of the face's picture in pixels.
+        flow: the optical flow that comes with the pictures; None: the model asks for none.
+    """
+
+    size: int
+    flow: Literal["dis", "farneback", "tvl1"] | None = None
 
 
 @dataclass(slots=True)

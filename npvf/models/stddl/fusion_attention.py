@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -43,8 +44,8 @@ class FusionAttention(nn.Module):
         seen_NHSd = scaled_dot_product_attention(
             self._split(self.query(source_NSD)), self._split(self.key(key_NSD)), self._split(self.value(source_NSD))
         )
-        x_NSD = picture_NSD + self.projection(seen_NHSd.transpose(1, 2).flatten(2))
+        x_NSD = picture_NSD + self.projection(rearrange(seen_NHSd, "n h s d -> n s (h d)"))
         return x_NSD + self.mlp(x_NSD)
 
     def _split(self, x_NSD: Tensor) -> Tensor:
-        return x_NSD.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return rearrange(x_NSD, "n s (h d) -> n h s d", h=self.heads)

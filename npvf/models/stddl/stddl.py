@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.models.config import ModelConfig
 from npvf.models.pretrained import PretrainedModel
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
+from npvf.models.stddl.face_batch import FaceSpec
 from npvf.models.stddl.face_meshes import Mesh
 from npvf.models.stddl.fusion_attention import FusionAttention
 from npvf.models.stddl.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
@@ -59,6 +61,11 @@ class STDDLConfig(ModelConfig):
             raise ValueError(f"motion {self.motion!r} is none of anchor_mesh, flow, none")
         if self.mesh not in ("anchors", "dense"):
             raise ValueError(f"mesh {self.mesh!r} is neither anchors nor dense")
+
+    @property
+    def inputs(self) -> FaceSpec:
+        """What the model is given, in training and in inference alike."""
+        return FaceSpec(self.size, self.flow if self.motion == "flow" else None)
 
     def build(self, pretrained: bool = False) -> STDDL:
         return STDDL(self, pretrained)
@@ -120,12 +127,13 @@ class STDDL(PretrainedModel):
         if H % MULTIPLE or W % MULTIPLE:
             raise ValueError(f"pictures must have sides of a multiple of {MULTIPLE} pixels, not {H} x {W}")
         look = normalise if self.config.look == "rgb" else residuals
-        picture_NDHW = self.picture_encoder(look(frames_BTCHW[:, :-1].flatten(0, 1)))
+        picture_NDHW = self.picture_encoder(look(rearrange(frames_BTCHW[:, :-1], "b t c h w -> (b t) c h w")))
         motion_NSD = self._motion_tokens(frames_BTCHW, landmarks_BTN2, motion_BTCHW)
         fused_NSD = self.fusion(tokens(picture_NDHW), motion_NSD)
-        mask_NHW = self.decoder(fused_NSD.transpose(1, 2).unflatten(2, picture_NDHW.shape[-2:]))
-        frame_logits_BT = self.head(fused_NSD.mean(1)).view(B, T - 1)
-        return STDDLOutput(mask_NHW.view(B, T - 1, H, W), frame_logits_BT, frame_logits_BT.mean(1))
+        mask_NHW = self.decoder(rearrange(fused_NSD, "n (h w) d -> n d h w", h=picture_NDHW.shape[2]))
+        frame_logits_BT = rearrange(self.head(fused_NSD.mean(1)), "(b t) 1 -> b t", b=B)
+        mask_BTHW = rearrange(mask_NHW, "(b t) h w -> b t h w", b=B)
+        return STDDLOutput(mask_BTHW, frame_logits_BT, frame_logits_BT.mean(1))
 
     def _motion_tokens(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion: Tensor | None) -> Tensor | None:
         """The keys (B (T - 1), S, D) of the fusion attention."""
@@ -134,7 +142,7 @@ class STDDL(PretrainedModel):
         if motion is None:
             motion = self.motion(frames_BTCHW, landmarks_BTN2)
         motion = normalise_motion(motion[:, : frames_BTCHW.shape[1] - 1])
-        return tokens(self.motion_encoder(motion.flatten(0, 1)))
+        return tokens(self.motion_encoder(rearrange(motion, "b t c h w -> (b t) c h w")))
 
     def motion(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor) -> Tensor:
         """Anchor-Mesh Motion from each frame to the next one, in pixels: (B, T - 1, 2, H, W)."""
@@ -151,4 +159,4 @@ def normalise(picture_NCHW: Tensor) -> Tensor:
 
 def tokens(x_NDHW: Tensor) -> Tensor:
     """(N, D, H, W) -> (N, H W, D)."""
-    return x_NDHW.flatten(2).transpose(1, 2)
+    return rearrange(x_NDHW, "n d h w -> n (h w) d")
