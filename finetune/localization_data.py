@@ -86,16 +86,16 @@ class LocatedFaces(LabelledFaces):
     def adopt(self, model: PretrainedModel) -> None:
         """Pictures of the model's size; optical flow where it wants that."""
         assert isinstance(model, STDDL)
-        self.spec = model.config.inputs
+        self.face_spec = model.config.inputs
 
     def windows(self, augmented: bool) -> FaceWindows:
         """A few frames at a time."""
-        transform = FaceTransform(self.spec, self.face_augment if augmented else None)
+        transform = FaceTransform(self.face_spec, self.face_augment if augmented else None)
         return FaceWindows(transform, self.frames, self.stride, self.val_every, self.self_blended)
 
     def bytes_per_frame(self) -> int:
         """Picture and mask, a byte a pixel and channel, and landmarks."""
-        return 4 * self.spec.size**2 + 478 * 8
+        return 4 * self.face_spec.size**2 + 478 * 8
 
     def label(self, meta: ClipMeta) -> int | None:
         """Is the picture forged?"""
