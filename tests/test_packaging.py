@@ -1,4 +1,4 @@
-"""The package: what it asks for is what it imports, the constraints fit, the wheel holds everything."""
+"""The package: it declares what it imports and imports what it declares, and the wheel holds everything."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -19,23 +20,47 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("npvf", "pretrain", "finetune")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NOT_ASKED_FOR = {"dev"}  # what only the tests and linters need must not be imported by the packages
+RUN = EXTRAS.keys() - {"dev"}  # what only the tests and linters need must not be imported by the packages
+BROUGHT_BY = metadata.packages_distributions()  # import name -> distributions: `cv2` -> `opencv-contrib-python`
+# Declared, and not imported by a file of ours.
+NOT_IMPORTED = {
+    "tensorboard": "Lightning's TensorBoardLogger imports it",
+    "jsonargparse": "Lightning's LightningCLI imports it",
+    "import-linter": "`make lint` and a test run it as a program",
+    "pytest-xdist": "`make test` runs pytest with `-n`",
+    "mypy": "`make lint` runs it",
+    "ruff": "`make lint` runs it",
+    "pre-commit": "runs the linters before a commit",
+    "hatchling": "a test builds the wheel with `python -m hatchling`",
+}
+
+NOT_YET_IMPORTED = {"einops", "torchmetrics", "scikit-learn"}  # work under way in the models and metrics
 
 
-def test_everything_imported_is_asked_for() -> None:
+def test_everything_imported_is_declared() -> None:
     """A package that only comes along with another one can vanish with that one's next release."""
-    asked = names(PROJECT["dependencies"]) | {n for e in EXTRAS.keys() - NOT_ASKED_FOR for n in names(EXTRAS[e])}
-    brought_by = metadata.packages_distributions()
-    missing = {
-        f"{file.relative_to(ROOT)}: {module}"
-        for file in sources()
-        for module in imported(file)
-        if not asked & {canonicalize_name(name) for name in brought_by.get(module, [module])}
-    }
-    assert not missing
+    declared = names(PROJECT["dependencies"]) | {n for extra in RUN for n in names(EXTRAS[extra])}
+    assert undeclared(PACKAGES, declared) == set()
+    assert undeclared(["tests", "benchmarks"], declared | names(EXTRAS["dev"])) == set()
 
 
-@pytest.mark.parametrize("part", ["core", "train", "prepare", "demo", "dev"])
+@pytest.mark.parametrize("part", ["core", *EXTRAS])
+def test_everything_declared_is_imported(part: str) -> None:
+    """By the packages; what is only for developers, by the tests. `NOT_IMPORTED` gives the reason for the others."""
+    declared = names(PROJECT["dependencies"] if part == "core" else EXTRAS[part]) - {"npvf"}
+    folders = ["tests", "benchmarks"] if part == "dev" else PACKAGES
+    used = {name for modules in imports(folders).values() for module in modules for name in distributions(module)}
+    assert declared - used - NOT_IMPORTED.keys() - NOT_YET_IMPORTED == set()
+
+
+def test_every_exception_is_still_one() -> None:
+    every = names(PROJECT["dependencies"]) | {name for lines in EXTRAS.values() for name in names(lines)}
+    modules = {module for found in imports([*PACKAGES, "tests", "benchmarks"]).values() for module in found}
+    assert not NOT_IMPORTED.keys() - every
+    assert not NOT_IMPORTED.keys() & {name for module in modules for name in distributions(module)}
+
+
+@pytest.mark.parametrize("part", ["core", *EXTRAS])
 def test_constraints_fit_what_is_asked_for(part: str) -> None:
     lines = PROJECT["dependencies"] if part == "core" else EXTRAS[part]
     for requirement in map(Requirement, lines):
@@ -93,8 +118,24 @@ def constraints() -> dict[str, str]:
     return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
 
 
-def sources() -> list[Path]:
-    return [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+def imports(folders: Iterable[str]) -> dict[Path, set[str]]:
+    """Each file with the third-party modules that it imports."""
+    return {file: imported(file) for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))}
+
+
+def undeclared(folders: Iterable[str], declared: set[str]) -> set[str]:
+    """Lines "file: module" for modules of distributions that are not declared."""
+    return {
+        f"{file.relative_to(ROOT)}: {module}"
+        for file, modules in imports(folders).items()
+        for module in modules
+        if not declared & distributions(module)
+    }
+
+
+def distributions(module: str) -> set[str]:
+    """Names of the distributions that bring a module; of one that is not installed, its own name."""
+    return {canonicalize_name(name) for name in BROUGHT_BY.get(module, [module])}
 
 
 def imported(file: Path) -> set[str]:
@@ -105,4 +146,5 @@ def imported(file: Path) -> set[str]:
             modules |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             modules.add(node.module.partition(".")[0])
-    return modules - set(PACKAGES) - set(sys.stdlib_module_names)
+    beside = {path.stem for path in file.parent.glob("*.py")}  # benchmarks import the files beside them
+    return modules - {*PACKAGES, "tests", "benchmarks"} - beside - set(sys.stdlib_module_names)

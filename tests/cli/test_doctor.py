@@ -116,8 +116,7 @@ def test_json_and_exit_status_of_an_environment_that_works(capsys: pytest.Captur
         "train",
         "prepare",
         "demo",
-        "web",
-        "cluster",
+        "evaluate",
     }
     assert all(bool(finding["cure"]) == (finding["state"] != "ok") for finding in report["findings"])
     assert report["cpu_cores"] >= 1
@@ -135,7 +134,8 @@ def test_a_broken_core_is_exit_status_1_and_the_table_names_the_cure(
 
 
 def test_a_missing_extra_leaves_the_core_working(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding(["web"], "gradio", "missing", "", ">=6", "pip ...")])
+    missing = doctor.Finding(["prepare"], "librosa", "missing", "", ">=1", "pip ...")
+    monkeypatch.setattr(doctor, "examine", lambda: [missing])
     assert main(["doctor"]) == 0
 
 
