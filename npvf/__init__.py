@@ -1,4 +1,4 @@
-"""Audio-visual forensics of talking faces: pre-training on real speech, detection, evidence that people can read."""
+"""Audio-visual forensics of talking faces: pre-training on real videos, detection, and readable evidence."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What travels through the house: clocks, label convention, `Phone`, `Phones`, `Clip` and `Verdict`.
+"""The types that all parts of npvf share: clocks, labels, `Phone`, `Phones`, `Clip` and `Verdict`.
 
-One video frame is four mel frames is 640 samples. Both streams share one time zero: the presentation time of the
-first video frame. Time is in seconds, boxes are (x0, y0, x1, y1) in pixels, images are RGB.
+One video frame lasts as long as 4 mel frames or 640 audio samples. Time zero of video and audio is the presentation
+time of the first video frame. Times are in seconds, boxes are (x0, y0, x1, y1) in pixels, images are RGB.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Phones:
-    """The sounds of one clip in order of time, and which source said so."""
+    """The phones of one clip in order of time, and the source they come from."""
 
     items: tuple[Phone, ...]
     source: PhoneSource
 
     def between(self, start: float, end: float, shift: float = 0.0) -> Phones:
-        """Those that overlap [start, end), cut to it, with `shift` added to their times."""
+        """Return the phones that overlap [start, end), cut to it, with `shift` added to their times."""
         cut = (
             Phone(p.phone, max(p.start, start) + shift, min(p.end, end) + shift, p.confidence)
             for p in self.items
@@ -63,37 +63,37 @@ class Phones:
 
 @dataclass(slots=True)
 class ClipMeta:
-    """Where a clip comes from and what is known about it. Everything here is JSON.
+    """The origin of a clip and what is known about it. All values can be written as JSON.
 
-    `label`, `manipulation`, `identity`, `intervals` and the like are None (or empty) where nobody said:
-    an unknown is never guessed. `span` is the clip's place on the clock of its source video.
+    `label`, `manipulation`, `identity`, `intervals` and similar fields are None (or empty) if they are unknown; they
+    are never guessed. `span` is the position of the clip on the clock of its source video.
     """
 
-    key: str  # unique in a corpus: <video id>-t<track>-<piece>
+    key: str  # unique in a corpus: <video id>-t<track>-<number of the clip in its track>
     video: str  # the video's id in its corpus: the source path relative to the prepared folder
     source_sha256: str
     track: int
     span: tuple[float, float]
-    faces: int  # how many face tracks the video holds
-    speaking: float | None = None  # score of the sound belonging to this track, [-1, 1]; None: not measured
-    is_speaker: bool = True  # the track of this video with the best `speaking`; False where there is no sound
-    no_sound: str | None = None  # a refusal's code where the video has no sound: then `audio_N` is no recording
+    faces: int  # the number of face tracks in the video
+    speaking: float | None = None  # how well the audio fits this track, [-1, 1]; None: not measured
+    is_speaker: bool = True  # True for the track with the best `speaking`; False if the video has no audio
+    no_sound: str | None = None  # the refusal code if the video has no audio; `audio_N` is then not a recording
     source_fps: float = 0.0
     source_size: tuple[int, int] = (0, 0)  # width, height
     source_codec: str = ""
     label: int | None = None
     manipulation: str | None = None
     identity: str | None = None  # the person shown
-    identities: tuple[str, ...] = ()  # every identity shown or driven by: a split is disjoint in all of them
+    identities: tuple[str, ...] = ()  # all people shown or used as a donor: a split is disjoint in all of them
     original: str | None = None  # the real video a forgery was made from
     split: str | None = None
     intervals: tuple[tuple[float, float], ...] = ()  # forged spans on the clip's own clock
-    sound_moved: int = 0  # frames by which `npvf sync` has moved the sound against the source video
-    audio_label: int | None = None  # of each stream on its own
-    video_label: int | None = None
-    category: str | None = None  # the corpus's own class of forgery
-    attributes: dict[str, str] = field(default_factory=dict)  # race, gender, ... as the corpus says them
-    settings: dict[str, Any] = field(default_factory=dict)  # versions and settings that made it
+    sound_moved: int = 0  # frames by which `npvf sync` has moved the audio against the source video
+    audio_label: int | None = None  # the label of the audio alone
+    video_label: int | None = None  # the label of the frames alone
+    category: str | None = None  # the class of forgery, as the corpus names it
+    attributes: dict[str, str] = field(default_factory=dict)  # race, gender, ... as the corpus gives them
+    settings: dict[str, Any] = field(default_factory=dict)  # the versions and settings that made the clip
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -110,16 +110,17 @@ class ClipMeta:
 
 @dataclass(slots=True)
 class Clip:
-    """A piece of one face track with its sound: what one shard sample holds. T frames at 25 fps.
+    """A part of one face track, at most 20 s, with its audio. Stored as one sample of a shard. T frames at 25 fps.
 
     Shapes:
         face_THWC: (T, 224, 224, 3) uint8, similarity-aligned crops.
-        audio_N: (640 T,) float32 in [-1, 1], 16 kHz mono; sample 0 sounds at frame 0.
-        landmarks_TN2: (T, 478, 2) float32, MediaPipe's points in crop pixels.
-        source_landmarks_TN2: the same points in pixels of the source frame.
-        transform_T23: (T, 2, 3) float32, source pixels -> crop pixels.
-        confidence_T: (T,) float32, detection confidence; 0 where a short loss was bridged by interpolation.
-        mask_THW: (T, 224, 224) bool, the forged pixels of the crops. None: not known, or in a real clip: none is.
+        audio_N: (640 T,) float32 in [-1, 1], 16 kHz mono; sample 0 is at the time of frame 0.
+        landmarks_TN2: (T, 478, 2) float32, MediaPipe's landmarks in pixels of the crop.
+        source_landmarks_TN2: the same landmarks in pixels of the source frame.
+        transform_T23: (T, 2, 3) float32, maps source pixels to crop pixels.
+        confidence_T: (T,) float32, detection confidence; 0 in frames whose landmarks are interpolated.
+        mask_THW: (T, 224, 224) bool, the forged pixels of the crops. None if the mask is unknown, and in a real clip,
+            where no pixel is forged.
     """
 
     face_THWC: np.ndarray
@@ -143,7 +144,7 @@ class Clip:
 
 @dataclass(slots=True)
 class PhoneEvidence:
-    """One sound of a verdict: do the lips go with it? `agreement` is a cosine in [-1, 1]."""
+    """One phone of a verdict. `agreement` is the cosine of lips and audio in [-1, 1]; low values are suspicious."""
 
     phone: str
     start: float
@@ -165,23 +166,23 @@ class SegmentVerdict:
 
 @dataclass(slots=True)
 class TrackVerdict:
-    """One face over its time in the picture."""
+    """The verdict on one face track. `fake_probability` is None if the track could not be judged."""
 
     id: int
     span: tuple[float, float]
     fake_probability: float | None
     segments: list[SegmentVerdict] = field(default_factory=list)
-    forged_area: float | None = None  # percent of the face's pixels called forged, mean over time; None: not looked for
-    mask: str | None = None  # a video of its forged pixels, as large as the source and on its clock
+    forged_area: float | None = None  # percent of face pixels marked as forged, mean over time; None: no localizer
+    mask: str | None = None  # a video of the forged pixels, with the size and clock of the source
 
 
 @dataclass(slots=True)
 class PartVerdict:
-    """What one of the two methods says of the face that decided: "speech" (lips and sound) or "picture" (pixels).
+    """The result of one method for the face that decided: "speech" (lips and audio) or "picture" (forged pixels).
 
-    `logit` is the log-odds of its own `fake_probability`; `contribution` what it adds to the log-odds of the verdict's,
-    and `share` the part of that in all contributions, sign aside. Where it had nothing to judge, `reason` says why, it
-    adds nothing, and the other one answers alone.
+    `logit` is the log-odds of this method's `fake_probability`. `contribution` is the term that it adds to the log-odds
+    of the verdict, and `share` is the size of that term relative to the sizes of all terms. If the method had nothing
+    to judge, `reason` says why, `contribution` is 0, and the other method decides alone.
     """
 
     part: Literal["speech", "picture"]
@@ -194,11 +195,11 @@ class PartVerdict:
 
 @dataclass(slots=True)
 class Verdict:
-    """What npvf says of one video.
+    """The verdict on one video.
 
-    `fake_probability` is None where there was nothing to judge; where it abstains because that is too close to the
-    threshold, it is there. The reason to abstain begins with a code: `no_face: ...`. `parts` says what each method
-    contributes, where the detector looks for forged pixels. `threshold` is where "fake" begins.
+    `fake_probability` is None if there was nothing to judge. If npvf abstains because the probability is too close to
+    the threshold, the probability is given. A reason to abstain begins with a code: `no_face: ...`. `parts` gives the
+    contribution of each method of a fused detector. A video is called fake if its probability reaches `threshold`.
     """
 
     video: str

@@ -1,4 +1,4 @@
-"""Every reason for which a video can be refused, each with a stable code, and the other errors users meet."""
+"""The reasons to refuse a video, each with a stable code, and the other errors that users see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Stable codes: they stand in manifests and verdicts, and scripts depend on them."""
+    """Stable codes. Manifests and verdicts contain them, and scripts depend on them."""
 
     NOT_FOUND = "not_found"
     UNDECODABLE = "undecodable"
@@ -27,7 +27,7 @@ class Reason(StrEnum):
 
 
 class NpvfError(Exception):
-    """The base of npvf's own errors: the message says what is wrong and what to do."""
+    """The base class of npvf's errors. The message says what is wrong and what to do."""
 
 
 class Refused(NpvfError):
@@ -39,9 +39,9 @@ class Refused(NpvfError):
         self.sentence = sentence
 
     def __reduce__(self) -> tuple[type[Refused], tuple[Reason, str]]:
-        # Exceptions cross process borders in `npvf prepare --workers`.
+        # `npvf prepare --workers` sends exceptions from one process to another.
         return type(self), (self.reason, self.sentence)
 
 
 class MissingDependency(NpvfError):
-    """An optional package or file is absent; the message holds the line that installs it."""
+    """An optional package or file is missing. The message contains the command that installs it."""

@@ -23,6 +23,11 @@ ROOT = Path(__file__).parents[1]
 PATHS = [
     "CONTRIBUTING.md",
     "README.md",
+    "npvf/__init__.py",
+    "npvf/cli",
+    "npvf/clip.py",
+    "npvf/errors.py",
+    "npvf/version.py",
     "scripts",
 ]
 

@@ -1,1 +1,1 @@
-"""`npvf COMMAND`: one small file a command, loaded only when it is called."""
+"""`npvf COMMAND`: one file for each command, imported only when the command is called."""

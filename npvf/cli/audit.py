@@ -1,4 +1,4 @@
-"""`npvf audit CORPUS`: shortcuts and leakage, before anyone trains on it."""
+"""`npvf audit CORPUS`: find shortcuts and leakage in a labelled corpus before training on it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,40 @@ from npvf.version import __version__
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("src", type=Path, help="a folder made by `npvf prepare`, or labelled videos as it takes them")
+    parser.add_argument(
+        "src", type=Path, help="a folder made by `npvf prepare`, or a folder or list of labelled videos"
+    )
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument(
-        "--split-by", metavar="KEY", default="split", help="what of the manifest names a video's part (default: split)"
+        "--split-by",
+        metavar="KEY",
+        default="split",
+        help="the manifest key that holds a video's split (default: split)",
     )
-    parts.add_argument("--split-file", type=Path, metavar="FILE", help="a file that says each video's part")
+    parts.add_argument("--split-file", type=Path, metavar="FILE", help="a file with the split of each video")
     parser.add_argument(
-        "--include", nargs="+", default=["*"], metavar="PATTERN", help="shortcuts among such videos only"
+        "--include",
+        nargs="+",
+        default=["*"],
+        metavar="PATTERN",
+        help="look for shortcuts only in videos with such names",
     )
-    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="and not among these")
+    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="skip videos with such names")
     parser.add_argument(
-        "--bootstrap", type=not_negative, default=1000, metavar="N", help="resamples; 0: none (default: 1000)"
+        "--bootstrap",
+        type=not_negative,
+        default=1000,
+        metavar="N",
+        help="bootstrap resamples; 0: no intervals (default: 1000)",
     )
-    parser.add_argument("--seed", type=not_negative, default=0, help="of the resamples (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result there, as JSON")
-    parser.add_argument("--json", action="store_true", help="print it as JSON instead of a table")
-    parser.epilog = "Exit status: 0 nothing found, 1 a shortcut or leakage found, 2 wrong use or broken input."
+    parser.add_argument("--seed", type=not_negative, default=0, help="random seed of the resamples (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
+    parser.epilog = "Exit status: 0 nothing found, 1 a shortcut or leakage found, 2 wrong usage or broken input."
 
 
 def run(args: argparse.Namespace) -> int:
-    """Audit. Exit status 1 where a shortcut or leakage was found, else 0."""
+    """Audit the corpus. The exit status is 1 if a shortcut or leakage was found, else 0."""
     selection = Selection(label="known", include=tuple(args.include), exclude=tuple(args.exclude))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("clips", total=None)
@@ -77,14 +90,14 @@ def _parts(args: argparse.Namespace) -> dict[str, str] | None:
     lines = Corpus(args.src).manifest
     if not any(line.get(args.split_by) for line in lines):
         known = ", ".join(sorted(key for key, value in lines[0].items() if isinstance(value, str)))
-        raise NpvfError(f"no line of the manifest has a {args.split_by!r}; the first one has {known}")
+        raise NpvfError(f"--split-by: no line of the manifest has the key {args.split_by!r}; choose one of {known}")
     return {line["video"]: str(line[args.split_by]) for line in lines if line.get(args.split_by)}
 
 
 def _table(found: Audit) -> Table:
-    """A row for each trait; the last column names the manipulations for which it is a shortcut, or says all."""
-    title = f"What each trait alone is worth, {found.real} real and {found.fake} fake videos"
-    table = Table("trait", "AUC", "real", "fake", "known of", "shortcut for", title=title, box=SIMPLE_HEAD)
+    """One row for each trait. The last column lists the manipulations for which it is a shortcut, or "all fakes"."""
+    title = f"AUC of each trait alone, {found.real} real and {found.fake} fake videos"
+    table = Table("trait", "AUC", "real", "fake", "known for", "shortcut for", title=title, box=SIMPLE_HEAD)
     for one in found.shortcuts:
         kinds = [
             kind

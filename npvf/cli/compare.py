@@ -1,4 +1,4 @@
-"""`npvf compare RUN_A RUN_B`: is one detector better than the other on the same videos, or was it luck?"""
+"""`npvf compare RUN_A RUN_B`: is the difference between two detectors on the same videos significant?"""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ FEW_GROUPS = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("a", type=Path, metavar="RUN_A", help="a folder that `npvf evaluate` wrote, with scores.csv")
-    parser.add_argument("b", type=Path, metavar="RUN_B", help="another one, of the same videos")
-    parser.add_argument("--trimmed", action="store_true", help="compare the scores of clips without leading silence")
+    parser.add_argument("b", type=Path, metavar="RUN_B", help="another such folder, for the same videos")
+    parser.add_argument("--trimmed", action="store_true", help="compare the scores without leading silence")
     parser.add_argument(
-        "--bootstrap", type=at_least_one, default=2000, metavar="N", help="resamples (default: %(default)s)"
+        "--bootstrap", type=at_least_one, default=2000, metavar="N", help="bootstrap resamples (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=not_negative, default=0, help="of resampling (default: %(default)s)")
     parser.add_argument(
-        "--group", choices=get_args(Grouping), default="auto", help="what is resampled, as in `npvf evaluate`"
+        "--seed", type=not_negative, default=0, help="random seed of the resamples (default: %(default)s)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write what was found")
+    parser.add_argument(
+        "--group", choices=get_args(Grouping), default="auto", help="the unit of resampling, as in `npvf evaluate`"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the result to FILE.json")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Test, print, and write."""
+    """Test the difference, print it, and write it."""
     found = compare_runs(args.a, args.b, args.trimmed, args.group, args.bootstrap, args.seed)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def comparison_table(found: dict[str, Any]) -> Table:
-    """A row for each set of videos, the difference with both tests."""
+    """One row for each set of videos: the difference of the AUCs with both tests."""
     titles = ("videos", "real", "fake", "AUC A", "AUC B", "A - B", "p", "p, DeLong")
     table = Table(*titles, title="AUC of two detectors on the same videos, with 95 % intervals", box=SIMPLE_HEAD)
     rows = {"both judged": found["judged"], "all, others 0.5": found["all"], **found["by_manipulation"]}
@@ -74,11 +76,11 @@ def _notes(found: dict[str, Any]) -> list[str]:
         f"B: {found['b']}, judged {found['judged_by_b']} of {found['videos']}",
         f"silence at the start: {found['silence']}",
         f"p and intervals: {found['resamples']} resamples of {judged['groups']} groups by {judged['group']}; "
-        "DeLong takes each video for independent evidence",
+        "DeLong treats the videos as independent",
     ]
     lines += [f"{kind}: {part['missing']}" for kind, part in found["by_manipulation"].items() if "missing" in part]
     if found["only_in_a"] or found["only_in_b"]:
-        lines.append(f"left out: {found['only_in_a']} videos only A has, {found['only_in_b']} only B has")
+        lines.append(f"left out: {found['only_in_a']} videos that only A has, {found['only_in_b']} that only B has")
     if judged["groups"] < FEW_GROUPS:
-        lines.append(f"with {judged['groups']} groups the test is too sure of itself: take it as a hint")
+        lines.append(f"with only {judged['groups']} groups p is too small and the intervals are too narrow")
     return lines

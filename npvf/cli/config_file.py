@@ -1,4 +1,4 @@
-"""A command's settings from a YAML file: every key known, every value of its type, or an error that helps."""
+"""Read the settings of a command from a YAML file, and check each key and the type of each value."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 def read_settings(settings: type[T], path: Path | None = None, given: Mapping[str, Any] | None = None) -> T:
-    """The dataclass `settings` with what the file says, and over it what was given on the command line.
+    """Fill the dataclass `settings` with the values of the file; values `given` on the command line take precedence.
 
     Raises:
-        NpvfError: no such file, no YAML, an unknown key (the nearest one is named), a value of a wrong type, or a key
-            without a default that nobody gave.
+        NpvfError: the file does not exist or is not YAML, a key is unknown (the error names the nearest one), a value
+            has the wrong type, or a key without a default is missing.
     """
     content = {} if path is None else _load(path)
     where = "the command line" if path is None else str(path)
@@ -29,13 +29,13 @@ def read_settings(settings: type[T], path: Path | None = None, given: Mapping[st
     for key in content:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"the known ones are {', '.join(hints)}"
+            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(hints)}"
             raise NpvfError(f"{where}: unknown key {key!r}; {advice}")
         content[key] = _fitted(f"{where}: {key!r}", content[key], hints[key])
     content |= given or {}
     needed = [f.name for f in fields(settings) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
     if missing := [name for name in needed if name not in content]:
-        raise NpvfError(f"{where}: {missing[0]!r} is missing: name it there or on the command line")
+        raise NpvfError(f"{where}: {missing[0]!r} is missing: give it in the file or on the command line")
     return settings(**content)
 
 
@@ -45,16 +45,16 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise NpvfError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise NpvfError(f"{path} is no YAML: {error}") from error
+        raise NpvfError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise NpvfError(f"{path} holds no keys: write `name: value`, one a line")
+        raise NpvfError(f"{path} has no keys: write one `name: value` on each line")
     return content
 
 
 def _fitted(place: str, value: Any, hint: Any) -> Any:
-    """The value as the type hint has it, lists as tuples."""
+    """Check the value against the type hint; return it, lists as tuples."""
     if not _fits(value, hint):
-        raise NpvfError(f"{place} is {value!r}; it is {_describe(hint)}")
+        raise NpvfError(f"{place} is {value!r}; expected {_describe(hint)}")
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -78,6 +78,6 @@ def _describe(hint: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(map(_describe, args))
     if origin is tuple:
-        return "a list, each entry " + _describe(args[0])
-    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+        return "a list whose entries are each " + _describe(args[0])
+    names = {str: "a string", int: "an integer", float: "a number", bool: "true or false", type(None): "null"}
     return names.get(hint, str(hint))

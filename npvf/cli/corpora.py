@@ -1,4 +1,4 @@
-"""`npvf corpora`: which corpora can be read, whether a copy is complete, and how it is split."""
+"""`npvf corpora`: list the corpora that can be read, check that a copy is complete, and make splits."""
 
 from __future__ import annotations
 
@@ -21,25 +21,34 @@ _SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Without a command: a table of all corpora. Exit status 1 of `check`: the copy is not complete."
+    parser.epilog = "Without COMMAND, all corpora are listed. `check` exits with status 1 if the copy is not complete."
     commands = parser.add_subparsers(dest="corpora_command", metavar="COMMAND")
-    checker = commands.add_parser("check", help="compare a copy with a whole one by counts, and name what is missing")
+    checker = commands.add_parser(
+        "check", help="compare the number of files with a complete copy, and list what is missing"
+    )
     splitter = commands.add_parser("split", help="write a split to a file, for --split-file and data.split_file")
     for command in (checker, splitter):
-        command.add_argument("name", metavar="NAME", help="a corpus of the table")
-        command.add_argument("root", type=Path, metavar="ROOT", help="the folder it was unpacked into")
-    splitter.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    splitter.add_argument("--seed", type=not_negative, default=0, help="of the division of people (default: 0)")
-    splitter.add_argument("--left-out", metavar="KIND", help="leave-one-out: the forgery that only the test has")
-    splitter.add_argument("--fold", type=int, default=0, help=f"five-fold: which tests, 0 to {FOLDS - 1} (default: 0)")
+        command.add_argument("name", metavar="NAME", help="the name of a corpus, as `npvf corpora` lists it")
+        command.add_argument("root", type=Path, metavar="ROOT", help="the folder that holds the corpus")
+    splitter.add_argument("--protocol", choices=PROTOCOLS, required=True, help="how to split; see docs/corpora.md")
+    splitter.add_argument("--seed", type=not_negative, default=0, help="random seed of the split (default: 0)")
+    splitter.add_argument("--left-out", metavar="KIND", help="leave-one-out: the manipulation that only test contains")
     splitter.add_argument(
-        "--apart-from", type=Path, nargs="+", default=[], metavar="FILE", help="cross-corpus: splits trained on"
+        "--fold", type=int, default=0, help=f"five-fold: the test fold, 0 to {FOLDS - 1} (default: 0)"
     )
-    splitter.add_argument("--out", type=Path, required=True, metavar="FILE", help="the split's file")
+    splitter.add_argument(
+        "--apart-from",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="cross-corpus: leave out the people that these splits train or validate on",
+    )
+    splitter.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a table; `check` has the exit status 1 for a copy that is not complete."""
+    """Print a table. `check` returns the exit status 1 if the copy is not complete."""
     console = Console()
     if args.corpora_command is None:
         console.print(_overview())
@@ -80,18 +89,18 @@ def _overview() -> Table:
 
 def _counts(reader: Reader, found: Check) -> Table:
     table = Table(title=reader.title)
-    for column in ("class", "there", "whole copy"):
+    for column in ("class", "found", "complete copy"):
         table.add_column(column, justify="left" if column == "class" else "right")
     for name, count, known in found.rows:
         style = None if known is None or count == known else "red"
-        table.add_row(name, f"{count:,}", "not known" if known is None else f"{known:,}", style=style)
+        table.add_row(name, f"{count:,}", "unknown" if known is None else f"{known:,}", style=style)
     return table
 
 
 def _findings(found: Check) -> list[str]:
     lines = []
     if found.missing:
-        lines.append(f"{len(found.missing)} videos are listed and not there:")
+        lines.append(f"{len(found.missing)} videos are listed but missing:")
         lines += [f"  {path}" for path in found.missing[:_SHOWN]]
         lines += ["  ..."] * (len(found.missing) > _SHOWN)
     for code, sentences in found.faults.items():
@@ -99,7 +108,11 @@ def _findings(found: Check) -> list[str]:
     if found.repeated:
         lines.append(f"{found.repeated} rows repeat an earlier one; each video counts once")
     lines += found.notes
-    verdict = {True: "complete", False: "not complete", None: "nothing is missing that is known to belong to it"}
+    verdict = {
+        True: "complete",
+        False: "not complete",
+        None: "no missing file found; the size of a full copy is unknown",
+    }
     return [*lines, verdict[found.complete]]
 
 

@@ -1,7 +1,7 @@
-"""`npvf demo`: the whole way on the embedded corpus, by the same commands that a user would type.
+"""`npvf demo`: run the whole pipeline on the synthetic corpus, with the commands that a user would type.
 
-Two corpora are made: real talking heads of some people to pre-train on, and clips of all people to forge. People are
-disjoint between train, validation and test; nothing is seen of the test people before the end.
+The demo makes two corpora: real talking heads of the training people for pre-training, and clips of all people to make
+forgeries from. Train, validation and test have different people; no step before the evaluation uses the test people.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.files import config_path, write_json
 
-# People by number: eight to learn from, three to validate and calibrate on, five to test on.
+# People by number: eight for training, three for validation and calibration, five for the test.
 TRAIN, VAL, TEST = "0-7", "8-10", "11-15"
-KINDS = ("sound_swap", "sound_shift", "calibrated")  # for lips against sound
-PICTURE_KINDS = ("mouth_reanimated",)  # for forged pixels; more kinds would learn better and take longer
-# Nothing to forget: the towers learn at the head's rate.
+KINDS = ("sound_swap", "sound_shift", "calibrated")  # for the audio-visual detector
+PICTURE_KINDS = ("mouth_reanimated",)  # for the localizer; more kinds would train better and take longer
+# Without a pre-trained encoder to preserve, the towers use the learning rate of the head.
 FROM_SCRATCH = ("--model.encoder", "null", "--model.backbone_lr", "1e-3")
-# 180 steps: masks of the right shape (docs/results.md), in the time that a demo has.
+# 180 steps give masks of the right shape (docs/results.md) within the time of a demo.
 BRIEFLY = ("--trainer.max_epochs", 10, "--trainer.check_val_every_n_epoch", 10)
-# So few steps are for the one kind of forgery that is shown; many kinds at once want many.
+# So few steps suffice for one kind of forgery; self-blended samples and augmentation would need more.
 OF_ONE_KIND = ("--data.self_blended", "false", "--data.batch_size", 8, "--data.augment.h264", 0)
 DEMO_CONFIGS = {
     "pretrain": "pretrain/nano_synth.yaml",
@@ -44,17 +44,19 @@ DEMO_CONFIGS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="a new folder (default: runs/demo)")
-    parser.add_argument("--seed", type=int, default=0, help="of every step (default: 0)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
-    parser.add_argument("--clips", type=int, default=56, help="real clips to pre-train on (default: 56)")
-    parser.add_argument("--forged-clips", type=int, default=32, help="real clips to forge (default: 32)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="a new folder for all results (default: runs/demo)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of all steps (default: 0)")
+    parser.add_argument("--workers", type=int, default=2, help="number of processes (default: 2)")
+    parser.add_argument("--clips", type=int, default=56, help="real clips for pre-training (default: 56)")
+    parser.add_argument("--forged-clips", type=int, default=32, help="real clips to make forgeries from (default: 32)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go the whole way, print a small table, and leave `metrics.json` and `report.html` in `--out`."""
+    """Run all steps, print a table, and write `metrics.json` and `report.html` to `--out`."""
     if args.out.exists() and any(args.out.iterdir()):
-        raise NpvfError(f"{args.out} is not empty: remove it, or name another folder with --out")
+        raise NpvfError(f"{args.out} is not empty: remove it, or choose another folder with --out")
     demo = Demo(args.out, args.out, args.seed, args.workers)
     with demo.step("synth"):
         demo.synth(args.clips, args.forged_clips)
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass
 class Demo:
-    """Where the corpora lie and where results go, settings and times."""
+    """The steps of the demo, with the folders of corpora and results, the settings, and the time of each step."""
 
     corpora: Path
     out: Path
@@ -95,17 +97,17 @@ class Demo:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
+        """Print the name of a step and measure its time."""
         start = time.perf_counter()
         self.console.rule(name)
         yield
         self.seconds[name] = round(time.perf_counter() - start, 1)
 
     def npvf(self, *words: object, accept: Sequence[int] = (0,)) -> None:
-        """Show a command and run it.
+        """Print a command and run it.
 
         Raises:
-            NpvfError: it ends with another status than those accepted.
+            NpvfError: the exit status of the command is not in `accept`.
         """
         argv = [str(word) for word in words]
         self.console.print(f"$ npvf {shlex.join(argv)}", style="bold", highlight=False, markup=False)
@@ -114,33 +116,33 @@ class Demo:
             raise NpvfError(f"npvf {argv[0]} ended with status {status}: the demo stops here")
 
     def synth(self, clips: int, forged_clips: int) -> None:
-        """Speech of the train people, without labels; and clips of everybody, in three parts, to forge."""
+        """Render unlabelled clips of the training people, and clips of all people in three splits for the forgeries."""
         options = ("--workers", self.workers, "--seed")
         self.npvf("synth", self.corpora / "speech", "--clips", clips, "--people", TRAIN, *options, 2 * self.seed)
         parts = ("--split", f"train={TRAIN}", "--split", f"val={VAL}", "--split", f"test={TEST}")
         self.npvf("synth", self.corpora / "real", "--clips", forged_clips, *parts, *options, 2 * self.seed + 1)
 
     def pretrain(self) -> None:
-        """Stage 1, and how well the encoder follows test people."""
+        """Run stage 1, the pre-training."""
         self._fit("pretrain", "pretrain")
 
     def forge(self) -> None:
-        """Forgeries of each kind and a copy of each clip, all through one encoder, and prepare them."""
+        """Make forgeries of each kind and a copy of each clip, all with one encoder, and prepare them."""
         real, forged, workers = self.corpora / "real", self.corpora / "forged", ("--workers", self.workers)
         kinds = ",".join((*KINDS, *PICTURE_KINDS))
         self.npvf("forge", real, forged, "--kinds", kinds, "--copies", *workers, "--seed", self.seed)
         self.npvf("prepare", forged, self.corpora / "prepared-forged", *workers)
 
     def finetune(self) -> None:
-        """Stage 2 from the encoder."""
+        """Run stage 2, starting from the pre-trained encoder."""
         self._finetune("detector", "--model.encoder", self.out / "pretrain" / "encoder")
 
     def finetune_from_scratch(self) -> None:
-        """The same network, data and steps without stage 1."""
+        """Run stage 2 with the same network, data and steps, but without pre-training."""
         self._finetune("scratch", *FROM_SCRATCH)
 
     def evaluate(self) -> None:
-        """Both detectors and the encoder on people that neither has seen."""
+        """Evaluate both detectors and the encoder on the test people."""
         corpus, split = self.corpora / "prepared-forged", ("--split", "test")
         for name in ("detector", "scratch"):
             folder = self.out / name / "detector"
@@ -150,29 +152,29 @@ class Demo:
         self.npvf("evaluate", corpus, "--pretrained", encoder, *split, "--out", self.out / "evaluate" / "encoder")
 
     def localize(self) -> None:
-        """ST-DDL on forged pictures and their copies, and how well it finds the pixels on people it has not seen."""
+        """Train ST-DDL on clips with forged pixels and their copies, and evaluate it on the test people."""
         patterns = [*_named("none", *PICTURE_KINDS)]
         self._fit("localize", "localizer", "--data.include", json.dumps(patterns), *BRIEFLY, *OF_ONE_KIND)
         corpus, test = self.corpora / "prepared-forged", ("--split", "test", "--include", *patterns)
         self.npvf("evaluate", corpus, "--localizer", self.localizer, *test, "--out", self.out / "evaluate/localizer")
 
     def fuse(self) -> None:
-        """Both methods in one verdict, weighted on the validation people."""
+        """Combine detector and localizer, with weights fitted on the validation people."""
         both = ("--detector", self.out / "detector" / "detector", "--localizer", self.localizer)
         self.npvf("fuse", self.corpora / "prepared-forged", *both, "--out", self.out / "both")
 
     def detect(self) -> None:
-        """A verdict on one copy and one forgery of each kind, with a report and masks."""
+        """Judge one copy and one forgery of each kind, with a report and masks."""
         report = ("--report", self.out / "report.html")
         self.npvf("detect", *self._to_look_at(), "--detector", self.out / "both", *report, accept=(0, 3))
 
     @property
     def localizer(self) -> Path:
-        """The fine-tuned one's folder."""
+        """The folder of the trained localizer."""
         return self.out / "localizer" / "localizer"
 
     def metrics(self) -> dict[str, Any]:
-        """What the steps have written, in one place."""
+        """Collect the figures that the steps have written."""
         detector, scratch, encoder = (
             self._read(f"evaluate/{n}/metrics.json") for n in ("detector", "scratch", "encoder")
         )
@@ -206,7 +208,7 @@ class Demo:
         }
 
     def localization_metrics(self) -> dict[str, Any]:
-        """What `localize` and `fuse` have written. Pixels: means over forged frames, false alarms over all."""
+        """Collect the figures of `localize` and `fuse`: pixel metrics are means over forged frames, `fpr` over all."""
         found = self._read("evaluate/localizer/metrics.json")
         names = ("auc", "auc_ci", "f1", "iou", "iou_ci", "fpr", "fpr_genuine", "forged_frames", "genuine_frames")
         return {
@@ -233,7 +235,7 @@ class Demo:
         return json.loads((self.out / name).read_text())
 
     def _to_look_at(self) -> list[Path]:
-        """The first test clip of each kind, copies first."""
+        """Return the first test clip of each kind, beginning with a copy."""
         found: dict[str, Path] = {}
         for name in ("detector", "localizer"):
             with (self.out / "evaluate" / name / "scores.csv").open(newline="") as file:
@@ -243,12 +245,12 @@ class Demo:
 
 
 def _named(*kinds: str) -> Iterator[str]:
-    """Patterns of the videos of some kinds."""
+    """Name patterns for the videos of some kinds."""
     yield from (f"{kind}/*" for kind in kinds)
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:
-    table = Table("", "result", title="npvf demo: people that no step has seen before")
+    table = Table("", "result", title="npvf demo: results on people that were not used for training")
     pretrain, detect = metrics["pretrain"], metrics["detect"]
     table.add_row("retrieval R@1 (chance)", f"{pretrain['retrieval_r1']:.2f} ({pretrain['retrieval_chance']:.2f})")
     table.add_row("offset found within +-1 frame", f"{pretrain['sync_within_1']:.2f}")

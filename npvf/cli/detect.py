@@ -1,4 +1,4 @@
-"""`npvf detect VIDEO... --detector DIR`: one verdict a file, as a table, as JSON, as a report to read."""
+"""`npvf detect VIDEO... --detector DIR`: one verdict for each file, as a table, as JSON, or as a report."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from npvf.report.report import EXAMPLES, write_report
 BROKEN, ABSTAINED = 2, 3
 STYLES = {"fake": "bold red", "real": "bold green", "abstain": "bold yellow"}
 EXPLANATION = """\
---json prints a list with one object a file, in the order given. A file that cannot be judged is there too: its verdict
-is "abstain", and its reason begins with a stable code (no_face: ..., silent_audio: ..., too_little_speech: ...). So is
-a file that cannot be read (not_found, undecodable, bad_sidecar, error), which is an error on stderr besides.
+--json prints a list with one object for each file, in the given order. If a file cannot be judged, its verdict is
+"abstain" and its reason begins with a stable code (no_face: ..., silent_audio: ..., too_little_speech: ...). A file
+that cannot be read is in the list, too (not_found, undecodable, bad_sidecar, error), and is reported on stderr.
 
-exit status: 0 every file has a verdict; 3 at least one was not judged; 2 at least one could not be read.
+exit status: 0 all files were judged; 3 at least one was not judged; 2 at least one could not be read.
 """
 
 
@@ -41,21 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         required=True,
         metavar="DIR",
-        help="a folder of a detector, of a localizer, or of both, as npvf fuse makes it; or a hub repository's id",
+        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); or the id of a hub repository",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a report to read and print")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")
     parser.add_argument(
         "--masks",
         type=Path,
         metavar="FOLDER",
-        help="for a video of each face's forged pixels, where the detector finds any (default: beside the report)",
+        help="write videos of the forged pixels of each face to FOLDER (default: beside the report)",
     )
     parser.add_argument(
         "--phones",
         choices=("auto", *get_args(PhoneSource)),
         default=DEFAULTS.phones,
-        help="who says which sound is when (default: %(default)s, the best there is)",
+        help="the source of phone times (default: %(default)s, the best source available)",
     )
     parser.add_argument("--device", help=options.DEVICE)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge every file, print, and return the exit status."""
     if args.report and args.report.is_dir():
-        raise NpvfError(f"{args.report} is a folder: --report names the file to write, such as report.html")
+        raise NpvfError(f"{args.report} is a folder: give --report a file name, such as report.html")
     device = options.device(args.device)
     detector = load_detector(args.detector, device)
     judgements = list(_judge(args, detector))
@@ -79,14 +79,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def exit_status(judgements: Sequence[Judgement]) -> int:
-    """A broken file outweighs one that was not judged."""
+    """Return the exit status: 2 if a file could not be read, else 3 if a file was not judged, else 0."""
     if any(judgement.broken for judgement in judgements):
         return BROKEN
     return ABSTAINED if any(judgement.verdict.verdict == "abstain" for judgement in judgements) else 0
 
 
 def _judge(args: argparse.Namespace, detector: AnyDetector) -> Iterator[Judgement]:
-    """One judgement a file; a file that fails does not stop the others. Masks are written as they come."""
+    """Judge each file. An error in one file does not stop the others. Masks are written at once."""
     folder = args.masks or (args.report and args.report.with_name(f"{args.report.stem}-masks"))
     console = Console(stderr=True)
     columns = (
@@ -128,8 +128,8 @@ def _keep_masks(judgement: Judgement, folder: Path | None) -> None:
 
 def _table(judgements: Sequence[Judgement]) -> Table:
     table = Table()
-    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious sound", "forged pixels"):
-        table.add_column(title, overflow="fold")  # a name cut short names nothing
+    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious phone", "forged pixels"):
+        table.add_column(title, overflow="fold")  # do not shorten file names
     for judgement in judgements:
         verdict = judgement.verdict
         probability, offset = verdict.fake_probability, verdict.audio_offset_s
@@ -146,7 +146,7 @@ def _table(judgements: Sequence[Judgement]) -> Table:
 
 
 def _forged_pixels(judgement: Judgement) -> str:
-    """Of the face that shows most."""
+    """Return the forged area of the face with the largest one."""
     areas = [(track.forged_area, track.id) for track in judgement.verdict.tracks if track.forged_area is not None]
     if not areas:
         return ""
@@ -170,7 +170,7 @@ def _write(judgements: Sequence[Judgement], detector: AnyDetector, path: Path) -
 
 
 def _rounded(value: Any) -> Any:
-    """Every number in a piece of JSON to four digits behind the point."""
+    """Round all numbers in a JSON value to four decimals."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""`npvf doctor`: what is installed, what is missing or wrong, and the line that puts it right.
+"""`npvf doctor`: list what is installed, what is missing or wrong, and the command that fixes it.
 
-It reads the metadata of packages instead of importing them, so it also speaks where an import would crash.
+The command reads the metadata of packages instead of importing them, so it also works if an import would crash.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from npvf.faces.model_file import face_model_path
 from npvf.version import __version__
 
 CORE = "core"
-# library -> (Debian package, who needs it): what the wheels of mediapipe and opencv link against and do not bring.
+# library -> (Debian package, who needs it): libraries that the wheels of mediapipe and opencv need but do not contain.
 SYSTEM_LIBRARIES = {
     "libEGL.so.1": ("libegl1", "MediaPipe"),
     "libGLESv2.so.2": ("libgles2", "MediaPipe"),
@@ -45,7 +45,7 @@ State = Literal["ok", "missing", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that npvf needs. `parts`: "core" or the extras that need it; `cure` is empty where nothing is wrong."""
+    """One requirement. `parts` is "core" or the extras that need it; `cure` is the command that fixes it, or empty."""
 
     parts: list[str]
     name: str
@@ -56,12 +56,12 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--json`."""
+    """Declare the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine and print. Returns 0 if the core works (packages, system libraries, face model), else 1."""
+    """Check everything and print it. Returns 0 if the core works (packages, system libraries, face model), else 1."""
     findings = examine()
     works = all(finding.state == "ok" for finding in findings if CORE in finding.parts)
     if args.json:
@@ -73,22 +73,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def examine() -> list[Finding]:
-    """Everything that npvf needs, in the order: packages by part, system libraries, files.
+    """Check all requirements, in this order: packages by extra, system libraries, files.
 
     Raises:
-        NpvfError: npvf itself is not installed, so nothing says what it needs.
+        NpvfError: npvf itself is not installed, so its requirements are unknown.
     """
     try:
         needs = metadata.requires("npvf") or []
     except metadata.PackageNotFoundError as error:
-        raise NpvfError("npvf is not installed in this Python; in its repository run: pip install -e .") from error
+        raise NpvfError("npvf is not installed in this Python; run in its repository: pip install -e .") from error
     extras = set(metadata.metadata("npvf").get_all("Provides-Extra") or []) - {"all"}
     files = [_face_model(), _espeak_data()]
     return [*packages(needs, extras), *compromised(), *system_libraries(), *files]
 
 
 def packages(needs: Iterable[str], extras: Iterable[str]) -> Iterator[Finding]:
-    """One finding a package. `needs` are requirement lines as `importlib.metadata.requires` gives them."""
+    """Check each package. `needs` are requirement lines as `importlib.metadata.requires` returns them."""
     requirements = [Requirement(line) for line in needs]
     parts = {part: {r.name: r for r in requirements if _belongs(r, part)} for part in (CORE, *extras)}
     small_first = sorted(parts, key=lambda part: (part != CORE, len(parts[part])))
@@ -123,7 +123,7 @@ def _package(requirement: Requirement, parts: list[str]) -> Finding:
 
 
 def _unmet(name: str) -> list[str]:
-    """What an installed package itself asks for and does not find: torchvision wants exactly one torch."""
+    """The unmet requirements of an installed package: torchvision, for example, needs one exact release of torch."""
     needs = [Requirement(line) for line in metadata.requires(name) or []]
     return [f"{need.name}{need.specifier}" for need in needs if _belongs(need, CORE) and not _is_met(need)]
 
@@ -136,19 +136,19 @@ def _is_met(need: Requirement) -> bool:
 
 
 def compromised() -> Iterator[Finding]:
-    """Releases that must not be on any machine, whoever installed them."""
+    """Report releases that must not be installed on any machine."""
     for name, versions in COMPROMISED.items():
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
         if version in versions:
-            wanted = "not this release: it steals credentials, change all that this machine has held"
+            wanted = "another release: this one steals credentials; change all credentials on this machine"
             yield Finding([CORE], name, "wrong", version, wanted, f"pip uninstall {name}")
 
 
 def system_libraries() -> Iterator[Finding]:
-    """The shared libraries that wheels do not bring; only Linux has them apart from the system itself."""
+    """Check the shared libraries that the wheels do not contain. Only on Linux are they separate packages."""
     if sys.platform != "linux":
         return
     absent = [library for library in SYSTEM_LIBRARIES if not _loads(library)]
@@ -190,7 +190,7 @@ def _espeak_data() -> Finding:
 
 
 def machine() -> dict[str, Any]:
-    """Versions and hardware. GPUs are those that NVIDIA's own tool lists, with their memory."""
+    """Versions and hardware. The GPUs and their memory are as `nvidia-smi` lists them."""
     gpus: list[str] = []
     if shutil.which("nvidia-smi"):
         query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
@@ -210,10 +210,10 @@ def _print(findings: list[Finding], works: bool) -> None:
     here = machine()
     console.print(
         f"npvf {here['npvf']}, Python {here['python']}, {here['platform']}, {here['cpu_cores']} CPU cores, "
-        f"GPU: {', '.join(here['gpus']) or 'none seen'}",
+        f"GPU: {', '.join(here['gpus']) or 'none found'}",
         highlight=False,
     )
-    table = Table("part of", box=None, pad_edge=False)
+    table = Table("needed by", box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("state")
     table.add_column("found", overflow="fold")
@@ -225,7 +225,7 @@ def _print(findings: list[Finding], works: bool) -> None:
     console.print(table)
     cures = dict.fromkeys(finding.cure for finding in findings if finding.cure)
     if cures:
-        console.print("\nTo put it right:")
+        console.print("\nTo fix this, run:")
         for cure in cures:
             console.print(f"  {cure}", highlight=False, markup=False, soft_wrap=True)
     console.print("\nThe core works." if works else "\n[red]The core does not work yet.[/]")

@@ -12,27 +12,27 @@ from npvf.cli.options import at_least_one, not_negative
 from npvf.errors import NpvfError
 
 _KINDS = "sound_swap,sound_shift,calibrated"
-_KINDS_HELP = "comma-separated (default: %(default)s); without a value: list them"
+_KINDS_HELP = "kinds of forgery, separated by commas (default: %(default)s); without a value: list all kinds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("src", type=Path, nargs="?", metavar="SRC", help="folder or CSV list of real videos")
-    parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="folder for the forgeries")
+    """Declare the command's arguments."""
+    parser.add_argument("src", type=Path, nargs="?", metavar="SRC", help="a folder or CSV list of real videos")
+    parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="the folder to write the forgeries to")
     parser.add_argument("--kinds", nargs="?", default=_KINDS, help=_KINDS_HELP)
     parser.add_argument(
-        "--per-clip", type=at_least_one, default=1, help="forgeries of each kind a clip (default: %(default)s)"
+        "--per-clip", type=at_least_one, default=1, help="forgeries of each kind for each clip (default: %(default)s)"
     )
-    parser.add_argument("--copies", action="store_true", help="also write the originals through the same encoder")
+    parser.add_argument("--copies", action="store_true", help="also encode the originals with the same encoder")
     parser.add_argument("--crf", type=float, default=20, help="x264 quality, 0 to 51 (default: %(default)s)")
     parser.add_argument(
-        "--seed", type=not_negative, default=0, help="another seed, other forgeries (default: %(default)s)"
+        "--seed", type=not_negative, default=0, help="random seed of the forgeries (default: %(default)s)"
     )
-    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="number of processes (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command."""
+    """Make the forgeries and print how many were written and refused."""
     from npvf.forge.kinds import KINDS
     from npvf.forge.run import forge
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<17} {made.says}")
         return 0
     if args.src is None or args.out is None:
-        raise NpvfError("npvf forge SRC OUT: give the folder of real videos and one for the forgeries")
+        raise NpvfError("SRC or OUT is missing: npvf forge SRC OUT, real videos in SRC, forgeries to OUT")
     columns = (BarColumn(), MofNCompleteColumn(), "videos", TimeElapsedColumn(), "left", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("forge", total=None)
@@ -60,5 +60,5 @@ def run(args: argparse.Namespace) -> int:
     for kind in sorted({*written, *refused}):
         print(f"{kind}: {written[kind]} written, {refused[kind]} refused")
     if refused:
-        print(f"why: {args.out / 'forge.jsonl'}")
+        print(f"reasons: {args.out / 'forge.jsonl'}")
     return 0

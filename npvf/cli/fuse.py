@@ -1,4 +1,4 @@
-"""`npvf fuse CORPUS --detector A --localizer B --out DIR`: NPV and ST-DDL in one folder, with one probability."""
+"""`npvf fuse CORPUS --detector A --localizer B --out DIR`: combine NPV and ST-DDL into one probability."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
 
 FIGURES = {
-    "auc_speech": "AUC, lips against sound",
+    "auc_speech": "AUC, lips and audio",
     "auc_picture": "AUC, forged pixels",
-    "auc_fused_held_out": "AUC, both, by people held out of the fit",
+    "auc_fused_held_out": "AUC, fused, on people held out of the fit",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of people new to both networks")
-    parser.add_argument("--detector", required=True, metavar="DIR", help="a detector folder: lips against sound")
-    parser.add_argument("--localizer", required=True, metavar="DIR", help="a localizer folder: forged pixels")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new folder, for npvf detect")
+    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of people used in no training")
+    parser.add_argument("--detector", required=True, metavar="DIR", help="the folder of a detector (lips and audio)")
+    parser.add_argument("--localizer", required=True, metavar="DIR", help="the folder of a localizer (forged pixels)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the fused detector")
     parser.add_argument("--split", default="val", help="only videos whose `split` is this (default: val)")
-    parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos of such a name")
-    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos of such a name")
+    parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
+    parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")
     parser.add_argument("--device", help=options.DEVICE)
-    parser.add_argument("--json", action="store_true", help="print what was fitted as JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask both methods, fit, write the folder, print."""
+    """Score all videos with both methods, fit the fusion, write the folder, and print the figures."""
     device = options.device(args.device)
     localizer = Localizer.from_pretrained(args.localizer, device)
     detector = JointDetector(localizer, Detector.from_pretrained(args.detector, device), Fusion())
@@ -73,7 +73,7 @@ def _print(fusion: Fusion, figures: dict[str, Any], out: Path) -> None:
     for name, title in FIGURES.items():
         value = figures[name]
         table.add_row(title, "too few people" if value is None else f"{value:.3f}")
-    table.add_row("weight of lips against sound", f"{fusion.speech:.2f}")
+    table.add_row("weight of lips and audio", f"{fusion.speech:.2f}")
     table.add_row("weight of forged pixels", f"{fusion.picture:.2f}")
     table.add_row("bias", f"{fusion.bias:+.2f}")
     table.add_row("fake from", f"{fusion.threshold:.2f}")
@@ -81,5 +81,5 @@ def _print(fusion: Fusion, figures: dict[str, Any], out: Path) -> None:
     console.print(table)
     if figures["left_out"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in figures["left_out"].items())
-        console.print(f"without an opinion of both, left out: {reasons}", highlight=False)
+        console.print(f"left out, not scored by both methods: {reasons}", highlight=False)
     console.print(str(out), highlight=False)

@@ -1,4 +1,4 @@
-"""The `npvf` program: finds the command's file, lets it read its arguments, runs it, turns errors into exit codes."""
+"""The `npvf` program: import the module of a command, parse its arguments, run it, and turn errors into exit codes."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from importlib import import_module
 from npvf.errors import MissingDependency, NpvfError
 from npvf.version import __version__
 
-# command -> one line of help. Its module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
+# command -> one line of help. The module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {
-    "doctor": "say what is installed, what is missing, and the line that installs it",
-    "models": "bring the face landmark model and check its hash",
-    "synth": "make the embedded talking-head corpus",
-    "corpora": "say which corpora can be read, whether a copy is complete, and split it",
-    "prepare": "turn videos into shards of aligned face tracks, sound and phones",
-    "sync": "move the sound of a prepared corpus to where it fits the lips, and drop what never does",
-    "forge": "make labelled forgeries out of real clips",
-    "mask": "tell the forged pixels of a video from its original",
-    "perturb": "put videos through noise, codecs, rooms and social networks",
+    "doctor": "list what is installed, what is missing, and how to install it",
+    "models": "download the face landmark model and check its hash",
+    "synth": "render the synthetic corpus of talking heads",
+    "corpora": "list the corpora that can be read, check that a copy is complete, and make splits",
+    "prepare": "turn videos into shards of aligned face tracks, audio and phones",
+    "sync": "align audio and lips of a prepared corpus, and drop the clips that do not fit",
+    "forge": "make labelled forgeries from real clips",
+    "mask": "find the forged pixels of a video by comparing it with its original",
+    "perturb": "apply noise, codecs, reverberation and the like to videos, or imitate social networks",
     "pretrain": "stage 1: self-supervised pre-training on real talking faces",
-    "finetune": "stage 2: fine-tune a detector",
-    "audit": "look for shortcuts and leakage in a labelled corpus, before anyone trains on it",
-    "evaluate": "score a prepared corpus: detection metrics or the synchrony protocol",
-    "compare": "test two runs of evaluate on the same videos against each other",
-    "fuse": "put a detector and a localizer into one verdict",
-    "detect": "judge videos: real, fake, or cannot tell",
-    "robustness": "measure a detector on videos after noise, codecs, rooms and social networks",
-    "demo": "go the whole way on the embedded corpus",
+    "finetune": "stage 2: train a detector or a localizer",
+    "audit": "find shortcuts and leakage in a labelled corpus before training on it",
+    "evaluate": "measure a detector, a localizer or an encoder on a prepared corpus",
+    "compare": "test whether two detectors differ on the same videos",
+    "fuse": "combine a detector and a localizer into one detector",
+    "detect": "judge videos: real, fake, or abstain",
+    "robustness": "measure a detector on perturbed videos",
+    "demo": "run the whole pipeline on the synthetic corpus",
 }
-# These hand everything after their name to LightningCLI.
+# These commands pass all their arguments to LightningCLI.
 PASS_THROUGH = {"pretrain": "pretrain.cli", "finetune": "finetune.cli"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0 done, 2 wrong use or broken input; a command may have its own."""
+    """Run one command. Returns the exit status: 0 done, 2 wrong usage or broken input, else as the command defines."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in PASS_THROUGH:
         return _guarded(lambda: _train(argv[0], argv[1:]))
@@ -60,7 +60,7 @@ def _train(stage: str, argv: list[str]) -> int | None:
 
 
 def _parser(called: str | None) -> argparse.ArgumentParser:
-    """All commands by name, but only the one that is called with its arguments: the others are never imported."""
+    """Build the parser. It lists all commands, but imports only the called one to add its arguments."""
     parser = argparse.ArgumentParser(
         prog="npvf", description="Audio-visual forensics of talking faces, from raw video to a verdict."
     )
@@ -72,7 +72,7 @@ def _parser(called: str | None) -> argparse.ArgumentParser:
             import_module(f"npvf.cli.{name}").add_arguments(command)
     if called and not called.startswith("-") and called not in COMMANDS:
         near = difflib.get_close_matches(called, COMMANDS, n=1)
-        parser.error(f"no command {called!r}; " + (f"did you mean {near[0]!r}?" if near else "see npvf --help"))
+        parser.error(f"unknown command {called!r}; " + (f"did you mean {near[0]!r}?" if near else "see npvf --help"))
     return parser
 
 

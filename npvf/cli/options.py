@@ -1,4 +1,4 @@
-"""What the options that several commands share mean, so that they mean the same in each."""
+"""Types and help of the options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import argparse
 
 from npvf.errors import NpvfError
 
-DEVICE = "cpu, cuda, cuda:1, ... (default: cuda where there is one)"
+DEVICE = "cpu, cuda, cuda:1, ... (default: cuda if available)"
 
 
 def at_least_one(text: str) -> int:
-    """A whole number from 1 on: workers, clips, resamples of a test."""
+    """Parse an integer >= 1: workers, clips, resamples of a test."""
     return _whole(text, 1)
 
 
 def not_negative(text: str) -> int:
-    """A whole number from 0 on: seeds, and resamples where 0 means none."""
+    """Parse an integer >= 0: seeds, and resamples if 0 means none."""
     return _whole(text, 0)
 
 
 def positive(text: str) -> float:
-    """A number above 0: seconds, sizes."""
+    """Parse a number > 0: seconds, sizes."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+        raise argparse.ArgumentTypeError(f"expected a number > 0, got {text!r}")
     return number
 
 
 def device(name: str | None) -> str:
-    """The device that was asked for, else cuda where there is one.
+    """Return the given device, or by default cuda if it is available, else cpu.
 
     Raises:
-        NpvfError: torch does not know it, or it is not there.
+        NpvfError: torch does not know the device, or this machine does not have it.
     """
     import torch
 
@@ -42,7 +42,7 @@ def device(name: str | None) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without CUDA
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
         raise NpvfError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
     return name
 
@@ -53,5 +53,5 @@ def _whole(text: str, least: int) -> int:
     except ValueError:
         number = least - 1
     if number < least:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} on")
+        raise argparse.ArgumentTypeError(f"expected an integer >= {least}, got {text!r}")
     return number

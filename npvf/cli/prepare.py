@@ -1,4 +1,4 @@
-"""`npvf prepare SRC OUT`: videos into shards of aligned face tracks, sound and phones."""
+"""`npvf prepare SRC OUT`: turn videos into shards of aligned face tracks, audio and phones."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     defaults = IngestSettings()
     parser.add_argument(
-        "src", type=Path, help="a folder of videos, a video, a .csv list with a column 'path', or a corpus's folder"
+        "src",
+        type=Path,
+        help="a folder of videos, a video, a .csv list with a column 'path', or the folder of a corpus",
     )
     parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
-    parser.add_argument("--corpus", metavar="NAME", help="which corpus SRC is: `npvf corpora` names them")
-    parser.add_argument("--split-file", type=Path, metavar="FILE", help="only the videos of this split")
-    parser.add_argument("--workers", type=not_negative, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--corpus", metavar="NAME", help="the corpus in SRC; `npvf corpora` lists the names")
+    parser.add_argument("--split-file", type=Path, metavar="FILE", help="prepare only the videos of this split")
+    parser.add_argument("--workers", type=not_negative, metavar="N", help="number of processes (default: one per core)")
     parser.add_argument(
-        "--phones", choices=PHONES, default=defaults.phones, help="who says which sound is when (default: %(default)s)"
+        "--phones", choices=PHONES, default=defaults.phones, help="the source of phone times (default: %(default)s)"
     )
     parser.add_argument(
-        "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names say what is spoken"
+        "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names contain the transcript"
     )
     parser.add_argument(
         "--pictures-only",
         action="store_true",
-        help="take videos without sound, too: they serve localization alone, and no speech is ever judged by them",
+        help="accept videos without audio; they can be used for localization only",
     )
     parser.add_argument(
         "--max-seconds", type=positive, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
@@ -50,22 +52,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-faces",
         type=at_least_one,
         default=defaults.max_faces,
-        help="faces followed at a time (default: %(default)s)",
+        help="faces to track at the same time (default: %(default)s)",
     )
     parser.add_argument(
         "--shard-mb", type=positive, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="make OUT anew instead of going on with it")
-    parser.add_argument("--list", action="store_true", help="only print the videos and what is said of them")
+    parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
+    parser.add_argument("--list", action="store_true", help="only print the videos and their annotations")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prepare. Exit status 0 where at least one video was prepared, else 1."""
+    """Prepare the videos. The exit status is 0 if at least one was prepared, else 1."""
     console = Console(stderr=True)
     if args.list:
         return _list(args)
     if args.out is None:
-        console.print("npvf prepare: say where the shards go: npvf prepare SRC OUT")
+        console.print("npvf prepare: OUT is missing: npvf prepare SRC OUT, shards are written to OUT")
         return 2
     settings = IngestSettings(args.max_seconds, args.max_faces, args.phones, not args.pictures_only)
     columns = (
@@ -83,14 +85,14 @@ def run(args: argparse.Namespace) -> int:
         def on_start(inputs: int, finished: int) -> None:
             progress.update(task, total=inputs, completed=finished)
             if finished:
-                progress.console.print(f"{finished} of {inputs} inputs are finished already")
+                progress.console.print(f"{finished} of {inputs} inputs were finished by an earlier run")
 
         def on_done(line: dict[str, Any]) -> None:
             nonlocal refused
             if line["status"] == "refused":
                 refused += 1
-                said = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
-                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+                message = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
+                progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, refused=refused)
 
         summary = prepare(
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Rate(ProgressColumn):
-    """Videos a minute."""
+    """A progress column: videos per minute."""
 
     def render(self, task: Task) -> Text:
         return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
@@ -120,8 +122,8 @@ class _Rate(ProgressColumn):
 def _list(args: argparse.Namespace) -> int:
     found = corpus_sources(args.corpus, args.src) if args.corpus else find_sources(args.src, skip=args.out)
     for source in found.items:
-        said = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
-        print(source.video, source.problem or said or "")
+        known = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
+        print(source.video, source.problem or known or "")
     print(f"{len(found.items)} videos, {found.ignored_files} other files")
     return 0
 
@@ -134,7 +136,7 @@ def _table(out: Path, summary: Summary) -> Table:
     for reason, count in dataset["refused"].items():
         table.add_row(f"refused: {reason}", str(count))
     if dataset["duplicates"]:
-        table.add_row("identical files among them", str(dataset["duplicates"]))
+        table.add_row("duplicate files", str(dataset["duplicates"]))
     table.add_row("clips", str(dataset["clips"]))
     table.add_row("hours of clips", f"{dataset['hours']:.3f}")
     table.add_row("phones", ", ".join(f"{source}: {n}" for source, n in dataset["phone_sources"].items()))

@@ -1,4 +1,4 @@
-"""`npvf robustness VIDEOS --detector DIR`: any detector against the suite of perturbations, in one command."""
+"""`npvf robustness VIDEOS --detector DIR`: measure a detector on perturbed videos."""
 
 from __future__ import annotations
 
@@ -26,32 +26,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "videos", type=Path, metavar="VIDEOS", help="a folder or CSV list of videos with labels 0 and 1"
     )
     parser.add_argument(
-        "--detector", required=True, metavar="DIR", help="a folder, a hub repository's id, or a baseline's name"
+        "--detector",
+        required=True,
+        metavar="DIR",
+        help="a detector folder, the id of a hub repository, or the name of a baseline",
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/robustness"), help="default: %(default)s")
-    parser.add_argument("--suite", nargs="+", choices=GROUPS, default=GROUPS, help="default: all of it")
-    parser.add_argument("--kind", action="append", metavar="NAME", help="this one instead of a suite; may be repeated")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/robustness"), help="the folder for the results (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--suite", nargs="+", choices=GROUPS, default=GROUPS, help="groups of perturbations (default: all)"
+    )
+    parser.add_argument(
+        "--kind", action="append", metavar="NAME", help="one perturbation instead of --suite; may be repeated"
+    )
     add_choice(parser)
     parser.add_argument(
-        "--seed", type=options.not_negative, default=0, help="of noise, rooms and intervals (default: %(default)s)"
+        "--seed",
+        type=options.not_negative,
+        default=0,
+        help="random seed of perturbations and intervals (default: %(default)s)",
     )
     parser.add_argument(
         "--bootstrap",
         type=options.not_negative,
         default=1000,
         metavar="N",
-        help="resamples; 0: none (default: %(default)s)",
+        help="bootstrap resamples; 0: no intervals (default: %(default)s)",
     )
-    parser.add_argument("--keep", action="store_true", help="leave the perturbed videos in OUT/videos")
+    parser.add_argument("--keep", action="store_true", help="keep the perturbed videos in OUT/videos")
     parser.add_argument(
         "--plots", action=argparse.BooleanOptionalAction, default=True, help="draw curves (default: yes)"
     )
     parser.add_argument("--device", help=options.DEVICE)
-    parser.epilog = "A run that was stopped goes on with the same command. `npvf perturb --list` says what there is."
+    parser.epilog = (
+        "Run the same command again to continue a run that was stopped. `npvf perturb --list` lists the perturbations."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print a table, and write `robustness.csv`, `.md`, `.html` and curves."""
+    """Measure the detector, print a table, and write `robustness.csv`, `.md`, `.html` and curves."""
     if args.plots:
         need_matplotlib()
     if args.routes:
@@ -85,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     console.print(table)
     if found.left_out:
-        said = f"{len(found.left_out)} videos without a label were left out, {found.left_out[0]} for one"
-        console.print(said, highlight=False, markup=False)
+        note = f"{len(found.left_out)} videos without a label were left out, for example {found.left_out[0]}"
+        console.print(note, highlight=False, markup=False)
     console.print(*(str(path) for path in paths[:3]), sep="  ", highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -1,4 +1,4 @@
-"""`npvf sync CORPUS OUT --pretrained DIR`: real recordings, each with its sound where it fits the lips."""
+"""`npvf sync CORPUS OUT --pretrained DIR`: align the audio of real clips with their lips."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ DEFAULTS = SynchroniseSettings()
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of real clips")
-    parser.add_argument("out", type=Path, help="a new folder, for a corpus of the same form")
-    parser.add_argument("--pretrained", metavar="DIR", required=True, help="an encoder that `npvf pretrain` wrote")
-    parser.add_argument("--most", type=int, default=DEFAULTS.most, help="largest delay undone, in frames (default: 7)")
+    parser.add_argument("out", type=Path, help="a new folder for the aligned corpus")
+    parser.add_argument("--pretrained", metavar="DIR", required=True, help="an encoder folder from `npvf pretrain`")
     parser.add_argument(
-        "--tolerance", type=int, default=DEFAULTS.tolerance, help="frames by which halves may differ (default: 1)"
+        "--most", type=int, default=DEFAULTS.most, help="largest offset that is corrected, in frames (default: 7)"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=int,
+        default=DEFAULTS.tolerance,
+        help="drop clips whose two halves differ in offset by more than this many frames (default: 1)",
     )
     parser.add_argument("--device", help=options.DEVICE)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Synchronise, and say how much is left."""
+    """Align the clips, and print how many are kept."""
     corpus = Corpus(args.corpus)
     embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(options.device(args.device)))
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -39,6 +44,6 @@ def run(args: argparse.Namespace) -> int:
         settings = SynchroniseSettings(most=args.most, tolerance=args.tolerance)
         dataset = synchronise(corpus, args.out, embed, settings, lambda: progress.advance(task))
     offsets = dataset["synchronised"]["clips_by_offset"]
-    print(f"{dataset['clips']} of {len(corpus)} clips keep in sync, {dataset['hours']:.2f} hours")
-    print("frames by which the sound was late: " + ", ".join(f"{k} ({n} clips)" for k, n in offsets.items()))
+    print(f"{dataset['clips']} of {len(corpus)} clips kept, {dataset['hours']:.2f} hours")
+    print("frames by which the audio was late: " + ", ".join(f"{k} ({n} clips)" for k, n in offsets.items()))
     return 0

@@ -1,4 +1,4 @@
-"""`npvf synth`: make the embedded talking-head corpus."""
+"""`npvf synth`: render the synthetic corpus of talking heads."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from npvf.cli.options import at_least_one, not_negative
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder for the clips")
-    parser.add_argument("--clips", type=at_least_one, default=48, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=not_negative, default=0, help="another seed, other clips (default: %(default)s)")
-    parser.add_argument("--people", type=numbers, default="0-15", help="who, by number (default: %(default)s)")
+    """Declare the command's arguments."""
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write the clips to")
+    parser.add_argument("--clips", type=at_least_one, default=48, help="number of clips (default: %(default)s)")
+    parser.add_argument("--seed", type=not_negative, default=0, help="random seed of the clips (default: %(default)s)")
     parser.add_argument(
-        "--split", type=part, action="append", default=[], metavar="NAME=NUMBERS", help="mark the clips of some people"
+        "--people", type=numbers, default="0-15", help="numbers of the people to render (default: %(default)s)"
     )
-    parser.add_argument("--size", type=side, default=288, help="picture side in pixels (default: %(default)s)")
-    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--split",
+        type=part,
+        action="append",
+        default=[],
+        metavar="NAME=NUMBERS",
+        help="assign people to a split, such as test=11-15; may be repeated",
+    )
+    parser.add_argument("--size", type=side, default=288, help="side of a frame in pixels (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="number of processes (default: %(default)s)")
     parser.add_argument(
         "--check",
         type=not_negative,
         default=0,
         metavar="N",
-        help="then measure on N clips how well MediaPipe follows the mouth",
+        help="measure on N clips how well MediaPipe tracks the rendered mouth",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command."""
+    """Render the clips, and check them if asked to."""
     from npvf.synth.corpus import synthesise
     from npvf.synth.tracking import tracking_correlation
 
@@ -54,12 +61,14 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         found = sorted(tracking_correlation(args.out, args.check).values())
         mean = sum(found) / len(found)
-        print(f"lip aperture, measured against driving: r = {mean:.3f} (lowest {found[0]:.3f}) over {len(found)} clips")
+        print(
+            f"correlation of tracked and rendered lip aperture: {mean:.3f} (lowest {found[0]:.3f}), {len(found)} clips"
+        )
     return 0
 
 
 def numbers(text: str) -> list[int]:
-    """Numbers and ranges: "0-2,7" is 0, 1, 2, 7."""
+    """Parse numbers and ranges: "0-2,7" becomes 0, 1, 2, 7."""
     found: list[int] = []
     for item in text.split(","):
         first, _, last = item.partition("-")
@@ -70,15 +79,15 @@ def numbers(text: str) -> list[int]:
 
 
 def side(text: str) -> int:
-    """Of a square picture that yuv420p can hold."""
+    """Parse the side of a square frame: even, as yuv420p requires, and at least 128 pixels."""
     pixels = at_least_one(text)
     if pixels < 128 or pixels % 2:
-        raise argparse.ArgumentTypeError(f"{text} is no even number from 128 on")
+        raise argparse.ArgumentTypeError(f"expected an even integer >= 128, got {text!r}")
     return pixels
 
 
 def part(text: str) -> tuple[str, list[int]]:
-    """A split and its people: "test=11-15"."""
+    """Parse a split and its people: "test=11-15"."""
     name, equals, people = text.partition("=")
     if not (name and equals):
         raise ValueError(text)

@@ -1,7 +1,7 @@
-"""What a person says about a video: `<stem>.meta.json` beside it, or a row of a list file.
+"""Annotations of a video: `<stem>.meta.json` beside it (a sidecar), or a row of a list file.
 
-Every key is optional and an absent one stays unknown. A sidecar that holds anything else than these keys is refused:
-a misspelt `lable` must not turn a forgery into an unlabelled video.
+All keys are optional; a missing key means that the value is unknown. A sidecar with an unknown key is refused: a
+misspelt `lable` must not turn a forgery into an unlabelled video.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Intervals = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What is known of one video; None or empty is unknown.
+    """The known facts about one video. None or empty means unknown.
 
     Attributes:
         label: 0 real, 1 fake.
-        manipulation: how it was forged, in the corpus's own word.
+        manipulation: the method of the forgery, as the corpus names it.
         identity: the person shown.
-        identities: everybody shown or driven by. Holds `identity` too.
-        original: the id of the real video that this one, a forgery or a copy, was made from.
-        split: the corpus's own split.
-        intervals: the forged spans, seconds on the video's clock. Empty for a fake: nobody said which part.
-        transcript: the words spoken.
-        audio_label, video_label: as `label`, of each stream on its own.
-        category: the corpus's own class of forgery, such as FakeAVCeleb's A to D.
-        attributes: what else is said of the person or the recording, such as {"race": ..., "gender": ...}.
-        mask: where the forged pixels are: a mask video or a `.mask.npz`, as written; relative to the list or sidecar.
+        identities: all people shown or used as a donor, including `identity`.
+        original: the id of the real video that this forgery or copy was made from.
+        split: the official split of the corpus.
+        intervals: the forged spans in seconds on the clock of the video. For a fake, empty means unknown.
+        transcript: the spoken words.
+        audio_label, video_label: like `label`, but for one stream alone.
+        category: the class of forgery as the corpus names it, such as A to D in FakeAVCeleb.
+        attributes: other facts about the person or the recording, such as {"race": ..., "gender": ...}.
+        mask: the path of a mask video or a `.mask.npz`, relative to the list or sidecar.
     """
 
     label: int | None = None
@@ -51,42 +51,42 @@ class Annotation:
     audio_label: int | None = None
     video_label: int | None = None
     category: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)  # so that what is known can key a cache
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)  # hashable: annotations are keys of a cache
     mask: str | None = None
 
     @classmethod
     def from_json(cls, content: object) -> Annotation:
-        """Check and take over a sidecar's content. Raises `Refused(BAD_SIDECAR)`."""
+        """Check the content of a sidecar and build the annotation. Raises `Refused(BAD_SIDECAR)`."""
         if not isinstance(content, Mapping):
-            raise _bad("it holds no JSON object")
+            raise _bad("the content is not a JSON object")
         if unknown := sorted(set(content) - set(_CHECKS)):
-            raise _bad(f"unknown key {unknown[0]!r}; the known ones are {', '.join(_CHECKS)}")
+            raise _bad(f"unknown key {unknown[0]!r}; known keys: {', '.join(_CHECKS)}")
         known = cls(**{key: _CHECKS[key](key, value) for key, value in content.items() if value is not None})
         if known.identity is not None and known.identity not in known.identities:
             known = replace(known, identities=(known.identity, *known.identities))
         if known.label == REAL and FAKE in (known.audio_label, known.video_label):
-            raise _bad("'label' says real and 'audio_label' or 'video_label' fake")
+            raise _bad("'label' is real, but 'audio_label' or 'video_label' is fake")
         return known
 
     def to_json(self) -> dict[str, Any]:
-        """As `from_json` reads it, lists for tuples."""
+        """Return the content that `from_json` reads, with lists instead of tuples."""
         content = asdict(self)
         lists = {"identities": list(self.identities), "intervals": [list(pair) for pair in self.intervals]}
         return content | lists | {"attributes": dict(self.attributes)}
 
     def over(self, other: Annotation) -> Annotation:
-        """This one where it says something, else `other`."""
-        said = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) not in (None, ())}
-        return replace(other, **said | {"attributes": {**other.attributes, **self.attributes}})
+        """Merge two annotations: values of this one take precedence, unknown ones come from `other`."""
+        known = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) not in (None, ())}
+        return replace(other, **known | {"attributes": {**other.attributes, **self.attributes}})
 
 
 NOTHING_SAID = Annotation()
 
 
 def cut_label(label: int | None, intervals: Intervals, start: float, end: float) -> tuple[int | None, Intervals]:
-    """Label and forged spans of the piece [start, end), the spans on the piece's own clock.
+    """Return the label and the forged spans of the piece [start, end), on the clock of the piece.
 
-    Where the forged spans are known, a piece that touches none of them is real.
+    If the forged spans are known, a piece that overlaps none of them is real.
     """
     inside = tuple((max(a, start) - start, min(b, end) - start) for a, b in intervals if a < end and b > start)
     return (int(bool(inside)) if intervals and label is not None else label), inside
@@ -95,10 +95,10 @@ def cut_label(label: int | None, intervals: Intervals, start: float, end: float)
 def cut_stream_labels(
     audio: int | None, video: int | None, intervals: Intervals, start: float, end: float
 ) -> tuple[int | None, int | None]:
-    """Labels of sound and picture of the piece [start, end).
+    """Return the audio and video labels of the piece [start, end).
 
-    A piece that touches no forged span is real in both. In one that touches some of them, which stream is forged is
-    only known where the other one is real.
+    A piece that overlaps no forged span is real in both streams. If a piece overlaps some of the spans, the forged
+    stream is known only if the other stream is real.
     """
     touched = [a < end and b > start for a, b in intervals]
     if all(touched) or (any(touched) and {audio, video} == {REAL, FAKE}):
@@ -108,26 +108,26 @@ def cut_stream_labels(
 
 
 def read_sidecar(video: Path) -> Annotation:
-    """The content of `<stem>.meta.json` beside `video`, or an empty annotation. Raises `Refused(BAD_SIDECAR)`."""
+    """Read `<stem>.meta.json` beside `video`; empty if there is no such file. Raises `Refused(BAD_SIDECAR)`."""
     path = video.with_name(video.stem + ".meta.json")
     if not path.is_file():
         return Annotation()
     try:
         return Annotation.from_json(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:  # malformed JSON or UTF-8
-        raise _bad(f"{path.name} is no JSON: {error}") from error
+        raise _bad(f"{path.name} is not valid JSON: {error}") from error
     except Refused as refusal:
         raise Refused(refusal.reason, f"{path.name}: {refusal.sentence}") from None
 
 
 def read_list(path: Path) -> dict[str, Annotation | Refused]:
-    """A CSV list: column `path` and any of the sidecar's keys. Video path as written -> what the row says.
+    """Read a CSV list with the column `path` and any keys of a sidecar. Returns path -> annotation of the row.
 
     `identities` are separated by semicolons; `intervals` and `attributes` are JSON, as in `[[0.5, 1.2]]` and
-    `{"gender": "women"}`. An empty cell says nothing. A row with a bad value is kept as its refusal.
+    `{"gender": "women"}`. An empty cell means unknown. A row with a bad value gives a refusal instead.
 
     Raises:
-        NpvfError: the file is no such list (no `path` column, an unknown column, a path twice or empty).
+        NpvfError: the column `path` is missing, a column is unknown, or a path is empty or given twice.
     """
     rows: dict[str, Annotation | Refused] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -140,8 +140,8 @@ def read_list(path: Path) -> dict[str, Annotation | Refused]:
         for row in reader:
             video = (row.pop("path") or "").strip()
             if not video or video in rows:
-                fault = f"{video!r} stands twice" if video else "the path is empty"
-                raise NpvfError(f"{path}, line {reader.line_num}: {fault}. Give every video one row.")
+                fault = f"{video!r} is listed twice" if video else "the path is empty"
+                raise NpvfError(f"{path}, line {reader.line_num}: {fault}. Give each video exactly one row.")
             rows[video] = _read_row(row, f"{path.name}, line {reader.line_num}")
     return rows
 
@@ -149,9 +149,9 @@ def read_list(path: Path) -> dict[str, Annotation | Refused]:
 def _read_row(row: dict[str, str | None], place: str) -> Annotation | Refused:
     try:
         if None in row:
-            raise _bad("more cells than columns")
-        said = {key: cell.strip() for key, cell in row.items() if cell and cell.strip()}
-        return Annotation.from_json({key: _from_cell(key, cell) for key, cell in said.items()})
+            raise _bad("the row has more cells than there are columns")
+        cells = {key: cell.strip() for key, cell in row.items() if cell and cell.strip()}
+        return Annotation.from_json({key: _from_cell(key, cell) for key, cell in cells.items()})
     except Refused as refusal:
         return Refused(refusal.reason, f"{place}: {refusal.sentence}")
 
@@ -164,36 +164,36 @@ def _from_cell(key: str, cell: str) -> object:
     try:
         return json.loads(cell)
     except ValueError as error:
-        raise _bad(f"{key!r} is {cell!r}, which is no number or JSON") from error
+        raise _bad(f"{key!r} is {cell!r}, expected a number or JSON") from error
 
 
 def _label(key: str, value: object) -> int:
     if type(value) is not int or value not in (0, 1):
-        raise _bad(f"{key!r} is {value!r}; 0 is real and 1 is fake")
+        raise _bad(f"{key!r} is {value!r}, expected 0 (real) or 1 (fake)")
     return value
 
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _bad(f"{key!r} is {value!r}, not a text")
+        raise _bad(f"{key!r} is {value!r}, expected a string that is not empty")
     return value
 
 
 def _texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _bad(f"{key!r} is {value!r}, not a list")
+        raise _bad(f"{key!r} is {value!r}, expected a list")
     return tuple(_text(key, item) for item in value)
 
 
 def _mapping(key: str, value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise _bad(f'{key!r} is {value!r}; it is an object of texts, as in {{"gender": "women"}}')
+        raise _bad(f'{key!r} is {value!r}, expected an object of strings, as in {{"gender": "women"}}')
     return {name: _text(f"{key}.{name}", item) for name, item in value.items()}
 
 
 def _intervals(key: str, value: object) -> tuple[tuple[float, float], ...]:
     if not isinstance(value, list) or not all(_is_interval(pair) for pair in value):
-        raise _bad(f"{key!r} is {value!r}; it is a list of [start, end] in seconds, 0 <= start < end")
+        raise _bad(f"{key!r} is {value!r}, expected a list of [start, end] in seconds with 0 <= start < end")
     return tuple(sorted((float(start), float(end)) for start, end in value))
 
 

@@ -1,4 +1,4 @@
-"""A prepared corpus on disk: shards, `manifest.jsonl` (one line for every input) and `dataset.json`."""
+"""A prepared corpus on disk: shards, `manifest.jsonl` (one line for each input) and `dataset.json`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ DATASET = "dataset.json"
 
 
 class Corpus:
-    """What `npvf prepare` made of a set of videos.
+    """The prepared corpus that `npvf prepare` writes.
 
     Attributes:
-        folder: where it lies.
+        folder: its folder.
         dataset: counts, hours, settings and versions.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises NpvfError where `folder` holds no prepared corpus, or one whose preparation was not finished."""
+        """Raises NpvfError if `folder` is not a prepared corpus, or if its preparation was not finished."""
         self.folder = Path(folder)
         path = self.folder / DATASET
         if not path.is_file():
-            raise NpvfError(f"{self.folder} holds no prepared corpus. Make one with `npvf prepare SRC {self.folder}`.")
+            raise NpvfError(f"{self.folder} is not a prepared corpus. Make one with `npvf prepare SRC {self.folder}`.")
         self.dataset: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not self.dataset["complete"]:
-            raise NpvfError(f"{self.folder} is not finished. Run the same `npvf prepare` again: it goes on.")
+            raise NpvfError(f"{self.folder} is not finished. Run the same `npvf prepare` again to continue.")
 
     @cached_property
     def manifest(self) -> list[dict[str, Any]]:
-        """One entry for every input, prepared or refused."""
+        """One entry for each input, prepared or refused."""
         return read_lines(self.folder / MANIFEST)
 
     @property
@@ -47,18 +47,18 @@ class Corpus:
 
     @property
     def urls(self) -> list[str]:
-        """The shards in order, as `webdataset.WebDataset` takes them."""
+        """The shards in order, as strings for `webdataset.WebDataset`."""
         return [str(path) for path in self.paths]
 
     @property
     def samples(self) -> Iterator[Sample]:
-        """Every sample, still encoded, in the fixed order of the shards."""
+        """All samples, still encoded, in the fixed order of the shards."""
         for path in self.paths:
             yield from read_tar(path)
 
     @property
     def clips(self) -> Iterator[Clip]:
-        """Every clip in the fixed order of the shards."""
+        """All clips in the fixed order of the shards."""
         return map(decode_clip, self.samples)
 
     def __len__(self) -> int:

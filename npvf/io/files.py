@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, whatever moment the process is killed at."""
+"""Read and write files. Writing is atomic: if the process is killed, a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPORARY = ".tmp"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes its name only when it is complete and on the disk."""
+    """Open a binary file that gets its final name only after it is complete and on the disk."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
@@ -30,26 +30,26 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """One JSON value, indented for people."""
+    """Write one JSON value, indented."""
     with atomic_write(path) as file:
         file.write(json.dumps(content, indent=2).encode() + b"\n")
 
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """JSON lines."""
+    """Write JSON lines."""
     with atomic_write(path) as file:
         for line in lines:
             file.write(json.dumps(line).encode() + b"\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """What `write_lines` wrote."""
+    """Read JSON lines."""
     with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
 def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
-    """Size in bytes and modification time in ns, or nothing where there is no such file. Of a folder: of its files."""
+    """Return size in bytes and modification time in ns, (None, None) for a missing file. A folder counts its files."""
     try:
         stats = [file.stat() for file in _files(path)]
     except (FileNotFoundError, NotADirectoryError):
@@ -58,7 +58,7 @@ def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's content, or of what the files of a folder hold one after the other."""
+    """Hash the content of a file, or the concatenated contents of the files in a folder."""
     if path.is_dir():
         digest = hashlib.sha256()
         for part in _files(path):
@@ -73,7 +73,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def config_path(name: str) -> Path:
-    """A configuration file of the package: beside it in a checkout, inside it when installed."""
+    """Find a configuration file: beside the package in a checkout, inside the package if it is installed."""
     package = Path(__file__).resolve().parents[1]
     for root in (package / "configs", package.parent / "configs"):
         if (root / name).is_file():

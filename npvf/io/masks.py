@@ -1,7 +1,7 @@
 """The forged pixels of a video: `<stem>.mask.npz` beside it, or the mask video or npz that its annotation names.
 
-`.mask.npz` holds `packed` (T, H, ceil(W / 8)) uint8, eight pixels of a row in a byte, and `width`: one mask for each
-moment k / 25 s of the video. A part of a shard of the same name holds those of the aligned crops.
+`.mask.npz` contains `packed` (T, H, ceil(W / 8)) uint8, with eight pixels of a row in each byte, and `width`. It has
+one mask for each time k / 25 s of the video. The file of the same name in a shard has the masks of the aligned crops.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from npvf.io.files import atomic_write
 from npvf.media.decode import iter_frames
 
 SUFFIX = ".mask.npz"
-# A mask video may end a little before or after its video: rates differ, encoders drop or add a picture.
+# A mask video may end a little before or after its video: rates differ, and encoders drop or add a frame.
 TOLERANCE = 5  # frames of 1/25 s
-_SHAPE = 0.02  # by which the ratio of its sides may differ
-_GREY = slice(48, 208)  # levels that are neither black nor white, and the share of them at which it is a picture
-_MOST_GREY = 0.25
+_SHAPE = 0.02  # relative tolerance of the aspect ratio
+_GREY = slice(48, 208)  # levels that are neither black nor white
+_MOST_GREY = 0.25  # a video with a larger share of grey pixels is not a mask
 
 
 class VideoMasks:
-    """The masks of a video, each as large as its pictures, for the moments k / 25 s on its clock.
+    """The masks of a video, in the size of its frames, at the times k / 25 s on its clock.
 
-    A mask video is paired by time stamp: its rate need not be the video's. A mask of another size is scaled.
+    A mask video is paired by time stamp, so its frame rate may differ. A mask of another size is scaled.
 
     Attributes:
-        forged: whether any pixel of any frame is.
+        forged: True if any pixel of any frame is forged.
     """
 
     def __init__(self, path: Path, frames: int, size_hw: tuple[int, int]) -> None:
-        """For a video of `frames` pictures at 25 a second. Reads all masks once; none is kept but those of an npz.
+        """Check the masks of a video with `frames` frames at 25 a second. Keeps only masks from an npz in memory.
 
         Raises:
-            Refused: BAD_MASK where it cannot be read, shows pictures, or is not of this length and shape.
+            Refused: BAD_MASK if the file cannot be read, is not black and white, or has another length or shape.
         """
         self.path, self.frames, self.size_hw = path, frames, size_hw
         if not path.is_file():
-            raise _bad(f"its mask {path} is not there")
+            raise _bad(f"its mask {path} does not exist")
         self._packed: np.ndarray | None = None
         self._width = 0
         if path.suffix == ".npz":
@@ -57,15 +57,15 @@ class VideoMasks:
             grey += 0.0 if mask.dtype == bool else _grey_share(mask)
             self.forged = self.forged or bool(_binary(mask).any())
         if not length:
-            raise _bad(f"{path.name} holds no masks")
+            raise _bad(f"{path.name} contains no masks")
         if abs(length - frames) > TOLERANCE:
-            told = f"more than {frames + TOLERANCE}" if length > frames else str(length)
-            raise _bad(f"{path.name} lasts {told} frames of 1/25 s, its video {frames}: they do not belong together")
+            found = f"more than {frames + TOLERANCE}" if length > frames else str(length)
+            raise _bad(f"{path.name} has {found} frames of 1/25 s, its video {frames}: they do not belong together")
         if grey > _MOST_GREY * length:
-            raise _bad(f"{path.name} shows pictures, not masks in black and white")
+            raise _bad(f"{path.name} is not a black-and-white mask")
 
     def between(self, start: int, stop: int) -> Iterator[np.ndarray]:
-        """(H, W) bool of frames [start, stop). Where the masks end before the video, the last one holds on."""
+        """Yield the masks (H, W) bool of frames [start, stop). If the masks end early, the last one is repeated."""
         mask: np.ndarray | None = None
         count = 0
         for read in self._read(start, stop):
@@ -79,7 +79,7 @@ class VideoMasks:
             yield mask
 
     def _read(self, start: int, stop: int) -> Iterator[np.ndarray]:
-        """As they are stored: (h, w) bool or grey uint8."""
+        """Yield the masks as stored: (h, w) bool or grey uint8."""
         if self._packed is not None:
             for packed in self._packed[start:stop]:
                 yield np.unpackbits(packed, axis=1, count=self._width).view(bool)
@@ -100,7 +100,7 @@ class VideoMasks:
     def _check_shape(self, height: int, width: int) -> None:
         if abs(width / height * self.size_hw[0] / self.size_hw[1] - 1) > _SHAPE:
             video = f"{self.size_hw[1]}x{self.size_hw[0]}"
-            raise _bad(f"{self.path.name} is {width}x{height}, its video {video}: they differ in shape")
+            raise _bad(f"{self.path.name} is {width}x{height}, its video {video}: the aspect ratios differ")
 
     def _fitted(self, mask: np.ndarray) -> np.ndarray:
         if mask.shape != self.size_hw:
@@ -119,9 +119,9 @@ def _grey_share(mask: np.ndarray) -> float:
 
 
 def mask_of(video: Path) -> Path | None:
-    """The mask that lies where one is looked for: beside the video, or in a known corpus's folder for masks.
+    """Find the mask of a video: beside it, or in the mask folder of a known corpus. None if there is none.
 
-    These are FaceForensics++, `<method>/<compression>/videos/x.mp4` and `<method>/masks/videos/x.mp4`, and ManualFake,
+    FaceForensics++ has `<method>/<compression>/videos/x.mp4` and `<method>/masks/videos/x.mp4`; ManualFake has
     `fake/videos/x.mp4` and `fake/masks/x.mp4`.
     """
     places = [video.with_name(f"{video.stem}{SUFFIX}")]
@@ -132,7 +132,7 @@ def mask_of(video: Path) -> Path | None:
 
 
 def pack_masks(masks: Iterable[np.ndarray]) -> bytes:
-    """(H, W) bool each, all of one size, as the content of a `.mask.npz`. Raises ValueError for none at all."""
+    """Encode masks, (H, W) bool each, as the content of a `.mask.npz`. Raises ValueError if there are none."""
     width, packed = 0, []
     for mask in masks:
         width = mask.shape[1]
@@ -143,20 +143,20 @@ def pack_masks(masks: Iterable[np.ndarray]) -> bytes:
 
 
 def unpack_masks(content: bytes, frames: slice = slice(None)) -> np.ndarray:
-    """(T, H, W) bool out of what `pack_masks` made, or only some of its frames."""
+    """Decode the content of a `.mask.npz` to (T, H, W) bool, or only some of its frames."""
     with np.load(io.BytesIO(content)) as file:
         return np.unpackbits(file["packed"][frames], axis=2, count=int(file["width"])).view(bool)
 
 
 def write_masks(path: Path, masks: Iterable[np.ndarray]) -> None:
-    """The `.mask.npz` of a video: (H, W) bool for each of its moments k / 25 s."""
+    """Write the `.mask.npz` of a video: one mask (H, W) bool for each time k / 25 s."""
     content = pack_masks(masks)
     with atomic_write(path) as file:
         file.write(content)
 
 
 def read_masks(path: Path) -> np.ndarray:
-    """(T, H, W) bool out of a `.mask.npz`: the forged pixels of each frame of the video beside it."""
+    """Read a `.mask.npz`: (T, H, W) bool, the forged pixels of each frame of its video."""
     return unpack_masks(path.read_bytes())
 
 

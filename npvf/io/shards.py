@@ -1,11 +1,12 @@
 """The shard format: one WebDataset sample holds one `Clip`.
 
-A sample is five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
-`.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`). Where the forged pixels
-are known there is a sixth, `.mask.npz` (`npvf.io.masks`).
+A sample consists of five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
+`.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`). If the forged pixels
+are known, there is a sixth file, `.mask.npz` (`npvf.io.masks`).
 
-`track.npz` holds `landmarks` (T, 478, 2) int16, MediaPipe's points in 1/64 crop pixels, `transform` (T, 2, 3) float32,
-source -> crop pixels, and `confidence` (T,) float32. The points in source pixels follow from the first two.
+`track.npz` contains `landmarks` (T, 478, 2) int16, MediaPipe's landmarks in 1/64 crop pixels, `transform` (T, 2, 3)
+float32, which maps source pixels to crop pixels, and `confidence` (T,) float32. The landmarks in source pixels follow
+from the first two.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from npvf.io.masks import pack_masks, unpack_masks
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
 Sample = dict[str, bytes | str]
-"""`__key__` and the files by their suffix, as `webdataset` has it."""
+"""The key `__key__` and the files by suffix, as in `webdataset`."""
 
 PARTS = ("face.mp4", "audio.flac", "track.npz", "phones.json", "meta.json")
 OPTIONAL_PARTS = ("mask.npz",)
@@ -35,19 +36,19 @@ LANDMARK_SCALE = 64
 
 
 def clip_key(video: str, track: int, piece: int) -> str:
-    """The key of a clip: `s1/bbaf2n.mpg`, 0, 0 -> `s1/bbaf2n~mpg-t0-000`.
+    """Return the key of a clip: `s1/bbaf2n.mpg`, 0, 0 -> `s1/bbaf2n~mpg-t0-000`.
 
-    WebDataset ends a key at the first dot, so dots become tildes, and what is no ASCII letter, digit, `_`, `-` or `/`
-    becomes %XX. Different videos keep different keys, those that differ in the suffix alone included.
+    WebDataset ends a key at the first dot, so dots become tildes; other characters than ASCII letters, digits, `_`, `-`
+    and `/` become %XX. Different videos get different keys, even if they differ only in the suffix.
     """
     safe = quote(video, safe="/", errors="surrogateescape").replace("~", "%7E").replace(".", "~")
-    if safe.startswith("/"):  # a tar's names are relative
+    if safe.startswith("/"):  # names in a tar are relative
         safe = "%2F" + safe[1:]
     return f"{safe}-t{track}-{piece:03d}"
 
 
 def encode_clip(clip: Clip) -> Sample:
-    """A clip as a sample. The picture loses what H.264 at high quality loses, the rest at most rounding."""
+    """Encode a clip as a sample. The crops are compressed by H.264 at high quality; other values are only rounded."""
     face = encode_crops(clip.face_THWC)
     mask = None if clip.mask_THW is None else pack_masks(clip.mask_THW)
     return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta, mask)
@@ -61,7 +62,7 @@ def encode_sample(
     meta: ClipMeta,
     mask_npz: bytes | None = None,
 ) -> Sample:
-    """A sample out of parts of which the big ones are encoded already."""
+    """Build a sample from parts; crops, track and mask are encoded already."""
     sample: Sample = {
         "__key__": meta.key,
         "face.mp4": face_mp4,
@@ -74,13 +75,13 @@ def encode_sample(
 
 
 def encode_track(clip: Clip) -> bytes:
-    """The landmarks, transforms and confidences of a clip as `track.npz`."""
+    """Encode the landmarks, transforms and confidences of a clip as `track.npz`."""
     return pack_track(clip.landmarks_TN2, clip.transform_T23, clip.confidence_T)
 
 
 def pack_track(landmarks_TN2: np.ndarray, transform_T23: np.ndarray, confidence_T: np.ndarray) -> bytes:
-    """`track.npz` of crop landmarks (T, 478, 2), transforms (T, 2, 3) and confidences (T,)."""
-    # 1/64 pixel is far below the landmarks' own noise, and half the size of float32.
+    """Encode crop landmarks (T, 478, 2), transforms (T, 2, 3) and confidences (T,) as `track.npz`."""
+    # 1/64 pixel is far below the noise of the landmarks, and int16 takes half the space of float32.
     limits = np.iinfo(np.int16)
     fixed = np.clip(np.rint(landmarks_TN2 * LANDMARK_SCALE), limits.min, limits.max).astype(np.int16)
     file = io.BytesIO()
@@ -94,15 +95,15 @@ def pack_track(landmarks_TN2: np.ndarray, transform_T23: np.ndarray, confidence_
 
 
 def unpack_track(content: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `pack_track` was given."""
+    """Decode `track.npz`: landmarks (T, 478, 2), transforms (T, 2, 3), confidences (T,)."""
     with np.load(io.BytesIO(content)) as track:
         return track["landmarks"].astype(np.float32) / LANDMARK_SCALE, track["transform"], track["confidence"]
 
 
 def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | None = None) -> Clip:
-    """A sample as a clip, or `count` of its frames from frame `start` on; only these frames are decoded.
+    """Decode a sample, or only `count` of its frames from frame `start` on.
 
-    Intervals and phones come on the clock of the part asked for, and `meta.span` is its place in the source video.
+    Intervals and phones are on the clock of the decoded part, and `meta.span` is its position in the source video.
     """
     meta = ClipMeta.from_json(json.loads(sample["meta.json"]))
     phones = Phones.from_json(json.loads(sample["phones.json"]))
@@ -125,14 +126,14 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
 
 
 def to_source(landmarks_TN2: np.ndarray, transform_T23: np.ndarray) -> np.ndarray:
-    """Points in crop pixels -> the same points in pixels of the source frame, (T, N, 2) float32."""
+    """Map points from crop pixels to pixels of the source frame, (T, N, 2) float32."""
     inverse_T22 = np.linalg.inv(transform_T23[:, :, :2])
     moved_TN2 = landmarks_TN2 - transform_T23[:, None, :, 2]
     return np.einsum("tij,tnj->tni", inverse_T22, moved_TN2).astype(np.float32)
 
 
 def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
-    """Samples as a tar, each written as soon as it comes. The bytes depend on the samples alone. Returns the keys."""
+    """Write samples to a tar one by one. The bytes depend on the samples alone. Returns the keys."""
     keys = []
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for sample in samples:
@@ -147,7 +148,7 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
 
 
 def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sample]:
-    """The samples of one tar in their order; with `parts` only these of each, and the others are not read."""
+    """Yield the samples of one tar in order. With `parts`, only these files of each sample are read."""
     sample: Sample = {}
     with tarfile.open(path) as tar:
         for entry in tar:
@@ -160,7 +161,7 @@ def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sampl
             sample["__key__"] = key
             if parts is None or part in parts:
                 file = tar.extractfile(entry)
-                assert file is not None, entry.name  # a shard holds plain files only
+                assert file is not None, entry.name  # a shard contains plain files only
                 sample[part] = file.read()
     if sample:
         yield sample

@@ -1,4 +1,4 @@
-"""Which videos there are: a folder, one file, or a CSV list -> `Source`s in a fixed order."""
+"""Find the videos of a folder, a single file, or a CSV list, as `Source`s in a fixed order."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VIDEO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input: its id in the corpus, where it lies, and what is said of it.
+    """One input: its id in the corpus, its path, and its annotation.
 
-    `video` is the path relative to the source folder (or as the list writes it), with forward slashes.
-    `problem` is what is wrong with the annotation; the video is then refused. `mask` is where the annotation's mask
-    lies, or the one that is found where masks lie (`mask_of`); `audio` is another file that has the sound.
+    `video` is the path relative to the source folder (or as given in the list), with forward slashes. `problem` is the
+    error in the annotation, for which the video is refused. `mask` is the mask named by the annotation, or the one that
+    `mask_of` finds. `audio` is the file with the audio if it is not in the video.
     """
 
     video: str
@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The inputs in order, and how many files of the folder were no videos."""
+    """The inputs in order, and the number of other files in the folder."""
 
     items: list[Source]
     ignored_files: int = 0
@@ -46,15 +46,15 @@ class Sources:
 def find_sources(
     src: Path, skip: Path | None = None, transcript_of: Callable[[str], str | None] | None = None
 ) -> Sources:
-    """The videos of a folder (with its sub-folders, sorted), of a CSV list (in its order), or the one file.
+    """List the videos of a folder and its sub-folders (sorted), of a CSV list (in its order), or a single file.
 
     Args:
         src: a folder, a `.csv` list or a video file.
-        skip: a folder inside `src` to leave out: the prepared one.
-        transcript_of: file stem -> transcript, for corpora that name files by what is said.
+        skip: a folder inside `src` to leave out, such as the prepared one.
+        transcript_of: maps a file stem to a transcript, for corpora whose file names contain the words.
 
     Raises:
-        NpvfError: there is nothing at `src`, no video in it, or the list cannot be read.
+        NpvfError: `src` does not exist, contains no video, or is a list that cannot be read.
     """
     src = Path(src)
     ignored = 0
@@ -65,21 +65,21 @@ def find_sources(
         ignored = len(files) - len(videos)
     elif src.suffix.lower() == ".csv" and src.is_file():
         listed = read_list(src).items()
-        items = [_source(Path(name).as_posix(), src.parent / name, said, src.parent) for name, said in listed]
+        items = [_source(Path(name).as_posix(), src.parent / name, row, src.parent) for name, row in listed]
     elif src.is_file():
         items = [_source(src.name, src)]
     else:
         raise NpvfError(f"{src} does not exist. Give a folder of videos, a video, or a .csv list with a column 'path'.")
     if not items:
-        raise NpvfError(f"{src} holds no videos (file names ending in {' '.join(sorted(VIDEO_SUFFIXES))}).")
+        raise NpvfError(f"{src} contains no videos (file names ending in {' '.join(sorted(VIDEO_SUFFIXES))}).")
     if transcript_of is not None:
         items = [_with_transcript(source, transcript_of) for source in items]
     return Sources(items, ignored)
 
 
 def walk_files(folder: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Every file in a folder and its sub-folders, less those in `skip`."""
-    # Corpora are often put together from symbolic links, so links are followed, each folder once.
+    """Yield all files in a folder and its sub-folders, except those in `skip`."""
+    # Corpora often consist of symbolic links, so links are followed, each folder once.
     seen = {skip.resolve()} if skip is not None else set()
     for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root).resolve()
@@ -100,13 +100,13 @@ def _source(
         return Source(video, path, problem=refusal)
     if isinstance(listed, Refused):
         return Source(video, path, problem=listed)
-    said = listed.over(beside)
+    known = listed.over(beside)
     folder = path.parent if list_folder is None or listed.mask is None else list_folder
-    return Source(video, path, said, mask=mask_of(path) if said.mask is None else folder / said.mask)
+    return Source(video, path, known, mask=mask_of(path) if known.mask is None else folder / known.mask)
 
 
 def _with_transcript(source: Source, transcript_of: Callable[[str], str | None]) -> Source:
     if source.annotation.transcript is not None:
         return source
-    said = Annotation(transcript=transcript_of(source.path.stem))
-    return replace(source, annotation=said.over(source.annotation))
+    spoken = Annotation(transcript=transcript_of(source.path.stem))
+    return replace(source, annotation=spoken.over(source.annotation))

@@ -1,4 +1,4 @@
-"""The same function over many jobs, in several processes: `in_processes`."""
+"""Run a function over many jobs in several processes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import cv2
 
 
 def in_processes(function: Callable[..., Any], jobs: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    """Results of `function(*job)` as they come, from `workers` fresh processes (or from this one for 1).
+    """Yield the results of `function(*job)` as they arrive, from `workers` new processes (with 1, from this process).
 
-    For jobs that are not expected to take a process with them; `npvf.prepare.pool` is for those that do.
+    Use `npvf.prepare.pool` instead if a job may crash its process.
     """
     if workers == 1:
         yield from (function(*job) for job in jobs)

@@ -130,7 +130,7 @@ def test_compare_tells_the_better_detector(runs: Path, tmp_path: Path, capsys: p
     out = tmp_path / "made" / "found.json"
     assert call(compare, runs / "good", runs / "blind", "--bootstrap", 200, "--out", out) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "A - B" in printed and "8 groups by identity" in printed and "take it as a hint" in printed
+    assert "A - B" in printed and "8 groups by identity" in printed and "the intervals are too narrow" in printed
     found = json.loads(out.read_text())
     good, blind = (json.loads((runs / name / "metrics.json").read_text()) for name in ("good", "blind"))
     assert (found["judged"]["auc_a"], found["judged"]["auc_b"]) == pytest.approx((good["auc"], blind["auc"]))
@@ -174,5 +174,5 @@ def test_what_cannot_be_compared_is_an_error(runs: Path, tmp_path: Path) -> None
     ],
 )
 def test_a_key_that_the_protocol_does_not_read_is_an_error(words: str, named: str) -> None:
-    with pytest.raises(NpvfError, match=f"does not look at {named}:"):
+    with pytest.raises(NpvfError, match=f"does not use {named}:"):
         call(evaluate, "CORPUS", *words.split())

@@ -36,7 +36,7 @@ def test_unknown_command_gets_a_hint(typed: str, hint: str, capsys: pytest.Captu
         program.main([typed, "--some", "thing"])
     printed = capsys.readouterr().err
     assert stop.value.code == 2
-    assert f"no command '{typed}'" in printed
+    assert f"unknown command '{typed}'" in printed
     assert hint in printed
 
 

@@ -233,7 +233,7 @@ def run_command(*words: object) -> int:
 def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(talkers.folder, "--out", tmp_path, "--bootstrap", 20, "--segments", 16, "--seed", 3) == 0
     printed = capsys.readouterr().out
-    assert "retrieval R@1" in printed and "8 groups" in printed and "take them as a hint" in printed
+    assert "retrieval R@1" in printed and "8 groups" in printed and "the intervals are too narrow" in printed
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["seed"] == 3 and written["baseline"]["segments"] == 16
     with (tmp_path / "scores.csv").open() as file:
@@ -259,7 +259,7 @@ def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytes
 
 
 def test_a_detector_keeps_its_gate(talkers: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(NpvfError, match="has learnt one gate"):
+    with pytest.raises(NpvfError, match="the gate that it was trained with"):
         run_command(talkers.folder, "--detector", tmp_path, "--gate", "all")
 
 

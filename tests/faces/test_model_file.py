@@ -82,4 +82,4 @@ def test_the_command_says_who_served(
 ) -> None:
     monkeypatch.setattr(model_file, "_from_url", lambda: CONTENT)
     assert main(["models", "fetch"]) == 0
-    assert f"served by: {model_file.URL}" in capsys.readouterr().out
+    assert f"source: {model_file.URL}" in capsys.readouterr().out

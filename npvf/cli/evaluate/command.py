@@ -1,4 +1,4 @@
-"""`npvf evaluate CORPUS`: detection metrics of a detector, pixels of a localizer, synchrony of a pre-trained model."""
+"""`npvf evaluate CORPUS`: measure a detector (detection), a localizer (segmentation), or an encoder (synchrony)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     evaluate_settings.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
-    parser.epilog = "Without --detector, --localizer or --pretrained, synchrony is measured for the baseline alone."
+    parser.epilog = "Without --detector, --localizer or --pretrained, only the baseline of synchrony is measured."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +117,7 @@ def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, An
 
 
 def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
-    """What is measured, and the probability from which on it calls a video fake."""
+    """Load the model that is measured. Returns its scorer and its threshold of the probability of fake."""
     if settings.detector:
         scorer = load_scorer(settings.detector, _device(settings))
         if isinstance(scorer, Detector):
@@ -149,7 +149,7 @@ def _device(settings: EvaluateSettings) -> str:
 
 
 def _setup(settings: EvaluateSettings) -> dict[str, Any]:
-    """What was asked for, as it stands in metrics.json."""
+    """Return the settings of the run, as metrics.json holds them."""
     split = {"split_file": read_split(settings.split_file).describe()} if settings.split_file else {}
     return split | {
         "npvf": __version__,

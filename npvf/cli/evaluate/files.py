@@ -1,4 +1,4 @@
-"""What `npvf evaluate` leaves behind: one folder with figures, scores, curves, a page, and how to do it again."""
+"""Write the results of `npvf evaluate` to one folder: figures, scores, curves, a page, and the configuration."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ METRICS, SCORES, PAGE, CONFIG = "metrics.json", "scores.csv", "report.html", "co
 
 
 def write_report(report: dict[str, Any], config: str, folder: Path) -> None:
-    """`metrics.json`, and `config.yaml` which does the run again."""
+    """Write `metrics.json`, and `config.yaml`, which repeats the run."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METRICS).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (folder / CONFIG).write_text(config, encoding="utf-8")
 
 
 def write_evaluation(found: Evaluation, folder: Path, plots: bool) -> None:
-    """Scores of videos and segments, the curves, and the page."""
+    """Write the scores of videos and segments, the curves, and the page."""
     for scores, suffix in ((found.kept, ""), (found.trimmed, "_trimmed")):
         if scores is None:
             continue
@@ -37,7 +37,7 @@ def write_evaluation(found: Evaluation, folder: Path, plots: bool) -> None:
 
 
 def write_table(rows: Sequence[dict[str, Any]], path: Path, columns: Sequence[str] = ()) -> None:
-    """A CSV with JSON in the cells that hold more than one value."""
+    """Write a CSV file. Cells with more than one value hold JSON."""
     rows = [
         {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in row.items()}
         for row in rows

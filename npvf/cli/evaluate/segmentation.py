@@ -1,4 +1,4 @@
-"""What `npvf evaluate CORPUS --localizer DIR` measures and prints: forged pixels and forged videos."""
+"""The table and notes of `npvf evaluate CORPUS --localizer DIR`: forged pixels and forged videos."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PIXEL = {
 
 
 def localization_table(report: dict[str, Any]) -> Table:
-    """A row for each figure, a column for all forgeries and for each kind of them, against all reals."""
+    """One row for each figure; one column for all forgeries and one for each manipulation, against all real videos."""
     parts = {"all forgeries": report, **report["by_manipulation"]}
     table = Table("figure", *parts, title="Localization, with 95 % intervals", box=SIMPLE_HEAD)
     for label in ("real", "fake"):
         counts = (f"{part['video'][f'judged_{label}']} of {part['video'][label]}" for part in parts.values())
-        table.add_row(f"{label} pictures judged", *counts)
+        table.add_row(f"{label} videos judged", *counts)
     for name, title in VIDEO.items():
         table.add_row(title, *(estimate_cell(part["video"], name, "\n") for part in parts.values()))
     table.add_section()
@@ -45,13 +45,13 @@ def localization_table(report: dict[str, Any]) -> Table:
 
 
 def localization_notes(report: dict[str, Any]) -> Iterator[str]:
-    """What a reader must know to read the table right."""
+    """Yield the notes that a reader needs to interpret the table."""
     pixel = report["pixel"]
     reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
     yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
     yield (
         f"pixels: {pixel['frames']} full frames of {pixel['videos']} videos, {pixel['genuine_frames']} of them without "
-        f"a forged pixel; {pixel['without_mask']} forgeries without a known mask are in none of these figures"
+        f"a forged pixel; {pixel['without_mask']} forgeries without a known mask are not included"
     )
     yield from interval_notes(report)
-    yield f"a video is called fake from {report['threshold']:.2f}, a pixel forged from {report['mask_threshold']:.2f}"
+    yield f"thresholds: videos {report['threshold']:.2f}, pixels {report['mask_threshold']:.2f}"

@@ -1,4 +1,4 @@
-"""What `npvf evaluate` can be told: a configuration's keys, each of which is a flag too."""
+"""The settings of `npvf evaluate`: the keys of a configuration file, each of which is also a flag."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from npvf.metrics.sync_protocol import SWAP_REACH
 from npvf.models.batch import Gate
 
 Protocol = Literal["detection", "synchrony", "localization"]
-# Keys that only some protocols look at.
+# Keys that only some protocols use.
 READ_BY: dict[str, tuple[Protocol, ...]] = {
     "refused": ("detection",),
     "silence": ("detection",),
@@ -40,7 +40,7 @@ READ_BY: dict[str, tuple[Protocol, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSettings:
-    """One run; `add_arguments` says what each key means."""
+    """The settings of one run; `add_arguments` describes each key."""
 
     corpus: str
     detector: str | None = None
@@ -72,7 +72,7 @@ class EvaluateSettings:
     baseline: bool = True
 
     def __post_init__(self) -> None:
-        """Raises NpvfError where a number is out of its range, or two keys exclude each other."""
+        """Check the values. Raises NpvfError if a number is out of range, or if two keys exclude each other."""
         ranges: dict[str, tuple[float, float]] = {
             "seed": (0, 2**32 - 1),
             "bootstrap": (0, 10**7),
@@ -85,39 +85,39 @@ class EvaluateSettings:
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise NpvfError(f"{name} is {value}; it lies between {low} and {high}")
+                raise NpvfError(f"{name} is {value}; it must lie between {low} and {high}")
         if sum(folder is not None for folder in (self.detector, self.pretrained, self.localizer)) > 1:
-            raise NpvfError("give a detector, a pretrained model or a localizer, not both")
+            raise NpvfError("give only one of --detector, --pretrained and --localizer")
         if (self.measures == "localization") != (self.localizer is not None):
-            raise NpvfError("localization is measured of --localizer DIR, and nothing else is measured of it")
+            raise NpvfError("the protocol localization needs --localizer DIR, and a localizer allows no other protocol")
         if self.gate and self.detector:
-            raise NpvfError("--gate goes with --pretrained: a detector's head has learnt one gate")
+            raise NpvfError("--gate needs --pretrained: a detector can only use the gate that it was trained with")
         if self.measures == "detection" and not (self.detector or self.pretrained):
-            raise NpvfError("detection needs --detector DIR, which fine-tuning makes, or --pretrained DIR")
+            raise NpvfError("the protocol detection needs --detector DIR (from fine-tuning) or --pretrained DIR")
         defaults = {field.name: field.default for field in fields(self)}
         unread = [k for k, by in READ_BY.items() if self.measures not in by and getattr(self, k) != defaults[k]]
         if unread:
-            raise NpvfError(f"{self.measures} does not look at {', '.join(unread)}: it would change nothing")
+            raise NpvfError(f"the protocol {self.measures} does not use {', '.join(unread)}: remove it")
 
     @property
     def measures(self) -> Protocol:
-        """The protocol that is meant."""
+        """The protocol: the given one, or else the one that fits the model."""
         if self.protocol is None and self.localizer:
             return "localization"
         return self.protocol or ("detection" if self.detector else "synchrony")
 
     @property
     def folder(self) -> Path:
-        """Where the results go."""
+        """The folder for the results."""
         return Path(self.out) if self.out else Path("runs/evaluate") / Path(self.corpus).resolve().name
 
     @property
     def intervals(self) -> Bootstrap:
-        """How they are made."""
+        """The bootstrap that makes the confidence intervals."""
         return Bootstrap(self.bootstrap, self.seed)
 
     def selection(self, label: Label) -> Selection:
-        """Which videos take part."""
+        """The videos to evaluate."""
         splits = [read_split(self.split_file)] if self.split_file else []
         return Selection(
             label=label,
@@ -131,28 +131,31 @@ class EvaluateSettings:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Every key, lists for tuples."""
+        """Return all keys, with lists instead of tuples."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     def to_yaml(self) -> str:
-        """A configuration that says the same, whatever defaults become."""
-        head = "# npvf evaluate --config FILE does this run again.\n"
+        """Return a configuration file with all values, so that later defaults do not change it."""
+        head = "# npvf evaluate --config FILE repeats this run.\n"
         return head + yaml.safe_dump(self.to_json(), sort_keys=False, allow_unicode=True)
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> EvaluateSettings:
-        """What the file says, and over it what the flags say. Raises NpvfError as `read_settings`."""
+        """Read the file, then the flags, which take precedence. Raises NpvfError like `read_settings`."""
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(args).items() if k in cls.__slots__}
-        # A flag that names the model replaces the file's, of whichever kind.
+        # A model given by a flag replaces the model of the file, of whichever family.
         if given.keys() & {"detector", "pretrained", "localizer"}:
             given = {"detector": None, "pretrained": None, "localizer": None, **given}
         return read_settings(cls, args.config, given)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags. None has a default of its own: a flag that is not given leaves the file's word."""
+    """Declare the flags. They have no defaults here: a flag that is not given must not override the file."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="a YAML file with any of these keys (configs/evaluate); flags win"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file with any of these keys, as in configs/evaluate; flags override it",
     )
     add = _without_defaults(parser)
     add("corpus", nargs="?", help="a folder made by `npvf prepare`")
@@ -160,21 +163,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what(
         "--detector",
         metavar="DIR",
-        help="a detector folder, or a baseline (silence, mouth_energy): measure how it tells fake from real",
+        help="a detector folder, or a baseline (silence, mouth_energy): measure detection",
     )
-    what("--pretrained", metavar="DIR", help="a model folder: measure how it follows sound and lips")
-    what("--localizer", metavar="DIR", help="a localizer folder: measure how it finds forged pixels")
+    what("--pretrained", metavar="DIR", help="an encoder folder: measure synchrony of lips and audio")
+    what("--localizer", metavar="DIR", help="a localizer folder: measure how well it finds forged pixels")
     add(
         "--protocol",
         choices=get_args(Protocol),
-        help="default: detection for --detector, localization for --localizer, synchrony for --pretrained; a "
-        "pre-trained model alone detects by how well lips and sound agree",
+        help="default: detection for --detector, localization for --localizer, synchrony for --pretrained; with "
+        "detection, an encoder is scored by the agreement of lips and audio",
     )
-    add("--gate", choices=get_args(Gate), help="compare lips and sound on other frames than in training")
-    add("--name", help="what the results are called (default: the name of their folder)")
-    add("--out", metavar="DIR", help="for everything that is found (default: runs/evaluate/CORPUS)")
+    add("--gate", choices=get_args(Gate), help="compare lips and audio on other frames than in training")
+    add("--name", help="the name of the results (default: the name of their folder)")
+    add("--out", metavar="DIR", help="the folder for the results (default: runs/evaluate/CORPUS)")
     add("--device", help=options.DEVICE)
-    add("--seed", type=int, help="of resampling, segments and swaps (default: 0)")
+    add("--seed", type=int, help="random seed of resamples, segments and swaps (default: 0)")
     _add_videos(_without_defaults(parser.add_argument_group("which videos")))
     _add_intervals(_without_defaults(parser.add_argument_group("95 % intervals")))
     _add_detection(_without_defaults(parser.add_argument_group("detection")))
@@ -182,21 +185,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_videos(add: Callable[..., object]) -> None:
-    add("--split", help="only videos whose `split` is this; with --split-file: its part (default: test)")
-    add("--split-file", metavar="FILE", help="a split by `npvf corpora split`, in place of what the videos say")
+    add("--split", help="only videos of this split (default: all; with --split-file: test)")
+    add(
+        "--split-file",
+        metavar="FILE",
+        help="a split file from `npvf corpora split`, instead of the splits in the corpus",
+    )
     add("--identities", nargs="+", metavar="NAME", help="only videos that show or use these people")
-    add("--include", nargs="+", metavar="PATTERN", help="only videos of such a name")
-    add("--exclude", nargs="+", metavar="PATTERN", help="no videos of such a name")
-    add("--part", choices=get_args(Part), help="a part of the division by hash that training makes")
-    add("--held-out", type=float, metavar="SHARE", help="the share of `val` in it")
+    add("--include", nargs="+", metavar="PATTERN", help="only videos with such names")
+    add("--exclude", nargs="+", metavar="PATTERN", help="no videos with such names")
+    add("--part", choices=get_args(Part), help="only the part that training used as train or val, divided by hash")
+    add("--held-out", type=float, metavar="SHARE", help="the share of `val` in that division, as in training")
 
 
 def _add_intervals(add: Callable[..., object]) -> None:
-    add("--bootstrap", type=int, metavar="N", help="resamples; 0: none (default: 1000)")
+    add("--bootstrap", type=int, metavar="N", help="bootstrap resamples; 0: no intervals (default: 1000)")
     add(
         "--group",
         choices=get_args(Grouping),
-        help="what is resampled; auto: identities where all are known, else source videos (default: auto)",
+        help="the unit of resampling; auto: identities if all are known, else source videos (default: auto)",
     )
 
 
@@ -204,41 +211,44 @@ def _add_detection(add: Callable[..., object]) -> None:
     add(
         "--refused",
         choices=get_args(Refusal),
-        help="how `AUC of all videos` scores those not judged: 0.5, the worst for their label; or no such figure "
+        help="score of abstentions in the AUC of all videos: half (0.5), worst (wrong side), or drop (no such AUC) "
         "(default: half)",
     )
     add(
         "--silence",
         choices=get_args(Silence),
-        help="judge clips with the silence they begin with, without it, or both ways (default: both)",
+        help="judge clips with their leading silence, without it, or both (default: both)",
     )
     add(
         "--segments-per-clip",
         type=int,
         metavar="N",
-        help="judge at most so many segments of 0.96 s of each clip, spread evenly (default: all)",
+        help="judge at most N segments of 0.96 s of each clip, spread evenly (default: all)",
     )
-    add("--threshold", type=float, metavar="P", help="fake from this probability on (default: the detector's own)")
+    add("--threshold", type=float, metavar="P", help="threshold of the probability of fake (default: the detector's)")
     add(
         "--shortcuts",
         action=argparse.BooleanOptionalAction,
-        help="say what file size, silence and the like alone are worth, as `npvf audit` does (default: yes)",
+        help="also measure the AUC of file size, silence and the like, as `npvf audit` does (default: yes)",
     )
-    add("--plots", action=argparse.BooleanOptionalAction, help="draw ROC, DET and calibration (default: yes)")
+    add(
+        "--plots", action=argparse.BooleanOptionalAction, help="draw the ROC, DET and calibration curves (default: yes)"
+    )
 
 
 def _add_synchrony(add: Callable[..., object]) -> None:
-    add("--segments", type=int, help="N of retrieval R@1 (default: 60)")
+    add("--segments", type=int, help="number of segments to retrieve from, for R@1 (default: 60)")
     add(
         "--swap-reach",
         type=int,
         metavar="FRAMES",
-        help="how far a true or swapped sound is moved to fit best; recordings in the wild lag by up to 7 (default: 2)",
+        help="largest offset tried when true and swapped audio are compared with lips; recordings in the wild are off "
+        "by up to 7 frames (default: 2)",
     )
     add(
         "--baseline",
         action=argparse.BooleanOptionalAction,
-        help="also measure lip aperture against sound energy, which learns nothing (default: yes)",
+        help="also measure an untrained baseline: lip aperture against audio energy (default: yes)",
     )
 
 

@@ -1,4 +1,4 @@
-"""What `npvf evaluate` prints: one table, and what a reader must know to read it right."""
+"""The table that `npvf evaluate` prints, and the notes that a reader needs to interpret it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DETECTION = {
 }
 SYNCHRONY = {
     "retrieval_r1": "retrieval R@1",
-    "retrieval_sound_for_picture": "  sound for picture",
-    "retrieval_picture_for_sound": "  picture for sound",
+    "retrieval_sound_for_picture": "  audio for video",
+    "retrieval_picture_for_sound": "  video for audio",
     "sync_within_1": "best offset within +-1 frame",
     "halves_agree": "both halves agree to +-1",
-    "swap_auc": "AUC, swapped sound",
+    "swap_auc": "AUC, swapped audio",
     "swap_auc_same_identity": "  of the same person",
     "swap_auc_other_identity": "  of another person",
-    "shift_auc": "AUC, sound shifted 8 to 15",
+    "shift_auc": "AUC, audio shifted by 8 to 15 frames",
 }
 COLUMNS = {
     "model": "model",
@@ -38,7 +38,7 @@ FEW_GROUPS = 10
 
 
 def detection_table(report: dict[str, Any]) -> Table:
-    """A row for each figure; columns: all fakes, also trimmed and by segment, then each manipulation's fakes."""
+    """One row for each figure. Columns: all fakes, without leading silence, by segment, and each manipulation."""
     parts = {"all fakes": report}
     if "trimmed" in report:
         parts["trimmed"] = report["trimmed"]
@@ -56,7 +56,7 @@ def detection_table(report: dict[str, Any]) -> Table:
 
 
 def synchrony_table(report: dict[str, Any]) -> Table:
-    """A row for each figure, a column for the model and the baseline."""
+    """One row for each figure, one column for the model and one for each baseline."""
     columns = _columns(report)
     table = Table(
         "figure", *(COLUMNS[name] for name in columns), title="Synchrony, with 95 % intervals", box=SIMPLE_HEAD
@@ -71,15 +71,15 @@ def synchrony_table(report: dict[str, Any]) -> Table:
 
 
 def notes(report: dict[str, Any]) -> Iterator[str]:
-    """What a reader must know to read the table right."""
+    """Yield the notes that a reader needs to interpret the table."""
     if split := report.get("split_file"):
         yield f"split of {split['corpus']}: {split['protocol']}, sha256 {split['hash'][:12]}"
     if report["protocol"] == "synchrony":
         yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
         unusable = (f"{report[name]['clips_unusable']} ({COLUMNS[name]})" for name in _columns(report))
-        yield f"clips too short, or with too little inside the gate: {', '.join(unusable)}"
+        yield f"clips that are too short or have too few gated frames: {', '.join(unusable)}"
         if "baseline" in report:
-            yield "the baselines, which learn nothing, correlate lip aperture and sound energy: level or change"
+            yield "the untrained baselines correlate lip aperture and audio energy, by level or by change"
     else:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
         yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
@@ -90,19 +90,19 @@ def notes(report: dict[str, Any]) -> Iterator[str]:
 
 
 def interval_notes(report: dict[str, Any]) -> Iterator[str]:
-    """How the intervals came about, and when not to trust them."""
+    """Yield how the intervals were made, and warnings if they cannot be trusted."""
     if report["bootstrap"]:
         yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
         if report["groups"] < FEW_GROUPS:
-            yield f"with {report['groups']} groups the intervals are too narrow: take them as a hint"
+            yield f"with only {report['groups']} groups the intervals are too narrow"
         if _without_width(report):
-            yield "an interval without width: all items are alike; of n, the rule of three leaves room for 3 / n others"
+            yield "an interval has no width because all n items agree; by the rule of three, up to 3 / n may differ"
 
 
 def _rivals(report: dict[str, Any]) -> Iterator[str]:
     """The strongest shortcut beside the detector's own AUC."""
     if strongest := next((one for one in report.get("shortcuts", []) if one["auc"] is not None), None):
-        known = f"known of {strongest['coverage']:.1%} of the videos"
+        known = f"known for {strongest['coverage']:.1%} of the videos"
         beside = f"the detector has {estimate_cell(report, 'auc')}"
         yield f"strongest shortcut: {strongest['name']}, alone AUC {estimate_cell(strongest, 'auc')}, {known}; {beside}"
         if strongest["found"]:
@@ -112,7 +112,7 @@ def _rivals(report: dict[str, Any]) -> Iterator[str]:
 def _gaps(report: dict[str, Any]) -> Iterator[str]:
     for name, group in report["by_attribute"].items():
         if found := group["gap"]:
-            alarms = f"reals called fake {estimate_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
+            alarms = f"false-positive rate {estimate_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
             between = f"{found['auc_low']} to {found['auc_high']}"
             yield f"gap by {name}: AUC {estimate_cell(found, 'auc')} ({between}), {alarms}"
 
@@ -139,7 +139,7 @@ def _without_width(report: dict[str, Any]) -> bool:
 
 
 def estimate_cell(part: dict[str, Any], name: str, between: str = " ") -> str:
-    """A figure with its interval; "-" where it was not measured."""
+    """Format a figure with its interval; "-" if it was not measured."""
     if name not in part:
         return "-"
     ends = part.get(f"{name}_ci")
