@@ -27,6 +27,7 @@ PATHS = [
     "npvf/cli",
     "npvf/clip.py",
     "npvf/errors.py",
+    "npvf/io",
     "npvf/version.py",
     "scripts",
 ]

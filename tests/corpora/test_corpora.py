@@ -165,7 +165,7 @@ def test_a_check_names_what_is_missing(templates: Path, tmp_path: Path, capsys: 
     src = build("fakeavceleb", templates, tmp_path / "src")
     assert main(["corpora", "check", "fakeavceleb", str(src)]) == 1
     said = capsys.readouterr().out
-    assert "2 videos are listed and not there:" in said
+    assert "2 videos are listed but missing:" in said
     assert "00109_id00001_UHoM_LSjlDo.mp4" in said and "not_listed" in said
     assert said.rstrip().endswith("not complete")
     assert main(["corpora", "check", "folder", str(build("folder", templates, tmp_path / "any"))]) == 0

@@ -158,4 +158,4 @@ def test_the_command_measures_a_localizer(folder: Path, tmp_path: Path) -> None:
 def test_a_localizer_and_a_detector_are_not_measured_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", str(folder), "--localizer", "l", "--protocol", "synchrony"]
     assert main(words) == 2
-    assert "nothing else is measured of it" in capsys.readouterr().err
+    assert "a localizer allows no other protocol" in capsys.readouterr().err

@@ -66,15 +66,15 @@ def _noise(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
-        ("a.mask.npz", lambda path: None, "is not there"),
-        ("m.mp4", lambda path: None, "is not there"),
+        ("a.mask.npz", lambda path: None, "does not exist"),
+        ("m.mp4", lambda path: None, "does not exist"),
         ("a.mask.npz", lambda path: path.write_bytes(b"no zip"), "cannot be read"),
         ("a.mask.npz", lambda path: np.savez(path, masks=np.ones(3)), "cannot be read"),
         ("m.mp4", lambda path: path.write_bytes(b"no video"), "cannot be decoded"),
-        ("m.mp4", lambda path: mask_video(path, 19, 25), "lasts 19 frames"),
-        ("m.mp4", lambda path: mask_video(path, 60, 25), "lasts more than 30 frames"),
-        ("m.mp4", lambda path: mask_video(path, 25, 25, (96, 128)), "differ in shape"),
-        ("m.mp4", _noise, "shows pictures"),
+        ("m.mp4", lambda path: mask_video(path, 19, 25), "has 19 frames"),
+        ("m.mp4", lambda path: mask_video(path, 60, 25), "has more than 30 frames"),
+        ("m.mp4", lambda path: mask_video(path, 25, 25, (96, 128)), "aspect ratios differ"),
+        ("m.mp4", _noise, "is not a black-and-white mask"),
     ],
 )
 def test_a_mask_that_does_not_belong_is_refused(tmp_path, name, make, words):

@@ -126,7 +126,7 @@ def test_a_corpus_is_read_in_the_order_of_its_shards(sample, tmp_path):
 
 
 def test_a_corpus_that_is_not_finished_is_not_read(sample, tmp_path):
-    with pytest.raises(NpvfError, match="no prepared corpus"):
+    with pytest.raises(NpvfError, match="is not a prepared corpus"):
         Corpus(tmp_path)
     write_corpus(tmp_path, [sample], complete=False)
     with pytest.raises(NpvfError, match="not finished"):

@@ -103,7 +103,7 @@ def test_a_video_without_a_mask_has_none(src):
     [
         ({"label": 1}, 50, "do not belong together"),
         ({"label": 0}, 30, "says that the picture is real"),
-        ({"label": 1, "mask": "gone.mp4"}, 30, "gone.mp4 is not there"),
+        ({"label": 1, "mask": "gone.mp4"}, 30, "gone.mp4 does not exist"),
     ],
 )
 def test_a_mask_that_contradicts_refuses_the_video(src, meta, mask_frames, words):
