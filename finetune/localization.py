@@ -14,13 +14,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from finetune.data import splits_used
 from npvf.clip import REAL
 from npvf.detect.calibration import Calibration, best_threshold
-from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.detect.localizer import GENUINE_QUANTILE, Localizer, LocalizerSettings
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.losses import LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
+from npvf.metrics.place import PlaceTally, placed_auc
 from npvf.models import STDDL, FaceBatch, STDDLOutput
 from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
@@ -99,6 +100,7 @@ class LocalizationModule(TrainingModule):
         self.validated: list[FoundFace] = []
         self.pixels: dict[str, PixelTally] = {}
         self.genuine: dict[str, PixelTally] = {}
+        self.places: dict[str, PlaceTally] = {}
         if compile:
             self.compile_towers()
         self.train()  # Lightning trains in the modes it finds; a loaded model is in evaluation mode
@@ -118,7 +120,7 @@ class LocalizationModule(TrainingModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        self.validated, self.pixels, self.genuine = [], {}, {}
+        self.validated, self.pixels, self.genuine, self.places = [], {}, {}, {}
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """The windows of some clips, a few at a time: all at once are too many for the largest model."""
@@ -135,12 +137,15 @@ class LocalizationModule(TrainingModule):
         probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
         if window.mask_known_B[0]:
             count_pixels(self.pixels.setdefault(face, PixelTally()), probability_THW, window)
+            first_mask_HW = window.mask_BTHW[0, 0].cpu().numpy()
+            self.places.setdefault(face, PlaceTally()).add(probability_THW[0], first_mask_HW)
         if window.label_B[0] == REAL:
             count_face(self.genuine.setdefault(face, PixelTally()), probability_THW, window)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the loss, AUC by face, and AUC, IoU and false-positive rate by pixel of the crops.
+        """Log the loss, AUC by face, and by pixel of the crops AUC, place-matched AUC, IoU and false-positive rate.
 
+        "genuine_area" is the share of a genuine face that is marked at the working threshold, the mean over faces.
         "score", the mean of the faces' AUC and the pixels' IoU, as far as there are any, chooses the best checkpoint.
         """
         self.validated = sorted(gather(self.validated), key=lambda found: found.face)
@@ -153,10 +158,13 @@ class LocalizationModule(TrainingModule):
             found = pixel_metrics(tallies, bootstrap=Bootstrap(n=0))
             names = {"pixel_auc": "auc_pooled", "iou": "iou_pooled", "fpr": "fpr_pooled"}
             values |= {name: found[pooled].value for name, pooled in names.items() if pooled in found}
+        placed = placed_auc(gather(list(self.places.values())), bootstrap=Bootstrap(n=0))
+        values |= {} if placed is None else {"placed_auc": placed.value}
+        self.mask_threshold = best_mask_threshold(tallies)
+        self.genuine_areas = [share_called(tally, self.mask_threshold) for tally in genuine]
+        values |= {"genuine_area": float(np.mean(self.genuine_areas))} if genuine else {}
         values["score"] = float(np.mean([values[name] for name in ("auc", "iou") if name in values]))
         self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True)
-        self.mask_threshold = best_mask_threshold(tallies)
-        self.genuine_area = max((share_called(tally, self.mask_threshold) for tally in genuine), default=0.0)
 
     def export(self, folder: Path) -> None:
         """The localizer folder, with calibration and thresholds fitted on the last validation."""
@@ -170,7 +178,8 @@ class LocalizationModule(TrainingModule):
             calibration=calibration,
             threshold=best_threshold(calibration.probabilities(logits_N), labels_N),
             mask_threshold=self.mask_threshold,
-            genuine_area=self.genuine_area,
+            genuine_area=float(np.quantile(self.genuine_areas, GENUINE_QUANTILE)) if self.genuine_areas else 0.0,
+            genuine_faces=len(self.genuine_areas),
         )
         training = {**self.hparams, "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
         training |= splits_used(self.trainer)

@@ -163,7 +163,14 @@ class JointDetector:
         """What is to be said of the percentage of a face that is called forged, and whether it speaks for a forgery."""
         usual = 100 * self.localizer.settings.genuine_area
         if area < FORGED_AREA:
-            return "no part of the face looks forged", False
+            return "no part of the face is marked", False
         if area <= usual:
-            return f"no more of the face is marked ({area:.0f} %) than of some genuine ones ({usual:.0f} %)", False
-        return f"{area:.0f} % of the face looks forged", True
+            return f"{area:.0f} % of the face is marked, which is usual for genuine faces ({self._usual})", False
+        return f"{area:.0f} % of the face is marked, more than is usual for genuine faces ({self._usual})", True
+
+    @property
+    def _usual(self) -> str:
+        """How much of a genuine face is marked, and how many faces this was measured on."""
+        settings = self.localizer.settings
+        count = f"{settings.genuine_faces} faces" if settings.genuine_faces else "an unknown number of faces"
+        return f"up to {100 * settings.genuine_area:.0f} % in nine of ten, measured on {count}"

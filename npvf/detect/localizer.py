@@ -24,6 +24,8 @@ from npvf.models.pretrained import read_config, resolve_folder
 from npvf.models.stddl.stddl import STDDL
 from npvf.version import __version__
 
+GENUINE_QUANTILE = 0.9  # a maximum would grow with the number of faces
+
 
 @dataclass(frozen=True, slots=True)
 class LocalizerSettings:
@@ -36,8 +38,10 @@ class LocalizerSettings:
         calibration: from the mean logit of a face's frames to a probability.
         threshold, undecided: as `DetectorSettings` has them.
         mask_threshold: a pixel is called forged from this probability on.
-        genuine_area: the largest share of a genuine validation face that was called forged. A localizer that has learnt
-            where forgeries are made, and not yet whether, marks genuine faces too: only what is more than this counts.
+        genuine_area: nine in ten genuine validation faces (`GENUINE_QUANTILE`) have at most this share of their pixels
+            called forged. A localizer that has learnt where forgeries are made, and not yet whether, marks genuine
+            faces too: only a larger share speaks for a forgery.
+        genuine_faces: how many faces `genuine_area` was fitted on.
     """
 
     name: str = "stddl"
@@ -48,6 +52,7 @@ class LocalizerSettings:
     undecided: float = 0.05
     mask_threshold: float = 0.5
     genuine_area: float = 0.0
+    genuine_faces: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `config.json` under "localizer"."""

@@ -1,8 +1,9 @@
 """How well a mask finds forged pixels: AUC, F1, IoU and false-positive rate on full frames, in bounded memory.
 
 A `PixelTally` keeps counts of one video's frames; `pixel_metrics` makes figures of many tallies, once as a mean over
-frames, as ST-DDL's published test does, and once pooled over all pixels. A frame without a forged pixel has no AUC, F1
-or IoU: it counts for the false-positive rates, and the number of such frames stands beside them.
+frames, as ST-DDL's published test does, and once pooled over pixels. AUC, F1 and IoU, pooled or not, are those of the
+frames that hold a forged pixel. A frame without one counts for the false-positive rates alone, and the number of such
+frames stands beside them: so a perfect answer is perfect however many frames are genuine.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class PixelTally:
     Attributes:
         threshold: a pixel is called forged from this probability on.
         frames: frames taken; `forged_frames` of them hold a forged pixel.
-        counts_2K: genuine and forged pixels by bin of probability, over all frames.
-        called_2: genuine and forged pixels called forged, over all frames.
+        counts_2K: genuine and forged pixels by bin of probability, of the frames that hold a forged pixel.
+        called_2: of these, the genuine and the forged pixels that are called forged.
+        genuine_K: pixels by bin of the frames without a forged pixel; `called_genuine` of them are called forged.
         sums, known: of each of `FRAMEWISE` the sum over frames, and the number of frames on which it is defined.
         auc_error: most by which the sum of the frames' AUCs can be wrong, for pixels of different probability in a bin.
     """
@@ -39,6 +41,8 @@ class PixelTally:
     forged_frames: int = 0
     counts_2K: np.ndarray = field(default_factory=lambda: np.zeros((2, BINS)))
     called_2: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    genuine_K: np.ndarray = field(default_factory=lambda: np.zeros(BINS))
+    called_genuine: float = 0.0
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FRAMEWISE, 0.0))
     known: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FRAMEWISE, 0))
     auc_error: float = 0.0
@@ -51,24 +55,26 @@ class PixelTally:
             forged_HW: bool, the truth.
 
         Raises:
-            ValueError: the shapes differ, the truth is no bool, or a probability is none.
+            ValueError: the shapes differ, the truth is not bool, or a probability is not in [0, 1].
         """
         probability_N, forged_N = _checked(probability_HW, forged_HW)
         counts_2K = np.bincount(_bins(probability_N) + BINS * forged_N, minlength=2 * BINS).reshape(2, BINS)
         called_2 = np.bincount(forged_N[probability_N >= self.threshold], minlength=2)
         self.frames += 1
-        self.counts_2K += counts_2K
-        self.called_2 += called_2
         genuine, forged = counts_2K.sum(1).tolist()
         false, true = called_2.tolist()
         if forged:
             self.forged_frames += 1
+            self.counts_2K += counts_2K
+            self.called_2 += called_2
             self._note("f1", 2 * true / (true + false + forged))
             self._note("iou", true / (false + forged))
+        else:
+            self.genuine_K += counts_2K[0]
+            self.called_genuine += false
+            self._note("fpr_genuine", false / genuine)
         if genuine:
             self._note("fpr", false / genuine)
-        if not forged:
-            self._note("fpr_genuine", false / genuine)
         if genuine and forged:
             area, error = _auc(counts_2K[0], counts_2K[1])
             self._note("auc", float(area))
@@ -91,8 +97,9 @@ def pixel_metrics(
 
     Returns:
         "auc", "f1", "iou": means over the frames that hold forged pixels (AUC: and genuine ones); "fpr" over all frames
-        with genuine pixels; "fpr_genuine" over the frames without forged ones; and "auc_pooled", "f1_pooled",
-        "iou_pooled", "fpr_pooled" over the pixels of all frames. What is defined on no frame is left out.
+        with genuine pixels; "fpr_genuine" over the frames without forged ones; "auc_pooled", "f1_pooled" and
+        "iou_pooled" over all pixels of the frames that hold forged ones; "fpr_pooled" over the genuine pixels of all
+        frames. What is defined on no frame is left out.
 
     Raises:
         ValueError: no frame at all.
@@ -103,11 +110,14 @@ def pixel_metrics(
     known = {name: np.array([tally.known[name] for tally in tallies], float) for name in FRAMEWISE}
     counts_N2K = np.stack([tally.counts_2K for tally in tallies])
     called_N2 = np.stack([tally.called_2 for tally in tallies])
+    alarms_N = called_N2[:, 0] + np.array([tally.called_genuine for tally in tallies])
+    genuine_N = counts_N2K[:, 0].sum(1) + np.array([tally.genuine_K.sum() for tally in tallies])
 
     def everything(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
         with np.errstate(invalid="ignore"):
             means = {name: (weights_RN @ sums[name]) / (weights_RN @ known[name]) for name in FRAMEWISE}
-            return means | _pooled(weights_RN, counts_N2K, called_N2)
+            alarms = {"fpr_pooled": (weights_RN @ alarms_N) / (weights_RN @ genuine_N)}
+            return means | _pooled(weights_RN, counts_N2K, called_N2) | alarms
 
     whole = everything(np.ones((1, len(tallies))))
     defined = [name for name, value_R in whole.items() if np.isfinite(value_R[0])]
@@ -126,8 +136,12 @@ def auc_error(tallies: Sequence[PixelTally]) -> float:
 
 
 def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
-    """From which probability on to call pixels forged for the best IoU over all of them; 0.5 where none is forged."""
+    """From which probability on to call pixels forged for the best IoU over the pixels of all frames.
+
+    Genuine frames are among them, so what is marked there costs too. 0.5 where no pixel is forged.
+    """
     genuine_K, forged_K = sum((tally.counts_2K for tally in tallies), np.zeros((2, BINS)))
+    genuine_K = genuine_K + sum(tally.genuine_K for tally in tallies)
     if not forged_K.any():
         return 0.5
     false_K, true_K = (np.cumsum(counts_K[::-1])[::-1] for counts_K in (genuine_K, forged_K))
@@ -138,19 +152,19 @@ def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
 def share_called(tally: PixelTally, threshold: float) -> float:
     """The share of all pixels, genuine and forged, that a threshold calls forged, to a bin."""
     first = int(_bins(np.array([threshold]))[0])
-    return float(tally.counts_2K[:, first:].sum() / tally.counts_2K.sum())
+    counts_K = tally.counts_2K.sum(0) + tally.genuine_K
+    return float(counts_K[first:].sum() / counts_K.sum())
 
 
 def _pooled(weights_RN: np.ndarray, counts_N2K: np.ndarray, called_N2: np.ndarray) -> dict[str, np.ndarray]:
     genuine_RK, forged_RK = weights_RN @ counts_N2K[:, 0], weights_RN @ counts_N2K[:, 1]
     false_R, true_R = (weights_RN @ called_N2).T
-    genuine_R, forged_R = genuine_RK.sum(-1), forged_RK.sum(-1)
+    forged_R = forged_RK.sum(-1)
     some_R = np.where(forged_R > 0, 1.0, np.nan)  # without a forged pixel there is nothing to overlap with
     return {
         "auc_pooled": _auc(genuine_RK, forged_RK)[0],
         "f1_pooled": some_R * 2 * true_R / (true_R + false_R + forged_R),
         "iou_pooled": some_R * true_R / (false_R + forged_R),
-        "fpr_pooled": false_R / genuine_R,
     }
 
 

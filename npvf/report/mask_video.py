@@ -15,7 +15,7 @@ from npvf.media.encode import write_video
 
 
 def write_masks(judgement: Judgement, folder: Path) -> None:
-    """A video for each face in `folder`, black where nothing looks forged; the verdict's tracks then name it.
+    """A video for each face in `folder`, black where nothing is marked; the verdict's tracks then name it.
 
     The masks themselves are given up: they lie in temporary files, which would pile up over many videos.
 

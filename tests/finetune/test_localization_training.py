@@ -53,6 +53,7 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     assert localizer.model.config.motion == motion and (settings.frames, settings.stride) == (3, 1)
     assert settings.calibration.a >= 0 and 0 < settings.threshold < 1 and 0 < settings.mask_threshold < 1
     assert 0 <= settings.genuine_area <= 1
+    assert settings.genuine_faces == 4  # two genuine clips, and two forged ones before their forgery begins
     found = localizer.localize(masked_clip("f", 3, True))
     assert found.logit_T.shape == (30,) and found.mask_Thw.shape == (30, 32, 32)
     with (tmp_path / "logs" / "version_0" / "metrics.csv").open() as file:
@@ -60,7 +61,7 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     for name in ("train/video", "train/mask", "train/overlap", "train/loss", "val/loss"):
         values = [float(row[name]) for row in rows if row[name]]
         assert values and all(math.isfinite(value) for value in values), name
-    for name in ("val/auc", "val/pixel_auc", "val/iou", "val/fpr", "val/score"):
+    for name in ("val/auc", "val/pixel_auc", "val/placed_auc", "val/iou", "val/fpr", "val/genuine_area", "val/score"):
         values = [float(row[name]) for row in rows if row[name]]
         assert len(values) >= 2 and all(0 <= value <= 1 for value in values), name
     assert next(float(row["val/faces"]) for row in rows if row["val/faces"]) == 5
@@ -132,5 +133,5 @@ def test_of_a_genuine_face_only_its_own_pixels_count() -> None:
     probability[..., :12] = 0.99  # a quarter of the face, and all that lies left of it
     tally = PixelTally()
     count_face(tally, probability, SimpleNamespace(landmarks_BTN2=corners.expand(1, 3, 4, 2)))
-    assert tally.frames == 2 and tally.counts_2K.sum() == 2 * 16 * 16
+    assert tally.frames == 2 and tally.genuine_K.sum() == 2 * 16 * 16
     assert share_called(tally, 0.5) == pytest.approx(0.25)

@@ -88,9 +88,24 @@ def test_frames_without_a_forged_pixel_count_for_false_alarms_alone() -> None:
     tally = tally_of([(called, forged_HW), (called, np.zeros((4, 5), bool)), (0 * called, np.zeros((4, 5), bool))])
     found = values(tally)
     assert (tally.frames, tally.forged_frames) == (3, 1)
-    assert found["iou"] == pytest.approx(2 / 5) and found["iou_pooled"] == pytest.approx(2 / 7)
+    assert found["iou"] == pytest.approx(2 / 5) and found["iou_pooled"] == pytest.approx(2 / 5)
     assert found["fpr"] == pytest.approx((0 + 0.1 + 0) / 3) and found["fpr_genuine"] == pytest.approx(0.05)
     assert found["fpr_pooled"] == pytest.approx(2 / 55)
+
+
+def test_a_perfect_answer_on_half_genuine_frames_is_perfect() -> None:
+    frames = frames_of(1) + frames_of(2, share=0.0)
+    found = values(tally_of([(forged_HW.astype(float), forged_HW) for _, forged_HW in frames]))
+    figures = ("auc", "f1", "iou", "auc_pooled", "f1_pooled", "iou_pooled")
+    assert {found.pop(name) for name in figures} == {1.0} and set(found.values()) == {0.0}
+
+
+def test_marking_genuine_frames_costs_false_positives_and_no_iou() -> None:
+    forged, genuine = frames_of(1), [(np.ones((13, 17)), np.zeros((13, 17), bool))] * 4
+    alone, beside = values(tally_of(forged)), values(tally_of(forged + genuine))
+    for name in ("auc", "f1", "iou", "auc_pooled", "f1_pooled", "iou_pooled"):
+        assert beside[name] == alone[name], name
+    assert beside["fpr_genuine"] == 1.0 and beside["fpr_pooled"] > alone["fpr_pooled"] and beside["fpr"] > alone["fpr"]
 
 
 def test_a_real_video_alone_has_false_alarms_and_nothing_else() -> None:

@@ -64,7 +64,7 @@ def test_it_says_what_each_part_adds(joint: JointDetector) -> None:
     for part in (heard, seen):
         assert f"{part.fake_probability:.2f}" in text and f"{part.contribution:+.1f}" in text
         assert f"{100 * part.share:.0f} %" in text
-    assert f"{judgement.verdict.tracks[0].forged_area:.1f} % of its pixels look forged" in text
+    assert f"{judgement.verdict.tracks[0].forged_area:.1f} % of the face is marked" in text
     assert "Agreement says" in text and "Forged pixels are looked for" in text
 
 
