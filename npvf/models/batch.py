@@ -5,13 +5,16 @@ Axes: B clips, T video frames (25 a second), M = 4 T mel frames, K segments a cl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from math import ceil
 from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from npvf.clip import N_MELS, SEGMENT_FRAMES
+from npvf.clip import MEL_PER_FRAME, N_MELS, SEGMENT_FRAMES
 
 Gate = Literal["noncritical", "critical", "all", "none"]
 
@@ -106,6 +109,18 @@ class Batch(Rows):
     videos: list[str]
     identities: list[str | None]
 
+    def clip(self, row: int, frames: int, face_stride: int) -> Batch:
+        """The first `frames` frames of one clip: without its padding where `frames` is its own length."""
+        one = self.rows(slice(row, row + 1))
+        cut = {f"{name}_BT": getattr(one, f"{name}_BT")[:, :frames] for name in ("gate", "speech", "valid", "forged")}
+        return replace(
+            one,
+            mouth_BTCHW=one.mouth_BTCHW[:, :frames],
+            face_BTCHW=one.face_BTCHW[:, : ceil(frames / face_stride)],
+            mel_BTM=one.mel_BTM[:, : MEL_PER_FRAME * frames],
+            **cut,
+        )
+
 
 @dataclass(slots=True)
 class Features:
@@ -124,6 +139,12 @@ class Features:
     context_BTD: Tensor
     gate_BT: Tensor
     valid_BT: Tensor
+
+    @classmethod
+    def padded(cls, clips: Sequence[Features]) -> Features:
+        """Clips of different length as one batch: what lies past a clip's end is 0, and not valid."""
+        parts = {f.name: [getattr(clip, f.name)[0] for clip in clips] for f in fields(cls)}
+        return cls(**{name: pad_sequence(part, batch_first=True) for name, part in parts.items()})
 
     def segments(self, starts_BK: Tensor) -> Features:
         """Slice K segments of 24 frames out of each clip: all tensors become (B K, 24, ...).

@@ -15,7 +15,7 @@ def naive(z_v, z_a, gate, excluded, difference_weight):
             for j in range(n):
                 frames = [t for t in range(x.shape[1]) if g[i, t] and g[j, t]]
                 if frames:
-                    rows[i][j] = sum(cosine_similarity(x[i, t], y[j, t], dim=0) for t in frames) / len(frames)
+                    rows[i][j] = sum(cosine_similarity(x[i, t], y[j, t], dim=0) for t in frames) / (len(frames) + 4)
         return torch.stack([torch.stack(r) for r in rows])
 
     d_v, d_a, d_gate = z_v.diff(dim=1), z_a.diff(dim=1), gate[:, 1:] & gate[:, :-1]

@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.clip import SEGMENT_FRAMES
@@ -25,7 +26,7 @@ class Awareness(nn.Module):
         dim: width D of both streams; d = 2 D is the width of J.
         hidden: k, the width of H. 64 is a third party's value, not known to be the paper's.
         orientation: "tokens" is equations 9 to 14 as written, M is S x S. "features" is the joint cross-attention of
-            Praveen et al. (CVPRW 2022), M is D x d and the weights act on time.
+            Praveen et al. (CVPRW 2022), M is D x d and the weights act on time. Both scale by 1 / sqrt(d).
         tokens: S.
 
     Shape:
@@ -43,16 +44,17 @@ class Awareness(nn.Module):
             sizes = {"dim": dim, "joint": 2 * dim, "rows": tokens}
         else:
             sizes = {"dim": tokens, "joint": tokens, "rows": 2 * dim}
-        self.visual = _Branch(hidden=hidden, **sizes)
-        self.audio = _Branch(hidden=hidden, **sizes)
+        scale = 1 / math.sqrt(2 * dim)
+        self.visual = _Branch(hidden=hidden, scale=scale, **sizes)
+        self.audio = _Branch(hidden=hidden, scale=scale, **sizes)
 
     def forward(self, visual_BSD: Tensor, audio_BSD: Tensor) -> tuple[Tensor, Tensor]:
         joint_BSJ = torch.cat([visual_BSD, audio_BSD], dim=-1)
         if self.orientation == "tokens":
             return self.visual(visual_BSD, joint_BSJ), self.audio(audio_BSD, joint_BSJ)
-        visual_BDS, audio_BDS, joint_BJS = (x.transpose(1, 2) for x in (visual_BSD, audio_BSD, joint_BSJ))
+        visual_BDS, audio_BDS, joint_BJS = (rearrange(x, "b s d -> b d s") for x in (visual_BSD, audio_BSD, joint_BSJ))
         attended = self.visual(visual_BDS, joint_BJS), self.audio(audio_BDS, joint_BJS)
-        return attended[0].transpose(1, 2), attended[1].transpose(1, 2)
+        return rearrange(attended[0], "b d s -> b s d"), rearrange(attended[1], "b d s -> b s d")
 
 
 def create_awareness(dim: int, hidden: int, orientation: Orientation) -> nn.Module:
@@ -70,15 +72,15 @@ class Unfused(nn.Module):
 class _Branch(nn.Module):
     """One stream's half of equations 9 to 13, written for rows: X (B, R, dim), J (B, Q, joint), M (B, R, Q)."""
 
-    def __init__(self, dim: int, joint: int, rows: int, hidden: int) -> None:
+    def __init__(self, dim: int, joint: int, rows: int, hidden: int, scale: float) -> None:
         super().__init__()
         self.joint = nn.Linear(joint, dim, bias=False)  # W_j
         self.own = nn.Linear(dim, hidden, bias=False)  # W_v or W_a
         self.map = nn.Linear(rows, hidden, bias=False)  # W_mv or W_ma
         self.out = nn.Linear(hidden, dim, bias=False)  # W_hv or W_ha
-        self.scale = 1 / math.sqrt(joint)
+        self.scale = scale
 
     def forward(self, x_BRD: Tensor, joint_BQJ: Tensor) -> Tensor:
-        map_BRQ = torch.tanh(x_BRD @ self.joint(joint_BQJ).transpose(1, 2) * self.scale)
+        map_BRQ = torch.tanh(x_BRD @ rearrange(self.joint(joint_BQJ), "b q d -> b d q") * self.scale)
         hidden_BRK = torch.relu(self.own(x_BRD) + self.map(map_BRQ))
         return self.out(hidden_BRK) + x_BRD

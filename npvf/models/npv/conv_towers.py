@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME
@@ -19,7 +20,7 @@ class ConvVisualTower(nn.Module):
     Of the spec, `embed_dim` (width of the first convolution), `frame_stack` and `temporal_layers` count.
 
     Shape:
-        (B, T, C, H, W) uint8 -> (B, T, out_dim), H = W a multiple of 16.
+        (B, T, C, H, W) uint8, valid (B, T) bool -> (B, T, out_dim), H = W a multiple of 16.
     """
 
     def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
@@ -33,11 +34,11 @@ class ConvVisualTower(nn.Module):
         self.readout = nn.Linear(widths[-1] * (size // 16) ** 2, out_dim)
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
-    def forward(self, x_BTCHW: Tensor) -> Tensor:
-        B, T = x_BTCHW.shape[:2]
-        pictures_NCHW = stack_neighbours(standardise(x_BTCHW), self.frame_stack).flatten(0, 1)
-        tokens_ND = self.readout(self.layers(pictures_NCHW).flatten(1))
-        return self.temporal(tokens_ND.unflatten(0, (B, T)))
+    def forward(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        x_BTCHW = stack_neighbours(standardise(x_BTCHW, valid_BT), self.frame_stack)
+        grid_NDHW = self.layers(rearrange(x_BTCHW, "b t c h w -> (b t) c h w"))
+        tokens_ND = self.readout(rearrange(grid_NDHW, "n d h w -> n (d h w)"))
+        return self.temporal(rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW)))
 
 
 class ConvAudioTower(nn.Module):
@@ -60,9 +61,9 @@ class ConvAudioTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
-        mel_BMT = self.norm(mel_BTM.transpose(1, 2))
-        grid_BDTF = self.layers(mel_BMT.transpose(1, 2).unsqueeze(1))
-        return self.temporal(self.readout(grid_BDTF.transpose(1, 2).flatten(2)))
+        mel_BMT = self.norm(rearrange(mel_BTM, "b t m -> b m t"))
+        grid_BDTF = self.layers(rearrange(mel_BMT, "b m t -> b 1 t m"))
+        return self.temporal(self.readout(rearrange(grid_BDTF, "b d t f -> b t (d f)")))
 
 
 def _convolution(before: int, after: int, stride: tuple[int, int]) -> nn.Sequential:

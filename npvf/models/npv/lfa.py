@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from einops import rearrange
 from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock, SwinTransformerStage
 from torch import Tensor, nn
 
@@ -42,8 +43,9 @@ class LocalFeatureAggregation(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, x_BHWC: Tensor) -> Tensor:
-        normed_BCHW = _by_channel(self.norm1, x_BHWC).permute(0, 3, 1, 2)
-        mid_BHWC = _pointwise(self.pointwise1, self.depthwise(normed_BCHW).permute(0, 2, 3, 1))
+        normed_BCHW = rearrange(_by_channel(self.norm1, x_BHWC), "b h w c -> b c h w")
+        local_BHWC = rearrange(self.depthwise(normed_BCHW), "b c h w -> b h w c")
+        mid_BHWC = _pointwise(self.pointwise1, local_BHWC)
         return x_BHWC + _pointwise(self.pointwise2, _by_channel(self.norm2, nn.functional.gelu(mid_BHWC)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
+from einops import repeat
 from torch import Tensor
 
 from npvf.models.batch import Batch, Features, InputSpec
@@ -112,11 +113,22 @@ class NPV(PretrainedModel):
         self.head = DetectionHead(width, fused=config.head_fused, agreement=config.head_agreement)
 
     def encode(self, batch: Batch) -> Features:
-        """Framewise features of whole clips, (B, T, D) in every stream."""
+        """Framewise features of whole clips, (B, T, D) in every stream.
+
+        In evaluation a clip's features do not depend on the clips beside it: where a batch is padded, each clip is
+        encoded alone, because windows and convolutions would look at the padding. Features of padding are then 0.
+        """
+        lengths = batch.valid_BT.sum(1).tolist()
+        if self.training or min(lengths) == batch.valid_BT.shape[1]:
+            return self._encode(batch)
+        stride = self.config.inputs.face_stride
+        return Features.padded([self._encode(batch.clip(row, length, stride)) for row, length in enumerate(lengths)])
+
+    def _encode(self, batch: Batch) -> Features:
         audio_BTD = self.audio_tower(batch.mel_BTM)
         face_BTD, context_BTD = self._encode_face(batch, audio_BTD)
         return Features(
-            viseme_BTD=self.viseme_tower(batch.mouth_BTCHW),
+            viseme_BTD=self.viseme_tower(batch.mouth_BTCHW, batch.valid_BT),
             audio_BTD=audio_BTD,
             face_BTD=face_BTD,
             context_BTD=context_BTD,
@@ -128,9 +140,10 @@ class NPV(PretrainedModel):
         """F and A', of width 0 where there is no face stream."""
         if not self.config.face_stream:
             return audio_BTD[..., :0], audio_BTD[..., :0]
+        stride, frames = self.config.inputs.face_stride, audio_BTD.shape[1]
         context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
-        face_BTD = self.face_tower(batch.face_BTCHW).repeat_interleave(self.config.inputs.face_stride, dim=1)
-        return face_BTD[:, : audio_BTD.shape[1]], context_BTD
+        face_BFD = self.face_tower(batch.face_BTCHW, batch.valid_BT[:, ::stride])
+        return repeat(face_BFD, "b f d -> b (f stride) d", stride=stride)[:, :frames], context_BTD
 
     def project(self, features: Features) -> Projections:
         """Into the common spaces (section 3.2)."""

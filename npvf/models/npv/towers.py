@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import timm
 import torch
+from einops import rearrange, reduce
 from timm.models.swin_transformer import PatchMerging, SwinTransformer, SwinTransformerBlock, SwinTransformerStage
 from torch import Tensor, nn
 
@@ -63,7 +64,7 @@ class VisualTower(nn.Module):
     """Pictures of one stream to framewise features.
 
     Shape:
-        (B, T, C, H, W) uint8 -> (B, T, out_dim).
+        (B, T, C, H, W) uint8, valid (B, T) bool -> (B, T, out_dim).
     """
 
     def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
@@ -74,23 +75,26 @@ class VisualTower(nn.Module):
         self.readout = nn.Linear(spec.width * (cells if spec.flatten else 1), out_dim)
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
-    def forward(self, x_BTCHW: Tensor) -> Tensor:
-        B, T = x_BTCHW.shape[:2]
-        x_BTCHW = standardise(x_BTCHW)
-        x_BTCHW = stack_neighbours(x_BTCHW, self.spec.frame_stack)
-        pictures_NCHW = x_BTCHW.flatten(0, 1)
-        # Without gradients a long clip goes through in parts: memory stays that of a short one.
+    def forward(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        x_BTCHW = stack_neighbours(standardise(x_BTCHW, valid_BT), self.spec.frame_stack)
+        pictures_NCHW = rearrange(x_BTCHW, "b t c h w -> (b t) c h w")
+        # Without gradients a long clip goes through in parts, so it needs no more memory than a short one.
         parts = [pictures_NCHW] if torch.is_grad_enabled() else pictures_NCHW.split(MAX_PICTURES)
         tokens_ND = torch.cat([self._tokens(part) for part in parts])
-        return self.temporal(tokens_ND.unflatten(0, (B, T)))
+        return self.temporal(rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW)))
 
     def _tokens(self, pictures_NCHW: Tensor) -> Tensor:
         grid_NHWD = self.swin.forward_features(pictures_NCHW)
-        return self.readout(grid_NHWD.flatten(1) if self.spec.flatten else grid_NHWD.mean((1, 2)))
+        if self.spec.flatten:
+            return self.readout(rearrange(grid_NHWD, "n h w d -> n (h w d)"))
+        return self.readout(reduce(grid_NHWD, "n h w d -> n d", "mean"))
 
 
 class AudioTower(nn.Module):
     """Log-mel of a whole clip to framewise features.
+
+    The clip is padded to whole windows, with its last mel frame, and the tokens of the padding are cut off. timm pads
+    too, but only after it has shifted the windows, and then the clip's end would attend to its beginning.
 
     Shape:
         (B, 4 T, n_mels) -> (B, T, out_dim).
@@ -112,10 +116,14 @@ class AudioTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
-        mel_BMT = self.norm(mel_BTM.transpose(1, 2))
-        grid_BTFD = self.swin.forward_features(mel_BMT.transpose(1, 2).unsqueeze(1))
-        tokens_BTD = grid_BTFD.flatten(2) if self.spec.flatten else grid_BTFD.mean(2)
-        return self.temporal(self.readout(tokens_BTD))
+        frames = mel_BTM.shape[1] // MEL_PER_FRAME
+        missing = -frames % self.spec.window
+        mel_BMT = self.norm(rearrange(mel_BTM, "b t m -> b m t"))
+        mel_BMT = nn.functional.pad(mel_BMT, (0, MEL_PER_FRAME * missing), mode="replicate")
+        grid_BTFD = self.swin.forward_features(rearrange(mel_BMT, "b m t -> b 1 t m"))[:, :frames]
+        if self.spec.flatten:
+            return self.temporal(self.readout(rearrange(grid_BTFD, "b t f d -> b t (f d)")))
+        return self.temporal(self.readout(reduce(grid_BTFD, "b t f d -> b t d", "mean")))
 
 
 def _merge_frequency_only(swin: SwinTransformer, window: int, keep_weights: bool) -> None:
@@ -149,15 +157,15 @@ class FrequencyMerging(nn.Module):
         new = cls(merging.dim)
         if keep_weights:
             # timm orders the four cells (w, h, c): columns first, so the two rows of one column are neighbours.
-            weight_OWHC = merging.reduction.weight.data.unflatten(1, (2, 2, merging.dim))
-            new.reduction.weight.data.copy_(weight_OWHC.sum(2).flatten(1))
+            weight = reduce(merging.reduction.weight.data, "o (w h c) -> o (w c)", "sum", w=2, h=2)
+            new.reduction.weight.data.copy_(weight)
             for name in ("weight", "bias"):
-                norm_WHC = merging.get_parameter(f"norm.{name}").data.unflatten(0, (2, 2, merging.dim))
-                new.norm.get_parameter(name).data.copy_(norm_WHC.mean(1).flatten())
+                norm = reduce(merging.get_parameter(f"norm.{name}").data, "(w h c) -> (w c)", "mean", w=2, h=2)
+                new.norm.get_parameter(name).data.copy_(norm)
         return new
 
     def forward(self, x_BTFC: Tensor) -> Tensor:
-        return self.reduction(self.norm(x_BTFC.unflatten(2, (-1, 2)).flatten(3)))
+        return self.reduction(self.norm(rearrange(x_BTFC, "b t (f two) c -> b t f (two c)", two=2)))
 
 
 class TemporalMixer(nn.Module):
@@ -188,7 +196,8 @@ class TemporalBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        return x_BTD + self.mlp(self.time(self.norm(x_BTD).transpose(1, 2)).transpose(1, 2))
+        mixed_BDT = self.time(rearrange(self.norm(x_BTD), "b t d -> b d t"))
+        return x_BTD + self.mlp(rearrange(mixed_BDT, "b d t -> b t d"))
 
 
 class ConvStem(nn.Module):
@@ -216,7 +225,7 @@ class ConvStem(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(embed_dim, embed_dim, 1))
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.layers(x_BCHW).permute(0, 2, 3, 1)
+        return rearrange(self.layers(x_BCHW), "b c h w -> b h w c")
 
 
 def _swin(
@@ -248,11 +257,15 @@ def _extend(swin: SwinTransformer, spec: TowerSpec) -> SwinTransformer:
     return checkpoint_blocks(swin) if spec.checkpoint else swin
 
 
-def standardise(x_BTCHW: Tensor) -> Tensor:
-    """uint8 to zero mean and unit deviation over each clip: light and skin tone carry no speech."""
+def standardise(x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+    """uint8 to zero mean and unit deviation over the valid frames of each clip: light and skin tone carry no speech."""
     x_BTCHW = x_BTCHW.float() / 255
-    dims = (1, 3, 4)
-    deviation, mean = torch.std_mean(x_BTCHW, dims, keepdim=True)
+    variance_BT, mean_BT = torch.var_mean(x_BTCHW, (2, 3, 4), correction=0)
+    weight_BT = torch.ones_like(mean_BT) if valid_BT is None else valid_BT.to(mean_BT.dtype)
+    weight_BT = weight_BT / weight_BT.sum(1, keepdim=True).clamp_min(1)
+    mean_B1 = (weight_BT * mean_BT).sum(1, keepdim=True)
+    variance_B1 = (weight_BT * (variance_BT + (mean_BT - mean_B1).square())).sum(1, keepdim=True)
+    mean, deviation = (rearrange(value_B1, "b 1 -> b 1 1 1 1") for value_B1 in (mean_B1, variance_B1.sqrt()))
     return (x_BTCHW - mean) / (deviation + 0.05)
 
 
@@ -263,4 +276,4 @@ def stack_neighbours(x_BTCHW: Tensor, count: int) -> Tensor:
     T = x_BTCHW.shape[1]
     steps = torch.arange(count, device=x_BTCHW.device) - count // 2
     index_TN = (torch.arange(T, device=x_BTCHW.device)[:, None] + steps).clamp(0, T - 1)
-    return x_BTCHW[:, index_TN].flatten(2, 3)
+    return rearrange(x_BTCHW[:, index_TN], "b t n c h w -> b t (n c) h w")

@@ -27,6 +27,17 @@ def test_tokens_orientation_is_equations_9_to_13():
         assert_close(attended_audio[b], equations(module.audio, a, joint, 2 * D).T)
 
 
+def test_features_orientation_is_scaled_by_the_width_of_the_joint_representation():
+    """Equation 9 with the weights on time: M_v = tanh(X_v W J / sqrt(d)), d = 2 D."""
+    torch.manual_seed(0)
+    module = Awareness(D, hidden=K, orientation="features")
+    visual, audio = torch.randn(1, S, D), torch.randn(1, S, D)
+    v, joint, branch = visual[0], torch.cat([visual[0], audio[0]], dim=1), module.visual
+    m = torch.tanh(v.T @ branch.joint.weight @ joint / (2 * D) ** 0.5)
+    h = torch.relu(branch.own.weight @ v + branch.map.weight @ m.T)
+    assert_close(module(visual, audio)[0][0], branch.out.weight @ h + v)
+
+
 def test_the_map_is_a_product_not_a_diagonal():
     """A public re-implementation takes the diagonal of M by a repeated einsum index; every token must count."""
     module = Awareness(D, hidden=K)

@@ -92,6 +92,33 @@ def test_a_clip_does_not_depend_on_its_neighbours(model, make_batch):
     assert_close(model(alone, STARTS[:1]), model(batch, STARTS)[:1], atol=1e-5, rtol=1e-4)
 
 
+SHIFTED = {"window": 7, "depths": (2, 2), "num_heads": (2, 4), "embed_dim": 8, "drop_path": 0.0}
+SHIFTED_WINDOWS = {f"{t}__{name}": value for t in ("viseme", "face", "audio") for name, value in SHIFTED.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("npv_nano", {"dim": 24, "common_dim": 16}),
+        (
+            "npv_tiny",
+            {"dim": 24, "common_dim": 16, "inputs__mouth_size": 28, "inputs__face_size": 28, **SHIFTED_WINDOWS},
+        ),
+        ("conv_two_tower", {"dim": 24, "common_dim": 16}),
+    ],
+)
+def test_a_clip_does_not_depend_on_the_length_of_its_neighbours(name, overrides, make_batch):
+    torch.manual_seed(0)
+    model = create_model(name, **overrides).eval()
+    batch = make_batch(model.config.inputs, clips=2, frames=75)
+    batch.valid_BT[0, 41:] = False
+    alone, beside = model.encode(batch.clip(0, 41, model.config.inputs.face_stride)), model.encode(batch)
+    assert beside.viseme_BTD.shape[1] == 75 and alone.viseme_BTD.shape[1] == 41
+    for stream in ("viseme_BTD", "audio_BTD", "face_BTD", "context_BTD", "gate_BT", "valid_BT"):
+        assert_close(getattr(beside, stream)[:1, :41], getattr(alone, stream), atol=1e-5, rtol=0)
+    assert not beside.valid_BT[0, 41:].any() and beside.valid_BT[1].all()
+
+
 def test_saved_and_loaded(model, make_batch, tmp_path):
     model.eval()
     model.save_pretrained(tmp_path, {"note": 1})

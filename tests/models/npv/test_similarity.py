@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.models.npv.similarity import lag_similarity, pairwise_similarity
+from npvf.models.npv.similarity import SHRINKAGE, lag_similarity, pairwise_similarity
 
 
 def test_pairwise_against_loops():
@@ -14,9 +14,16 @@ def test_pairwise_against_loops():
     for i in range(4):
         for j in range(5):
             both = gx[i] & gy[j]
-            if both.any():
-                expected[i, j] = (x[i] * y[j]).sum(-1)[both].mean()
+            expected[i, j] = (x[i] * y[j]).sum(-1)[both].sum() / (int(both.sum()) + SHRINKAGE)
     assert_close(pairwise_similarity(x, y, gx, gy), expected)
+
+
+def test_a_pair_with_one_shared_frame_is_not_trusted_like_one_with_all():
+    x = torch.nn.functional.normalize(torch.ones(2, 24, 4), dim=-1)
+    gate = torch.ones(2, 24, dtype=torch.bool)
+    gate[1, 1:] = False
+    similarity = pairwise_similarity(x, x, gate, gate)
+    assert similarity[0, 0] > 0.8 > 0.3 > similarity[0, 1]
 
 
 def test_lags_against_loops():

@@ -3,7 +3,7 @@ import torch
 from timm.models.swin_transformer import PatchMerging
 from torch.testing import assert_close
 
-from npvf.models.npv.towers import AudioTower, FrequencyMerging, TowerSpec, VisualTower
+from npvf.models.npv.towers import AudioTower, FrequencyMerging, TowerSpec, VisualTower, standardise
 
 TINY = TowerSpec(embed_dim=16, depths=(1, 2), num_heads=(2, 4), window=4, conv_stem=True, flatten=True, drop_path=0.0)
 
@@ -31,6 +31,28 @@ def test_sound_tokens_keep_their_clock():
     assert abs(int(changed.argmax()) - 50) <= 1
     assert changed[:25].max() < 0.01 * changed.max()
     assert changed[75:].max() < 0.01 * changed.max()
+
+
+@pytest.mark.parametrize("frames", [70, 72, 75])
+def test_the_end_of_a_clip_does_not_hear_its_beginning(frames):
+    """Windows of 7 that are shifted, as in npv_tiny: 70 frames are whole windows, 72 and 75 are not."""
+    torch.manual_seed(0)
+    spec = TowerSpec(embed_dim=16, depths=(2, 2), num_heads=(2, 4), window=7, drop_path=0.0)
+    tower = AudioTower(spec, 64, 8).eval()
+    mel = torch.randn(1, 4 * frames, 64)
+    changed = mel.clone()
+    changed[:, :8] = torch.randn(1, 8, 64)
+    moved_T = (tower(mel) - tower(changed)).abs().sum(-1)[0]
+    assert moved_T[:2].min() > 1e-3
+    assert moved_T[-6:].max() < 1e-6
+
+
+def test_padding_takes_no_part_in_standardisation():
+    pictures = torch.randint(0, 256, (1, 9, 1, 8, 8), dtype=torch.uint8)
+    valid = torch.arange(9)[None] < 6
+    alone = standardise(pictures[:, :6])
+    assert_close(standardise(pictures, valid)[:, :6], alone)
+    assert_close(alone.mean((1, 3, 4)), torch.zeros(1, 1), atol=1e-5, rtol=0)
 
 
 def test_a_frame_sees_its_stacked_neighbours_only_without_temporal_layers():
