@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PATHS = [
     "CONTRIBUTING.md",
     "README.md",
+    "docs/howto",
     "npvf/__init__.py",
     "npvf/cli",
     "npvf/clip.py",
