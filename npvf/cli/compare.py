@@ -14,8 +14,7 @@ from rich.table import Table
 from npvf.cli.options import at_least_one, not_negative
 from npvf.evaluate.compare import compare_runs
 from npvf.evaluate.detection import Grouping
-
-FEW_GROUPS = 10
+from npvf.metrics.bootstrap import FEW_GROUPS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

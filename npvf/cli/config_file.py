@@ -1,13 +1,18 @@
-"""Read the settings of a command from a YAML file, and check each key and the type of each value."""
+"""A command's settings from one dataclass: each field is a flag and a key of a YAML file.
+
+A file is parsed as if its keys were flags, so both have the same types, ranges and errors. Own code, because
+jsonargparse has no `--no-NAME`, takes a list only as `[a, b]`, and does not suggest the nearest key for an unknown one.
+"""
 
 from __future__ import annotations
 
+import argparse
 import difflib
-from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -16,27 +21,100 @@ from npvf.errors import NpvfError
 T = TypeVar("T")
 
 
-def read_settings(settings: type[T], path: Path | None = None, given: Mapping[str, Any] | None = None) -> T:
-    """Fill the dataclass `settings` with the values of the file; values `given` on the command line take precedence.
+def option(
+    default: Any,
+    help: str,
+    metavar: str | None = None,
+    section: str = "",
+    within: tuple[float, float] | None = None,
+) -> Any:
+    """A dataclass field that is a flag.
+
+    Args:
+        default: `MISSING` for a positional argument.
+        help: what the setting means; the default is added unless the text names one.
+        metavar: of the flag's value.
+        section: of the help.
+        within: the range of a number, both ends included.
+    """
+    return field(default=default, metadata={"help": help, "metavar": metavar, "section": section, "within": within})
+
+
+def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
+    """A flag for each field. A flag that is not given is not in the result, so that the file's value stands."""
+    sections: dict[str, Any] = {"": parser}
+    hints = get_type_hints(settings)
+    for item in fields(settings):
+        section = item.metadata["section"]
+        if section not in sections:
+            sections[section] = parser.add_argument_group(section)
+        name = item.name if item.default is MISSING else f"--{item.name.replace('_', '-')}"
+        sections[section].add_argument(
+            name, default=argparse.SUPPRESS, help=_help(item), **_parsing(item, hints[item.name])
+        )
+
+
+def read_settings(settings: type[T], path: Path | None, given: Mapping[str, Any]) -> T:
+    """The dataclass `settings` with the values of the file, and over them those of the command line.
 
     Raises:
-        NpvfError: the file does not exist or is not YAML, a key is unknown (the error names the nearest one), a value
-            has the wrong type, or a key without a default is missing.
+        NpvfError: the file cannot be read; an unknown key (the nearest one is named); a value of a wrong type or out of
+            its range; a key without a default that is not given.
     """
-    content = {} if path is None else _load(path)
-    where = "the command line" if path is None else str(path)
-    hints = get_type_hints(settings)
-    for key in content:
-        if key not in hints:
-            near = difflib.get_close_matches(str(key), hints, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(hints)}"
-            raise NpvfError(f"{where}: unknown key {key!r}; {advice}")
-        content[key] = _fitted(f"{where}: {key!r}", content[key], hints[key])
-    content |= given or {}
-    needed = [f.name for f in fields(settings) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
-    if missing := [name for name in needed if name not in content]:
-        raise NpvfError(f"{where}: {missing[0]!r} is missing: give it in the file or on the command line")
+    content = {} if path is None else _parsed(settings, _load(path), str(path))
+    content |= {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    for item in fields(settings):  # type: ignore[arg-type]
+        if item.default is MISSING and item.name not in content:
+            where = "the command line" if path is None else path
+            raise NpvfError(f"{where}: {item.name!r} is missing: give it in the file or on the command line")
     return settings(**content)
+
+
+def _parsing(item: Field[Any], hint: Any) -> dict[str, Any]:
+    """The keywords of `add_argument` for a field."""
+    kind, choices = _plain_type(hint)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    keywords: dict[str, Any] = {"metavar": item.metadata["metavar"], "choices": choices or None}
+    if kind in (int, float):
+        keywords["type"] = _number(kind, item.metadata["within"])
+    if kind is tuple or item.default is MISSING:
+        keywords["nargs"] = "+" if kind is tuple else "?"
+    return keywords
+
+
+def _plain_type(hint: Any) -> tuple[type, tuple[Any, ...]]:
+    """The type without `None`, and the choices of a `Literal`."""
+    if get_origin(hint) in (UnionType, Union):
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    if get_origin(hint) is Literal:
+        return str, get_args(hint)
+    return get_origin(hint) or hint, ()
+
+
+def _number(kind: type, within: tuple[float, float] | None) -> Callable[[str], Any]:
+    wanted = "an integer" if kind is int else "a number"
+    if within:
+        wanted += f" from {within[0]:g} to {within[1]:g}" if within[1] < 10**6 else f" >= {within[0]:g}"
+
+    def parse(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = None
+        if number is None or (within and not within[0] <= number <= within[1]):
+            raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
+        return number
+
+    return parse
+
+
+def _help(item: Field[Any]) -> str:
+    text: str = item.metadata["help"]
+    if "default:" in text or item.default in (MISSING, None, ()):
+        return text
+    shown = ("yes" if item.default else "no") if isinstance(item.default, bool) else item.default
+    return f"{text} (default: {' '.join(shown) if isinstance(shown, tuple) else shown})"
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -51,33 +129,45 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _fitted(place: str, value: Any, hint: Any) -> Any:
-    """Check the value against the type hint; return it, lists as tuples."""
-    if not _fits(value, hint):
-        raise NpvfError(f"{place} is {value!r}; expected {_describe(hint)}")
-    return tuple(value) if isinstance(value, list) else value
+def _parsed(settings: type[Any], content: dict[str, Any], where: str) -> dict[str, Any]:
+    """The values of a file, parsed by the flags."""
+
+    class FileParser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise NpvfError(f"{where}: {message}")
+
+    parser = FileParser(add_help=False)
+    add_flags(parser, settings)
+    flags: list[str] = []
+    positional: list[str] = []
+    for item, words in _words(settings, content, where):
+        (positional if item.default is MISSING else flags).extend(words)
+    found = vars(parser.parse_args([*flags, "--", *positional]))
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return any(value == arg and type(value) is type(arg) for arg in args)
-    if origin in (Union, UnionType):
-        return any(_fits(value, arg) for arg in args)
-    if origin is tuple:
-        return isinstance(value, list) and all(_fits(item, args[0]) for item in value)
-    if hint is float:
-        return type(value) in (int, float)
-    return value is None if hint is type(None) else type(value) is hint
-
-
-def _describe(hint: Any) -> str:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return "one of " + ", ".join(map(repr, args))
-    if origin in (Union, UnionType):
-        return " or ".join(map(_describe, args))
-    if origin is tuple:
-        return "a list whose entries are each " + _describe(args[0])
-    names = {str: "a string", int: "an integer", float: "a number", bool: "true or false", type(None): "null"}
-    return names.get(hint, str(hint))
+def _words(settings: type[Any], content: dict[str, Any], where: str) -> Iterator[tuple[Field[Any], list[str]]]:
+    """Each key of a file with the words that say the same on the command line; null means the default."""
+    known = {item.name: item for item in fields(settings)}
+    hints = get_type_hints(settings)
+    for key, value in content.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise NpvfError(f"{where}: unknown key {key!r}; {advice}")
+        kind, _ = _plain_type(hints[key])
+        values = value if isinstance(value, list) else [value]
+        if isinstance(value, list) and kind is not tuple:
+            raise NpvfError(f"{where}: {key!r} is a list; expected one value")
+        if value is None or (kind is tuple and not values):
+            continue
+        if any(isinstance(one, bool) != (kind is bool) or isinstance(one, dict | list) for one in values):
+            wanted = "true or false" if kind is bool else "a string or a number"
+            raise NpvfError(f"{where}: {key!r} is {value!r}; expected {wanted}")
+        flag = key.replace("_", "-")
+        if kind is bool:
+            yield known[key], [f"--{flag}" if value else f"--no-{flag}"]
+        elif kind is tuple:
+            yield known[key], [f"--{flag}", *map(str, values)]
+        else:
+            yield known[key], [str(value)] if known[key].default is MISSING else [f"--{flag}={value}"]

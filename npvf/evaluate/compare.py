@@ -134,6 +134,6 @@ def _scored(row: dict[str, str]) -> Scored:
 
 
 def _silence(folder: Path) -> str:
-    """Whether `scores.csv` of a run is of whole clips."""
+    """Return "kept" or "trimmed": the clips that `scores.csv` of a run is about."""
     path = folder / "metrics.json"
     return str(json.loads(path.read_text(encoding="utf-8")).get("silence", "kept")) if path.is_file() else "kept"

@@ -1,8 +1,8 @@
-"""How well a detector does on a labelled, prepared corpus, with every video of it in the account.
+"""The detection protocol: how well a detector tells fake from real on a labelled, prepared corpus.
 
-Each metric has its coverage beside it, and `auc_all` counts the videos that were not judged too, at a score that says
-"unknown". By manipulation and by category, each kind of fake against all reals; by group of people, each group's fakes
-against its own reals, with the gap between the groups.
+Every video counts: each metric has its coverage beside it, and "auc_all" includes the videos without a score, at a
+score that says "unknown". By manipulation and by category, each kind of fake is measured against all reals; by group of
+people, each group's fakes against its own reals, with the gap between the groups.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from npvf.clip import FAKE, REAL
 from npvf.data.selection import Selection
 from npvf.errors import NpvfError
-from npvf.evaluate.figures import How, Refusal, gap, localization_figures, segment_figures, video_figures
+from npvf.evaluate.results import AttributeMetrics, ClassMetrics, DetectionMetrics, DetectionReport
+from npvf.evaluate.row_metrics import MetricSettings, gap, segment_metrics, span_metrics, video_metrics
 from npvf.evaluate.video_scores import (
     LABELLED,
     Row,
@@ -27,29 +28,27 @@ from npvf.evaluate.video_scores import (
     judge_clips,
     judge_trimmed,
     prepared,
-    score_videos,
     selected_lines,
 )
 from npvf.io.corpus import Corpus
-from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
 Grouping = Literal["auto", "identity", "video"]
 Silence = Literal["both", "kept", "trimmed"]
 UNKNOWN = "unknown"
-DEFAULTS = How()
+DEFAULTS = MetricSettings()
 
 
 @dataclass(slots=True)
 class Evaluation:
-    """What a run found: the report, and the scores behind it of whole and of trimmed clips (None: not wanted)."""
+    """The report of a run, and the scores of whole and of trimmed clips (None: not asked for)."""
 
-    report: dict[str, Any]
+    report: DetectionReport
     kept: Scores | None
     trimmed: Scores | None
 
     @property
     def scores(self) -> Scores:
-        """Those that the top of the report is made of."""
+        """The scores behind the metrics at the top of the report."""
         found = self.kept or self.trimmed
         assert found is not None
         return found
@@ -61,94 +60,78 @@ def run_evaluation(
     selection: Selection = LABELLED,
     silence: Silence = "both",
     group: Grouping = "auto",
-    how: How = DEFAULTS,
+    settings: MetricSettings = DEFAULTS,
     on_clip: Callable[[], object] = lambda: None,
 ) -> Evaluation:
-    """Score the labelled videos of a corpus, with the silence that clips begin with, without it, or both ways.
+    """Score the labelled videos of a corpus: clips as they are, clips without the silence at their start, or both.
 
-    The report is that of `detection_report`, of whole clips if they are measured; with "both" that of the trimmed ones
-    stands in it as `trimmed`.
+    Args:
+        corpus: prepared.
+        scorer: what is measured.
+        selection: which videos.
+        silence: which clips are scored; the report's main metrics are of whole clips unless this is "trimmed".
+        group: what the bootstrap draws as a whole, see `detection_metrics_of`.
+        settings: how metrics are computed.
+        on_clip: called after each clip.
 
     Raises:
-        NpvfError: as `score_videos` and `detection_report`.
+        NpvfError: as `score_videos` and `detection_metrics_of`.
     """
     rows = blank_rows(corpus, selection)
     judged = judge_clips(corpus, scorer, prepared(rows), on_clip)
     kept = fill(rows, judged) if silence != "trimmed" else None
     trimmed = fill(rows, judge_trimmed(corpus, scorer, judged, on_clip)) if silence != "kept" else None
-    reports = [
-        detection_report(scores.rows, how.refused, group, how.bootstrap, scores.segments, how.threshold)
+    measured = [
+        detection_metrics_of(scores.rows, scores.segments, group, settings)
         for scores in (kept, trimmed)
         if scores is not None
     ]
-    report = {
-        "silence": "trimmed" if kept is None else "kept",
-        **reports[0],
-        "unlabelled": _unlabelled(corpus, selection),
-    }
-    if len(reports) == 2:
-        report["trimmed"] = reports[1]
+    report = DetectionReport(
+        silence="trimmed" if kept is None else "kept",
+        main=measured[0],
+        trimmed=measured[1] if len(measured) == 2 else None,
+        unlabelled=_unlabelled(corpus, selection),
+    )
     return Evaluation(report, kept, trimmed)
 
 
-def evaluate_detection(
-    corpus: Corpus,
-    scorer: Scorer,
-    selection: Selection = LABELLED,
-    refused: Refusal = "half",
-    group: Grouping = "auto",
-    bootstrap: Bootstrap = DEFAULT,
-    on_clip: Callable[[], object] = lambda: None,
-) -> tuple[dict[str, Any], list[Row]]:
-    """Score the labelled videos of a corpus as they are: the report (as `detection_report`) and its rows."""
-    scores = score_videos(corpus, scorer, selection, on_clip)
-    report = detection_report(scores.rows, refused, group, bootstrap, scores.segments)
-    return report | {"unlabelled": _unlabelled(corpus, selection)}, scores.rows
-
-
-def detection_report(
+def detection_metrics_of(
     rows: Sequence[Row],
-    refused: Refusal = "half",
-    group: Grouping = "auto",
-    bootstrap: Bootstrap = DEFAULT,
     segments: Sequence[SegmentRow] = (),
-    threshold: float = 0.5,
-) -> dict[str, Any]:
-    """Metrics over the judged videos with their coverage, and `auc_all` over all of them; also in parts.
+    group: Grouping = "auto",
+    settings: MetricSettings = DEFAULTS,
+) -> DetectionMetrics:
+    """All metrics of the rows of one run, in total and in parts.
 
     Args:
         rows: of `score_videos`.
-        refused: see `How`.
-        group: what the bootstrap draws as a whole: the person shown, the source video (a forgery goes with its
-            original), or "auto": the person where known for every row, else the video.
-        bootstrap: how intervals are made.
-        segments: of `score_videos`; none: the report has no `segments` and no `localization`.
-        threshold: see `How`.
+        segments: of `score_videos`; without them `segments` and `spans` are None.
+        group: what the bootstrap draws as a whole: the person shown ("identity"), the source video (a forgery goes
+            with its original), or "auto": the person if known for every row, else the video.
+        settings: how metrics are computed.
 
     Raises:
-        NpvfError: the judged videos lack a class; identities are wanted and not known.
+        NpvfError: the videos with a score lack a class; "identity", and some are unknown.
     """
-    how = How(refused, bootstrap, threshold)
     counted = [row for row in rows if row.status != "duplicate"]
     names, grouping = bootstrap_groups([(r.identity, r.original or r.video) for r in counted], group)
-    report: dict[str, Any] = {
-        "protocol": "detection",
-        "group": grouping,
-        "groups": len(set(names)),
-        "refused_as": refused,
-        "threshold": threshold,
-        "duplicates": len(rows) - len(counted),
-        "reasons": dict(Counter(_code(row) for row in counted if row.score is None).most_common()),
-    }
-    whole = video_figures(counted, names, how)
-    if "auc" not in whole:
-        raise NpvfError(f"nothing to measure: {whole['missing']}")
-    report |= whole | _parts(counted, names, how)
-    if segments:
-        report["segments"] = segment_figures(segments, counted, names, how)
-        located = localization_figures(segments, counted, names, how)
-        report |= {"localization": located} if located else {}
-    return report
+    videos = video_metrics(counted, names, settings)
+    if videos.missing:
+        raise NpvfError(f"nothing to measure: {videos.missing}")
+    return DetectionMetrics(
+        group=grouping,
+        groups=len(set(names)),
+        refused_as=settings.refused,
+        threshold=settings.threshold,
+        duplicates=len(rows) - len(counted),
+        reasons=dict(Counter(_code(row) for row in counted if row.score is None).most_common()),
+        videos=videos,
+        by_manipulation=_by_kind("manipulation", counted, names, settings),
+        by_category=_by_kind("category", counted, names, settings),
+        by_attribute=_by_attribute(counted, names, settings),
+        segments=segment_metrics(segments, counted, names, settings) if segments else None,
+        spans=span_metrics(segments, counted, names, settings) if segments else None,
+    )
 
 
 def bootstrap_groups(
@@ -167,30 +150,38 @@ def bootstrap_groups(
     return [video for _, video in known], "video"
 
 
-def _parts(rows: list[Row], groups: list[Hashable], how: How) -> dict[str, Any]:
-    def measure(part: Sequence[int]) -> dict[str, Any]:
-        return video_figures([rows[i] for i in part], [groups[i] for i in part], how)
+def _by_kind(
+    name: Literal["manipulation", "category"], rows: list[Row], groups: list[Hashable], settings: MetricSettings
+) -> dict[str, ClassMetrics]:
+    """Each kind of fake against all reals; nothing if no category is known."""
+    kinds = [getattr(row, name) or UNKNOWN for row in rows]
+    fakes = sorted({kind for kind, row in zip(kinds, rows, strict=True) if row.label == FAKE})
+    if name == "category" and fakes == [UNKNOWN]:
+        return {}
+    parts = {k: [i for i, row in enumerate(rows) if row.label == REAL or kinds[i] == k] for k in fakes}
+    return {kind: _measured(part, rows, groups, settings) for kind, part in parts.items()}
 
-    report: dict[str, Any] = {}
-    for name in ("manipulation", "category"):
-        kinds = sorted({getattr(row, name) or UNKNOWN for row in rows if row.label == FAKE})
-        report[f"by_{name}"] = {
-            kind: measure([i for i, r in enumerate(rows) if r.label == REAL or (getattr(r, name) or UNKNOWN) == kind])
-            for kind in kinds
-            if name == "manipulation" or kinds != [UNKNOWN]
-        }
-    report["by_attribute"] = {}
+
+def _by_attribute(rows: list[Row], groups: list[Hashable], settings: MetricSettings) -> dict[str, AttributeMetrics]:
+    """Each group of people by each attribute that the corpus knows."""
+    found = {}
     for name in sorted({name for row in rows for name in row.attributes}):
         values = [row.attributes.get(name, UNKNOWN) for row in rows]
         people = {value: [i for i, v in enumerate(values) if v == value] for value in sorted(set(values))}
-        parts = {value: measure(part) for value, part in people.items()}
         known = {value: part for value, part in people.items() if value != UNKNOWN}
-        report["by_attribute"][name] = {"parts": parts, "gap": gap(known, rows, groups, how)}
-    return report
+        parts = {value: _measured(part, rows, groups, settings) for value, part in people.items()}
+        found[name] = AttributeMetrics(parts, gap(known, rows, groups, settings))
+    return found
+
+
+def _measured(
+    part: Sequence[int], rows: Sequence[Row], groups: Sequence[Hashable], settings: MetricSettings
+) -> ClassMetrics:
+    return video_metrics([rows[i] for i in part], [groups[i] for i in part], settings)
 
 
 def _code(row: Row) -> str:
-    """The reason without its details, which differ from video to video."""
+    """The reason's code, without the details of the video."""
     return row.reason.partition(":")[0]
 
 

@@ -1,4 +1,4 @@
-"""Everything that a result depends on: versions, and hashes of the corpus, of the videos chosen and of the weights."""
+"""Everything that a result depends on: versions, and hashes of the corpus, of the chosen videos and of the weights."""
 
 from __future__ import annotations
 
@@ -8,42 +8,70 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol
 
+from npvf.data.selection import Selection
 from npvf.detect.loading import detector_folder
-from npvf.evaluate.video_scores import Row
+from npvf.evaluate.results import CorpusRecord, Provenance, VideosRecord
+from npvf.evaluate.video_scores import selected_lines
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.files import sha256
 from npvf.models.pretrained import CONFIG_FILE
 from npvf.version import __version__
 
-# Of what has a say in decoding, in scores and in metrics.
+# Packages that can change what is decoded, scored or measured.
 PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "av", "opencv-contrib-python", "mediapipe")
 
 
-def provenance(corpus: Corpus, rows: Sequence[Row], model: str | None) -> dict[str, Any]:
-    """What a run of an evaluation rests on.
+class Video(Protocol):
+    """A video that provenance can identify."""
 
-    `corpus.manifest_sha256` changes with any video, label or refusal; `videos.sha256` is of the names, labels and
-    contents of the videos that the selection kept, whatever their order; `model` holds a hash for each of its files.
+    @property
+    def video(self) -> str: ...
+    @property
+    def label(self) -> int | None: ...
+    @property
+    def sha256(self) -> str | None: ...
+
+
+class ManifestVideo(NamedTuple):
+    """A video of a corpus by its manifest line."""
+
+    video: str
+    label: int | None
+    sha256: str | None
+
+
+def selected_videos(corpus: Corpus, selection: Selection) -> list[ManifestVideo]:
+    """The videos that a selection keeps, for `provenance`."""
+    return [
+        ManifestVideo(*(line[name] for name in ManifestVideo._fields)) for line in selected_lines(corpus, selection)
+    ]
+
+
+def provenance(corpus: Corpus, videos: Sequence[Video], model: str | None) -> Provenance:
+    """Collect everything that a run depends on.
+
+    The manifest's hash changes with any video, label or refusal of the corpus; the hash of `videos` only with the
+    names, labels and contents of the selected videos.
     """
-    return {
-        "versions": {"python": platform.python_version(), "npvf": __version__, **_versions()},
-        "platform": platform.platform(),
-        "corpus": {
-            "folder": str(corpus.folder),
-            "manifest_sha256": sha256(corpus.folder / MANIFEST),
-            "dataset_sha256": sha256(corpus.folder / DATASET),
-            "prepared_with": corpus.dataset.get("versions", {}),
-        },
-        "videos": {"count": len(rows), "sha256": videos_hash(rows)},
-        "model": None if model is None else model_hashes(model),
-    }
+    return Provenance(
+        versions={"python": platform.python_version(), "npvf": __version__, **_versions()},
+        platform=platform.platform(),
+        corpus=CorpusRecord(
+            folder=str(corpus.folder),
+            manifest_sha256=sha256(corpus.folder / MANIFEST),
+            dataset_sha256=sha256(corpus.folder / DATASET),
+            prepared_with=corpus.dataset.get("versions", {}),
+        ),
+        videos=VideosRecord(len(videos), videos_hash(videos)),
+        model=None if model is None else model_hashes(model),
+    )
 
 
-def videos_hash(rows: Sequence[Row]) -> str:
-    """One hash for a set of labelled videos: two runs of the same one are on the same split."""
-    lines = sorted(f"{row.video}\t{row.label}\t{row.sha256 or ''}\n" for row in rows)
+def videos_hash(videos: Sequence[Video]) -> str:
+    """One hash for a set of labelled videos: two runs with the same hash are on the same split."""
+    lines = sorted(f"{one.video}\t{one.label}\t{one.sha256 or ''}\n" for one in videos)
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Results of `npvf robustness` to read: a CSV file, a Markdown table, curves, and one HTML page with all of it."""
+"""The results of `npvf robustness`: a CSV file, a Markdown table, curves, and one HTML page with all of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.robustness import CLEAN, Result
+from npvf.metrics.bootstrap import FEW_GROUPS
 from npvf.perturb import GROUPS
+from npvf.report.pages import data_address, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,37 +49,32 @@ def write_results(results: Sequence[Result], settings: dict[str, Any], out: Path
 
 def markdown_table(results: Sequence[Result]) -> str:
     """One row a condition."""
-    lines = ["| condition | what | AUC [95 %] | judged | AUC of all |", "|---|---|---|---|---|"]
+    lines = ["| condition | change | AUC [95 %] | judged | AUC of all |", "|---|---|---|---|---|"]
     for result in results:
         share = f"{result.judged_real + result.judged_fake} of {result.real + result.fake}"
         lines.append(
-            f"| {result.condition} | {result.says} | {auc_cell(result)} | {share} | {_share(result.auc_all)} |"
+            f"| {result.condition} | {result.says} | {auc_cell(result)} | {share} | {_value(result.auc_all)} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def auc_cell(result: Result) -> str:
-    """`.93 [.85, .98]`, or why there is none."""
+    """`0.931 [0.880, 0.962]`, or why there is none."""
     if result.auc is None:
         return f"none ({result.judged_real} real and {result.judged_fake} fake judged)"
     if result.auc_low is None or result.auc_high is None:
-        return _share(result.auc)
-    return f"{_share(result.auc)} [{_share(result.auc_low)}, {_share(result.auc_high)}]"
+        return _value(result.auc)
+    return f"{_value(result.auc)} [{_value(result.auc_low)}, {_value(result.auc_high)}]"
 
 
 def render_page(results: Sequence[Result], settings: dict[str, Any], curves: dict[str, Path]) -> str:
     """One self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("npvf.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(auc=auc_cell, share=_share)
-    clean = next(result for result in results if result.kind == CLEAN)
-    return environment.get_template("robustness.html.j2").render(
-        clean=clean,
+    return render(
+        "robustness",
+        {"auc": auc_cell, "auc_value": _value},
+        few_groups=FEW_GROUPS,
+        clean=next(result for result in results if result.kind == CLEAN),
+        worst=min((r for r in results if r.kind != CLEAN), key=lambda r: r.auc_all, default=None),
         groups=[
             (TITLES[group], [r for r in results if r.group == group], _drawing(curves.get(group)))
             for group in GROUPS
@@ -110,7 +105,7 @@ def write_curves(results: Sequence[Result], out: Path) -> dict[str, Path]:
 
 
 def _draw_levels(results: Sequence[Result], clean: Result) -> Figure:
-    """A panel for each kind: AUC over its levels, clean first, with its interval, and the judged share in grey."""
+    """A panel for each kind of change: AUC over its levels, clean first, with its interval; grey: the judged share."""
     from matplotlib.figure import Figure
 
     kinds = list(dict.fromkeys(result.kind for result in results))
@@ -145,7 +140,7 @@ def _draw_routes(results: Sequence[Result], clean: Result) -> Figure:
 
 
 def _plot_auc(axes: Axes, places: Sequence[int], results: Sequence[Result], joined: bool = True) -> None:
-    """Where there is an AUC; a condition in which a class was not judged leaves a hole."""
+    """AUC with its interval; nothing is drawn for a condition in which a class was not judged."""
     axes.axhline(0.5, color=_GREY, linewidth=0.8, linestyle=":")
     axes.set_ylim(0, 1.03)
     known = [(x, r, r.auc) for x, r in zip(places, results, strict=True) if r.auc is not None]
@@ -165,16 +160,12 @@ def _plot_auc(axes: Axes, places: Sequence[int], results: Sequence[Result], join
     )
 
 
-def _drawing(svg: Path | None) -> str:
-    """The SVG element of a file that matplotlib wrote, without the XML head that HTML has no use for."""
-    if svg is None:
-        return ""
-    text = svg.read_text(encoding="utf-8")
-    return text[text.index("<svg") :]
+def _drawing(svg: Path | None) -> str | None:
+    return None if svg is None else data_address(svg.read_bytes(), "image/svg+xml")
 
 
-def _share(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
+def _value(auc: float | None) -> str:
+    return "none" if auc is None else f"{auc:.3f}"
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:

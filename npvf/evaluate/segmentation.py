@@ -25,10 +25,11 @@ from npvf.detect.paste import MaskPiece, source_masks
 from npvf.errors import NpvfError, Refused
 from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.evaluate.fit_fusion import clips_by_video
+from npvf.evaluate.results import ClassMetrics, Metrics, PixelMetrics, SegmentationMetrics, SegmentationReport
 from npvf.evaluate.video_scores import LABELLED, Row, mark_duplicates, selected_lines
 from npvf.io.corpus import Corpus
 from npvf.io.masks import VideoMasks
-from npvf.metrics.bootstrap import DEFAULT, Bootstrap
+from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
 from npvf.metrics.detection import accuracy, detection_metrics
 from npvf.metrics.pixels import PixelTally, auc_error, pixel_metrics
 
@@ -60,7 +61,7 @@ def evaluate_localization(
     group: Grouping = "auto",
     bootstrap: Bootstrap = DEFAULT,
     on_clip: Callable[[], object] = lambda: None,
-) -> tuple[dict[str, Any], list[LocatedRow]]:
+) -> tuple[SegmentationReport, list[LocatedRow]]:
     """Localize the labelled videos of a corpus: the report and its rows.
 
     The report has "video" (AUC, F1, accuracy, ... of the picture being forged) and "pixel" (`pixel_metrics`), over all
@@ -87,8 +88,9 @@ def evaluate_localization(
         tally = _count(row, lines[row.video], first.meta.source_size, pieces, localizer.settings.mask_threshold)
         if tally is not None:
             tallies[row.video] = tally
-    report = localization_report(list(rows.values()), tallies, localizer, group, bootstrap)
-    return report | {"unlabelled": len(lines) - len(rows)}, list(rows.values())
+    unlabelled = len(lines) - len(rows)
+    report = localization_report(list(rows.values()), tallies, localizer, group, bootstrap, unlabelled)
+    return report, list(rows.values())
 
 
 def localization_report(
@@ -97,36 +99,36 @@ def localization_report(
     localizer: Localizer,
     group: Grouping = "auto",
     bootstrap: Bootstrap = DEFAULT,
-) -> dict[str, Any]:
-    """What the rows, and the tallies of those whose masks are known, come to."""
+    unlabelled: int = 0,
+) -> SegmentationReport:
+    """The report on the rows, and on the tallies of those whose masks are known."""
     counted = [row for row in rows if row.status != "duplicate"]
     names, grouping = bootstrap_groups([(r.identity, r.original or r.video) for r in counted], group)
     group_of = {row.video: name for row, name in zip(counted, names, strict=True)}
     threshold = localizer.settings.threshold
 
-    def part(chosen: list[LocatedRow]) -> dict[str, Any]:
-        return {
-            "video": _video_figures(chosen, group_of, threshold, bootstrap),
-            "pixel": _pixel_figures(chosen, tallies, group_of, bootstrap),
-        }
+    def part(chosen: list[LocatedRow]) -> SegmentationMetrics:
+        return SegmentationMetrics(
+            _video_metrics(chosen, group_of, threshold, bootstrap), _pixel_metrics(chosen, tallies, group_of, bootstrap)
+        )
 
     whole = part(counted)
-    if "missing" in whole["video"]:
-        raise NpvfError(f"nothing to measure: {whole['video']['missing']}")
+    if whole.video.missing:
+        raise NpvfError(f"nothing to measure: {whole.video.missing}")
     kinds = sorted({row.manipulation or "unknown" for row in counted if row.label == FAKE})
     of_kind = {k: [r for r in counted if r.label == REAL or (r.manipulation or "unknown") == k] for k in kinds}
-    return {
-        "protocol": "localization",
-        "localizer": localizer.settings.name,
-        "threshold": threshold,
-        "mask_threshold": localizer.settings.mask_threshold,
-        "group": grouping,
-        "groups": len(set(names)),
-        "duplicates": len(rows) - len(counted),
-        "reasons": dict(Counter(row.reason.partition(":")[0] for row in counted if row.score is None).most_common()),
-        **whole,
-        "by_manipulation": {kind: part(chosen) for kind, chosen in of_kind.items()},
-    }
+    return SegmentationReport(
+        localizer=localizer.settings.name,
+        threshold=threshold,
+        mask_threshold=localizer.settings.mask_threshold,
+        group=grouping,
+        groups=len(set(names)),
+        duplicates=len(rows) - len(counted),
+        reasons=dict(Counter(row.reason.partition(":")[0] for row in counted if row.score is None).most_common()),
+        unlabelled=unlabelled,
+        main=whole,
+        by_manipulation={kind: part(chosen) for kind, chosen in of_kind.items()},
+    )
 
 
 def _row(line: dict[str, Any], label: int) -> LocatedRow:
@@ -176,21 +178,21 @@ def _truth(row: LocatedRow, line: dict[str, Any], frames: int, size: tuple[int, 
     return None if path is None else VideoMasks(Path(path), frames, (height, width)).between(0, frames)
 
 
-def _video_figures(
+def _video_metrics(
     rows: Sequence[LocatedRow], group_of: dict[str, Hashable], threshold: float, bootstrap: Bootstrap
-) -> dict[str, Any]:
+) -> ClassMetrics:
     judged = [row for row in rows if row.score is not None]
     labels = [row.label for row in judged]
-    result: dict[str, Any] = {
-        "real": sum(row.label == REAL for row in rows),
-        "fake": sum(row.label == FAKE for row in rows),
-        "judged_real": labels.count(REAL),
-        "judged_fake": labels.count(FAKE),
-        "coverage": len(judged) / len(rows),
-    }
+    result = ClassMetrics(
+        real=sum(row.label == REAL for row in rows),
+        fake=sum(row.label == FAKE for row in rows),
+        judged_real=labels.count(REAL),
+        judged_fake=labels.count(FAKE),
+        coverage=len(judged) / len(rows),
+    )
     if len(set(labels)) < 2:
         counts = f"{labels.count(REAL)} real and {labels.count(FAKE)} fake"
-        return result | {"missing": f"{counts} videos were judged, both are needed"}
+        return replace(result, missing=f"{counts} videos were judged, both are needed")
     scores_N, groups = np.array([row.score for row in judged], float), [group_of[row.video] for row in judged]
     called_N, fake_N = (scores_N >= threshold).astype(float), np.array(labels, float)
 
@@ -204,14 +206,13 @@ def _video_figures(
             }
 
     found = detection_metrics(scores_N, labels, groups, bootstrap) | bootstrap.estimates(calls, groups)
-    for name in VIDEO:
-        result |= found[name].to_json(name)
-    return result | _within_originals(judged, group_of, bootstrap)
+    metrics = {name: found[name] for name in VIDEO}
+    return replace(result, metrics=metrics | _within_originals(judged, group_of, bootstrap))
 
 
 def _within_originals(
     judged: Sequence[LocatedRow], group_of: dict[str, Hashable], bootstrap: Bootstrap
-) -> dict[str, Any]:
+) -> dict[str, Estimate]:
     """How often a forgery scores above genuine videos of the same original that show as many faces; ties count half.
 
     People and cameras shift scores by more than forgeries do as long as a localizer has seen few: this leaves them out.
@@ -235,27 +236,26 @@ def _within_originals(
     def share(weights_RN: np.ndarray) -> dict[str, np.ndarray]:
         return {"auc_within_originals": weights_RN @ above_N / weights_RN.sum(-1)}
 
-    found = bootstrap.estimates(share, [group_of[fake.video] for fake, _ in pairs])
-    return found["auc_within_originals"].to_json("auc_within_originals") | {"pairs_within_originals": len(pairs)}
+    return bootstrap.estimates(share, [group_of[fake.video] for fake, _ in pairs])
 
 
-def _pixel_figures(
+def _pixel_metrics(
     rows: Sequence[LocatedRow], tallies: dict[str, PixelTally], group_of: dict[str, Hashable], bootstrap: Bootstrap
-) -> dict[str, Any]:
+) -> PixelMetrics:
     measured = [row for row in rows if row.video in tallies]
     chosen = [tallies[row.video] for row in measured]
     frames, forged = sum(tally.frames for tally in chosen), sum(tally.forged_frames for tally in chosen)
-    result: dict[str, Any] = {
-        "videos": len(measured),
-        "forged_videos": sum(row.label == FAKE for row in measured),
-        "without_mask": sum(row.score is not None and row.video not in tallies for row in rows),
-        "coverage": len(measured) / len(rows),
-        "frames": frames,
-        "forged_frames": forged,
-        "genuine_frames": frames - forged,
-    }
-    if not frames:
-        return result
-    for name, estimate in pixel_metrics(chosen, [group_of[row.video] for row in measured], bootstrap).items():
-        result |= estimate.to_json(name)
-    return result | {"auc_error": auc_error(chosen)}
+    metrics: Metrics = {}
+    if frames:
+        metrics = pixel_metrics(chosen, [group_of[row.video] for row in measured], bootstrap)
+    return PixelMetrics(
+        videos=len(measured),
+        forged_videos=sum(row.label == FAKE for row in measured),
+        without_mask=sum(row.score is not None and row.video not in tallies for row in rows),
+        coverage=len(measured) / len(rows),
+        frames=frames,
+        forged_frames=forged,
+        genuine_frames=frames - forged,
+        metrics=metrics,
+        auc_error=auc_error(chosen),
+    )

@@ -57,7 +57,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How intervals are made: resamples (0: no intervals), the seed of the draws, the level."""
+    """The settings of intervals: resamples (0: no intervals), the seed of the draws, the level."""
 
     n: int = 1000
     seed: int = 0

@@ -1,4 +1,4 @@
-"""How well scores tell fakes (1) from reals (0): AUC, average precision, EER and others, exact with ties.
+"""Metrics of scores that tell fakes (1) from reals (0): AUC, average precision, EER and others, exact with ties.
 
 Every metric takes optional `weights` of shape (N,) or (R, N), how often each item counts; with (R, N) it returns (R,)
 values. That is why these are not scikit-learn's or torchmetrics' functions, which take one weighting a call: the

@@ -30,7 +30,7 @@ SIMILAR_LENGTH = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of the protocol: segments to retrieve among, reach of the offset search, swaps a clip, seed, intervals.
+    """Settings of the protocol: segments to retrieve from, largest offset, swaps for each clip, seed, intervals.
 
     `swap_reach` is how far, in frames, a true or a swapped sound is moved to where it fits best.
     """
@@ -44,8 +44,8 @@ class Settings:
 
 
 @dataclass(slots=True)
-class SynchronyReport:
-    """What the protocol found.
+class SynchronyMetrics:
+    """The results of the protocol for one pair of streams.
 
     Attributes:
         clips: how many clips were measured.
@@ -63,14 +63,18 @@ class SynchronyReport:
     missing: dict[str, str] = field(default_factory=dict)
     offsets: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def median_offset(self) -> float | None:
+        """The median of the best offsets, in frames."""
+        return float(np.median(list(self.offsets.values()))) if self.offsets else None
+
     def to_json(self) -> dict[str, Any]:
         """Flat: each metric with its `_ci` and `_n`, and the counts."""
         content: dict[str, Any] = {"clips": self.clips, "clips_unusable": len(self.unusable), "segments": self.segments}
         content["retrieval_chance"] = 1 / self.segments if self.segments else None
         for name, estimate in self.estimates.items():
             content |= estimate.to_json(name) | {f"{name}_n": estimate.n}
-        content["median_offset"] = float(np.median(list(self.offsets.values()))) if self.offsets else None
-        return content | {"missing": self.missing}
+        return content | {"median_offset": self.median_offset, "missing": self.missing}
 
 
 def measure_synchrony(
@@ -78,7 +82,7 @@ def measure_synchrony(
     identities: Sequence[str | None] | None = None,
     groups: Sequence[Hashable] | None = None,
     settings: Settings = Settings(),
-) -> SynchronyReport:
+) -> SynchronyMetrics:
     """Run the protocol on K clips.
 
     Args:
@@ -101,7 +105,7 @@ def measure_synchrony(
         clips=list(curves),
         identities=[None] * len(clips) if identities is None else list(identities),
         groups=list(clips if groups is None else groups),
-        report=SynchronyReport(len(curves), [clip for clip in clips if clip not in curves]),
+        report=SynchronyMetrics(len(curves), [clip for clip in clips if clip not in curves]),
     )
     run.retrieval()
     run.sync(curves)
@@ -158,7 +162,7 @@ class _Run:
     clips: list[int]
     identities: list[str | None]
     groups: list[Hashable]
-    report: SynchronyReport
+    report: SynchronyMetrics
 
     def retrieval(self) -> None:
         offered = [self._segments(clip) for clip in self.clips]

@@ -1,7 +1,7 @@
-"""Where in time is the forgery? AP at several IoUs and AR at several numbers of proposals (`POINTS`).
+"""Temporal localization of forged spans: AP at several IoUs and AR at several numbers of proposals (`POINTS`).
 
 The metrics of LAV-DF and AV-Deepfake1M, which took them from ActivityNet. Ours are equal to the published code of the
-two corpora, except where it is said below:
+two corpora, with these exceptions:
 
 - AP: the proposals of all videos in the order of their scores. A proposal is correct if its IoU with a forged span is
   at least the given one, and if no better proposal has taken that span. Every proposal in a genuine video is a false
@@ -150,6 +150,6 @@ def _matched(iou_PG: np.ndarray, least: float) -> np.ndarray:
 
 
 def _recalled(iou_PG: np.ndarray, count: int) -> float:
-    """How many forged spans the best `count` proposals meet, mean over the IoUs."""
+    """The number of forged spans that the best `count` proposals meet, mean over the IoUs."""
     best_G = iou_PG[:count].max(0, initial=0)
     return float(np.mean([(best_G >= iou).sum() for iou in AR_IOUS]))

@@ -1,4 +1,4 @@
-"""From probabilities along time to proposals: spans that may be forged, each with a score.
+"""Proposals from probabilities along time: spans that may be forged, each with a score.
 
 Spans are grouped as in temporal actionness grouping (Zhao et al. 2017, arXiv 1704.06228): at each of several levels, a
 run of frames above the level is a span, and neighbouring spans join if most of the joined span is above the level. A

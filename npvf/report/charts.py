@@ -1,7 +1,8 @@
-"""The geometry of a report's charts: agreement, segments and sounds of one clip over one time axis, in rows.
+"""The geometry of a report's charts: agreement, segments and phones of one clip over one time axis, in rows.
 
-Everything is drawn on the clock of the pictures: a sound stands where the lips should say it, which is `offset_s` away
-from where it is heard when an offset was undone. Units are pixels of the drawing; the template draws.
+Everything is drawn on the clock of the video: a phone is drawn where the lips should say it, which is `offset_s` away
+from the time at which it is heard if an offset was corrected. Units are pixels; the template draws. Drawn here, as
+reports belong to the core, which has no matplotlib, and each box has a label and a title of its own.
 """
 
 from __future__ import annotations
@@ -124,12 +125,12 @@ def smoothed(agreement_T: np.ndarray, gate_T: np.ndarray) -> np.ndarray:
 
 
 def y_of(agreement: float) -> float:
-    """From 1 at the top to -1 at the bottom of the curve's field."""
+    """Return the y of an agreement: 1 is at the top of the curve's field, -1 at the bottom."""
     return round((1 - agreement) / 2 * CURVE_HEIGHT, 1)
 
 
 def colour_of(x: float) -> str:
-    """From -1, orange, over 0, grey, to 1, blue."""
+    """Return the colour of a value: -1 is orange, 0 is grey, 1 is blue."""
     x = float(np.clip(x, -1, 1))
     end = FOR if x > 0 else AGAINST
     red, green, blue = (round(n + abs(x) * (e - n)) for n, e in zip(NEUTRAL, end, strict=True))
@@ -143,7 +144,7 @@ def leaning(probability: float, threshold: float) -> float:
 
 
 def _ticks(axis: _Axis, start: float) -> list[tuple[float, str]]:
-    """Where the video's clock passes multiples of a quarter, half or whole second."""
+    """Return the x and the label of each quarter, half or whole second of the video."""
     step = next(s for s in (0.25, 0.5, 1.0) if s * FPS * axis.scale >= 70 or s == 1.0)
     first, last = start + axis.first / FPS, start + axis.last / FPS
     times = np.arange(ceil(first / step - 1e-6), int(last / step + 1e-6) + 1) * step

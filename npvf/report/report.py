@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
 from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
 from npvf.detect.fused import JointDetector
 from npvf.detect.loading import AnyDetector
 from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
+from npvf.report.pages import data_address, render
 from npvf.version import __version__
 
+JPEG = "image/jpeg"
 SOUNDS = MOUTHS  # rows of the table of suspicious sounds, each with a picture
 
 # A word for each phone, for readers who do not know ARPAbet.
@@ -50,7 +49,7 @@ class Suspect:
 
     @property
     def word(self) -> str:
-        """A word with this sound, or "" where nobody knows which sound it is."""
+        """A word with this phone, or "" if the phone is unknown."""
         return EXAMPLES.get(self.sound.phone, "")
 
 
@@ -101,17 +100,11 @@ def write_report(judgements: Sequence[Judgement], detector: AnyDetector, path: s
 
 def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder: Path = Path()) -> str:
     """One self-contained HTML page on some videos that `detector` has judged, to lie in `folder`."""
-    environment = Environment(
-        loader=PackageLoader("npvf.report", "templates"),
-        autoescape=True,  # names of files and sounds come from outside
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(seconds=_seconds, sentence=_sentence, colour=colour_of, y=y_of)
     settings = detector.settings
     inputs = detector.speech.model.config.inputs if detector.speech else None
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report",
+        {"seconds": _seconds, "sentence": _sentence, "colour": colour_of, "y": y_of},
         videos=[_video(judgement, detector, folder) for judgement in judgements],
         settings=settings,
         gate=inputs.gate if inputs else None,
@@ -128,7 +121,7 @@ def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder
 
 
 def _video(judgement: Judgement, detector: AnyDetector, folder: Path) -> dict[str, Any]:
-    """What the template says of one video."""
+    """Collect the content of one video."""
     verdict = judgement.verdict
     kind = "broken" if judgement.broken else verdict.verdict
     code, _, sentence = verdict.reason.partition(": ") if verdict.verdict == "abstain" else ("", "", verdict.reason)
@@ -146,7 +139,7 @@ def _video(judgement: Judgement, detector: AnyDetector, folder: Path) -> dict[st
         "faces": _faces(judgement, detector, folder),
         "parts": part_bars(list(verdict.parts or ())),
         "suspects": [
-            Suspect(sound, item.track, _data_address(item.mouths[item.frame_of(sound)]))
+            Suspect(sound, item.track, data_address(item.mouths[item.frame_of(sound)], JPEG))
             for sound, item in judgement.suspects(SOUNDS)
         ],
     }
@@ -174,17 +167,17 @@ def _faces(judgement: Judgement, detector: AnyDetector, folder: Path) -> list[Fa
 
 
 def _at_times(item: ClipEvidence, pictures: dict[int, bytes]) -> list[tuple[float, str]]:
-    return [(item.span[0] + frame / FPS, _data_address(jpeg)) for frame, jpeg in pictures.items()]
+    return [(item.span[0] + frame / FPS, data_address(jpeg, JPEG)) for frame, jpeg in pictures.items()]
 
 
 def _worst(judgement: Judgement, track: TrackVerdict, folder: Path) -> WorstFrame | None:
-    """Of all clips of a face."""
+    """Return the worst frame of all clips of a face."""
     seen = [(item, item.picture) for item in judgement.evidence if item.track == track.id and item.picture]
     if not seen:
         return None
     item, picture = max(seen, key=lambda pair: pair[1].area_T[pair[1].worst])
     mask = track.mask and Path(os.path.relpath(track.mask, folder)).as_posix()
-    face, heat = _data_address(picture.worst_face), _data_address(picture.worst_heat)
+    face, heat = data_address(picture.worst_face, JPEG), data_address(picture.worst_heat, JPEG)
     return WorstFrame(item.span[0] + picture.worst / FPS, float(picture.area_T[picture.worst]), face, heat, mask)
 
 
@@ -192,10 +185,6 @@ def _sentence(text: str) -> str:
     """With a full stop, and a capital letter unless it begins with a file's name."""
     name = text.split(" ", 1)[0].endswith(":")
     return (text if name else text[:1].upper() + text[1:]).rstrip(".") + "."
-
-
-def _data_address(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")
 
 
 def _seconds(time: float) -> str:

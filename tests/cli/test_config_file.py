@@ -59,14 +59,14 @@ def test_what_a_run_writes_down_is_a_configuration_of_the_same_run(tmp_path: Pat
     [
         ("corpus: a\ndetectr: d", r"run.yaml: unknown key 'detectr'; did you mean 'detector'\?"),
         ("corpus: a\nqqq: d", "unknown key 'qqq'; known keys: corpus, detector"),
-        ("corpus: a\nsilence: gone", "'silence' is 'gone'; expected one of 'both', 'kept', 'trimmed'"),
-        ("corpus: a\nbootstrap: many", "'bootstrap' is 'many'; expected an integer"),
-        ("corpus: a\nbootstrap: true", "'bootstrap' is True; expected an integer"),
+        ("corpus: a\nsilence: gone", "argument --silence: invalid choice: 'gone' .choose from .*both"),
+        ("corpus: a\nbootstrap: many", "argument --bootstrap: expected an integer >= 0, got 'many'"),
+        ("corpus: a\nbootstrap: true", "'bootstrap' is True; expected a string or a number"),
         ("corpus: a\nplots: 1", "'plots' is 1; expected true or false"),
-        ("corpus: a\ninclude: x", "'include' is 'x'; expected a list whose entries are each a string"),
-        ("corpus: a\nsplit: 1", "'split' is 1; expected a string or null"),
-        ("corpus: a\nthreshold: 2.0\ndetector: d", "threshold is 2.0; it must lie between 0 and 1"),
-        ("corpus: a\nsegments_per_clip: 0\ndetector: d", "segments_per_clip is 0"),
+        ("corpus: a\ninclude: [[x]]", "'include' is .*; expected a string or a number"),
+        ("corpus: a\nsplit: [x, y]", "'split' is a list; expected one value"),
+        ("corpus: a\nthreshold: 2.0\ndetector: d", "expected a number from 0 to 1, got '2.0'"),
+        ("corpus: a\nsegments_per_clip: 0\ndetector: d", "--segments-per-clip: expected an integer >= 1, got '0'"),
         ("corpus: a\ndetector: d\npretrained: p", "give only one of"),
         ("corpus: a\nprotocol: detection", "detection needs --detector DIR"),
         ("detector: d", "'corpus' is missing"),
@@ -78,6 +78,27 @@ def test_what_a_run_writes_down_is_a_configuration_of_the_same_run(tmp_path: Pat
 def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(NpvfError, match=said):
         settings("--config", write(tmp_path, text))
+
+
+def test_a_file_says_the_same_as_flags(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "corpus: -odd\nname: --x\ninclude: x\nsplit: 1\nidentities: [7]\nthreshold: null\ndetector: d"
+    )
+    found = settings("--config", path)
+    assert (found.corpus, found.name, found.include, found.split, found.identities, found.threshold) == (
+        "-odd",
+        "--x",
+        ("x",),
+        "1",
+        ("7",),
+        None,
+    )
+
+
+def test_a_number_out_of_its_range_is_a_wrong_use_of_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        settings("a", "--detector", "d", "--threshold", 2)
+    assert "argument --threshold: expected a number from 0 to 1, got '2'" in capsys.readouterr().err
 
 
 def test_no_file_and_no_corpus(tmp_path: Path) -> None:

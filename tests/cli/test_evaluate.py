@@ -110,7 +110,13 @@ def test_the_table_names_the_strongest_shortcut_the_gap_and_the_spans(
     words = (corpus.folder, "--detector", "told", "--out", tmp_path, "--bootstrap", 0, "--no-plots")
     assert call(evaluate, *words) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    for said in ("trimmed", "segments", "strongest shortcut: silence", "gap by gender", "localization of 16 spans"):
+    for said in (
+        "trimmed",
+        "segments",
+        "strongest shortcut: silence",
+        "gap by gender",
+        "temporal localization of 16 spans",
+    ):
         assert said in printed
     assert not {path.name for path in tmp_path.iterdir()} & CURVES
     assert call(evaluate, *words, "--no-shortcuts", "--silence", "kept", "--json") == 0

@@ -16,9 +16,11 @@ from npvf.clip import Clip
 from npvf.data.selection import Selection
 from npvf.detect.detector import ClipScore, Detector
 from npvf.errors import NpvfError
-from npvf.evaluate.detection import detection_report, evaluate_detection
+from npvf.evaluate.detection import detection_metrics_of, run_evaluation
+from npvf.evaluate.results import CorpusRecord, Provenance, RunRecord, VideosRecord
+from npvf.evaluate.row_metrics import MetricSettings, Refusal
 from npvf.evaluate.sync import evaluate_synchrony
-from npvf.evaluate.video_scores import Row, score_videos
+from npvf.evaluate.video_scores import Row, Scorer, score_videos
 from npvf.faces.speaking import energy_envelope
 from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
@@ -28,6 +30,12 @@ from npvf.models import create_model
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 QUICK = Bootstrap(50)
+
+
+def evaluate_detection(corpus: Corpus, scorer: Scorer, refused: Refusal = "half") -> tuple[dict[str, Any], list[Row]]:
+    """`metrics.json` of whole clips, and the rows."""
+    found = run_evaluation(corpus, scorer, silence="kept", settings=MetricSettings(refused, QUICK))
+    return found.report.to_json(), found.scores.rows
 
 
 class Oracle:
@@ -83,7 +91,7 @@ ORACLE = Oracle({"r0-t0-000": 0.2, "r1-t0-000": 0.6, "f0-t0-000": 0.9, "f1-t0-00
 
 
 def test_no_video_leaves_the_account_unseen(corpus: Corpus) -> None:
-    report, rows = evaluate_detection(corpus, ORACLE, bootstrap=QUICK)
+    report, rows = evaluate_detection(corpus, ORACLE)
     assert [row.video for row in rows] == ["r0", "r1", "r2", "f0", "f1", "f2", "f3"]
     assert (report["real"], report["fake"], report["judged_real"], report["judged_fake"]) == (3, 4, 2, 2)
     assert report["coverage"] == pytest.approx(4 / 7)
@@ -99,14 +107,14 @@ def test_no_video_leaves_the_account_unseen(corpus: Corpus) -> None:
 
 
 def test_refused_videos_can_count_as_errors(corpus: Corpus) -> None:
-    worst, _ = evaluate_detection(corpus, ORACLE, refused="worst", bootstrap=QUICK)
+    worst, _ = evaluate_detection(corpus, ORACLE, refused="worst")
     assert worst["auc_all"] == auc([0.2, 0.6, 1.0, 0.9, 0.4, 0.0, 0.0], [0, 0, 0, 1, 1, 1, 1])
-    dropped, _ = evaluate_detection(corpus, ORACLE, refused="drop", bootstrap=QUICK)
+    dropped, _ = evaluate_detection(corpus, ORACLE, refused="drop")
     assert "auc_all" not in dropped and dropped["auc"] == worst["auc"]
 
 
 def test_each_manipulation_is_measured_against_all_reals(corpus: Corpus) -> None:
-    report, _ = evaluate_detection(corpus, ORACLE, bootstrap=QUICK)
+    report, _ = evaluate_detection(corpus, ORACLE)
     swap, shift = report["by_manipulation"]["swap"], report["by_manipulation"]["shift"]
     assert (swap["real"], swap["fake"], swap["coverage"]) == (3, 2, 4 / 5)
     assert swap["auc"] == report["auc"]
@@ -139,7 +147,7 @@ def test_a_file_counts_once_and_has_one_label(tmp_path: Path) -> None:
     clips = [piece(v, 0, 1.0) for v in "abc"]
     said = Oracle({"a-t0-000": 0.1, "b-t0-000": 0.9, "c-t0-000": 0.9})
     corpus = make_corpus(tmp_path / "same", [line("a", 0), line("b", 1), line("c", 1, sha256="b")], clips)
-    report, rows = evaluate_detection(corpus, said, bootstrap=QUICK)
+    report, rows = evaluate_detection(corpus, said)
     assert rows[2].status == "duplicate" and rows[2].reason == "same file as b"
     assert (report["fake"], report["duplicates"], report["coverage"]) == (1, 1, 1.0)
     corpus = make_corpus(tmp_path / "clash", [line("a", 0), line("b", 1), line("c", 0, sha256="b")], clips)
@@ -163,14 +171,15 @@ def test_groups_are_people_where_known_else_source_videos() -> None:
         return Row(video, label, None, identity, original, video, "judged", "", 1, 0.3 + 0.1 * label)
 
     rows = [row("r0", 0, "ann"), row("r1", 0, "bob"), row("f0", 1, "ann", "r0"), row("f1", 1, "bob", "r1")]
-    by_person = detection_report(rows, bootstrap=QUICK)
-    assert (by_person["group"], by_person["groups"]) == ("identity", 2)
-    by_video = detection_report(rows, group="video", bootstrap=QUICK)
-    assert (by_video["group"], by_video["groups"]) == ("video", 2)  # a forgery stays with its original
+    quick = MetricSettings(bootstrap=QUICK)
+    by_person = detection_metrics_of(rows, settings=quick)
+    assert (by_person.group, by_person.groups) == ("identity", 2)
+    by_video = detection_metrics_of(rows, group="video", settings=quick)
+    assert (by_video.group, by_video.groups) == ("video", 2)  # a forgery stays with its original
     rows[0].identity = None
-    assert detection_report(rows, bootstrap=QUICK)["group"] == "video"
+    assert detection_metrics_of(rows, settings=quick).group == "video"
     with pytest.raises(NpvfError, match="1 of 4 videos have no identity"):
-        detection_report(rows, group="identity")
+        detection_metrics_of(rows, group="identity")
 
 
 def talking_clip(video: str, seed: int, frames: int = 75, late: int = 0, **meta: object) -> Clip:
@@ -205,7 +214,8 @@ def talkers(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
     settings = Settings(segments=16, bootstrap=QUICK)
-    report, rows = evaluate_synchrony(talkers, embed_energy, settings=settings)
+    found, rows = evaluate_synchrony(talkers, embed_energy, settings=settings)
+    report = found.to_json()
     assert (report["videos"], report["videos_refused"], report["videos_duplicate"]) == (10, 1, 1)
     assert report["coverage"] == pytest.approx(8 / 9)
     assert [row["video"] for row in rows] == [f"v{i}" for i in range(8)]  # neither the forged nor the twin
@@ -219,7 +229,7 @@ def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
 
 def test_the_baseline_alone_needs_no_model(talkers: Corpus) -> None:
     report, _ = evaluate_synchrony(talkers, None, settings=Settings(bootstrap=QUICK))
-    assert "baseline" in report and "model" not in report
+    assert set(report.columns) == {"baseline", "baseline_change"}
     with pytest.raises(NpvfError, match="no clip for the synchrony protocol"):
         evaluate_synchrony(talkers, None, Selection(label="unforged", split="nowhere"))
 
@@ -240,6 +250,8 @@ def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, caps
         assert len(list(csv.DictReader(file))) == 8
     assert run_command(talkers.folder, "--out", tmp_path, "--bootstrap", 20, "--json") == 0
     assert json.loads(capsys.readouterr().out)["protocol"] == "synchrony"
+    page = (tmp_path / "report.html").read_text()
+    assert "baseline, change" in page and "chance 0.0" in page and written["provenance"]["videos"]["count"] == 10
 
 
 def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,11 +280,12 @@ def test_command_wants_a_detector_for_detection(talkers: Corpus) -> None:
         run_command(talkers.folder, "--protocol", "detection")
 
 
-def test_detection_table_has_a_column_a_manipulation(corpus: Corpus, tmp_path: Path) -> None:
-    report, _ = evaluate_detection(corpus, ORACLE, bootstrap=QUICK)
+def test_detection_table_has_a_column_a_manipulation(corpus: Corpus) -> None:
+    report = run_evaluation(corpus, ORACLE, silence="kept", settings=MetricSettings(bootstrap=QUICK)).report
     table = detection_table(report)
-    assert [column.header for column in table.columns] == ["figure", "all fakes", "shift", "swap"]
+    assert [column.header for column in table.columns] == ["metric", "all fakes", "shift", "swap"]
     judged = [list(column.cells)[:2] for column in table.columns[1:]]
     assert judged == [["2 of 3", "2 of 4"], ["2 of 3", "0 of 2"], ["2 of 3", "2 of 2"]]
-    text = "\n".join(notes({**report, "bootstrap": 50}))
+    nothing = Provenance({}, "", CorpusRecord("", "", "", {}), VideosRecord(0, ""), None)
+    text = "\n".join(notes(report, RunRecord("", "", "", 50, 0, {}, nothing)))
     assert "1 no_face" in text and "unlabelled: 1" in text

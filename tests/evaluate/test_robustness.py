@@ -132,7 +132,7 @@ def test_results_to_read(videos: Path, tmp_path: Path) -> None:
     assert [row["condition"] for row in rows] == ["clean", "band_limit-1", "band_limit-5", "youtube"]
     assert float(rows[0]["auc"]) == 1.0 and rows[0]["coverage"] == "0.8" and rows[1]["level"] == "1"
     page = (tmp_path / "o" / "robustness.html").read_text()
-    assert page.count("<svg") == 2 and "nothing above 6000 Hz" in page and "&lt;1&gt;" in page
+    assert page.count("data:image/svg+xml;base64,") == 2 and "nothing above 6000 Hz" in page and "&lt;1&gt;" in page
     assert "our approximation" in page
     table = (tmp_path / "o" / "robustness.md").read_text().splitlines()
     assert len(table) == 2 + 4 and table[2].startswith("| clean | as they are | 1.000 [")

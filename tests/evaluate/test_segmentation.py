@@ -67,20 +67,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
-    without = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0]["video"]
+    without = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["video"]
     assert "auc_within_originals" not in without
     path = folder / "manifest.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     originals = {"a1": "a0", "b1": "b0", "d1": "gone"}  # a1 lies above a0, b1 below b0, of d1 there is no original
     path.write_text("".join(json.dumps(line | {"original": originals.get(line["video"])}) + "\n" for line in lines))
-    report, _ = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, _ = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    report = found.to_json()
     assert report["video"]["auc_within_originals"] == 0.5 and report["video"]["pairs_within_originals"] == 2
     assert 0.0 <= report["video"]["auc_within_originals_ci"][0] < report["video"]["auc_within_originals_ci"][1] <= 1.0
     assert "auc_within_originals" not in report["by_manipulation"]["swap"]["video"]
 
 
 def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path) -> None:
-    report, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    report = found.to_json()
     by_video = {row.video: row for row in rows}
     assert [by_video[v].label for v in ("a0", "b0", "c1", "a1", "b1", "d1", "x0")] == [0, 0, 0, 1, 1, 1, 0]
     assert by_video["x0"].status == "refused" and report["reasons"] == {"no_face": 1}
@@ -95,7 +97,8 @@ def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path)
 
 
 def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
-    report, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    report = found.to_json()
     by_video = {row.video: row for row in rows}
     iou = by_video["a1"].pixels["iou"]
     # Rounding of the mask costs its edge; in two of 32 frames there is no face to look at.
@@ -108,7 +111,7 @@ def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
 
 
 def test_each_kind_stands_against_all_reals(folder: Path) -> None:
-    kinds = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0]["by_manipulation"]
+    kinds = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["by_manipulation"]
     assert set(kinds) == {"mouth", "swap"}
     assert kinds["mouth"]["video"]["judged_real"] == 3 and kinds["mouth"]["pixel"]["forged_videos"] == 2
     assert kinds["swap"]["pixel"]["forged_videos"] == 0 and "auc" not in kinds["swap"]["pixel"]
@@ -128,7 +131,8 @@ def test_every_face_of_a_video_is_looked_at(tmp_path: Path) -> None:
 
 def test_a_mask_that_is_gone_is_said(folder: Path) -> None:
     (folder.parent / "a1.mask.npz").unlink()
-    report, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    report = found.to_json()
     (row,) = (row for row in rows if row.video == "a1")
     assert row.score is not None and "bad_mask" in row.reason and report["pixel"]["without_mask"] == 2
 
@@ -148,8 +152,10 @@ def test_the_command_measures_a_localizer(folder: Path, tmp_path: Path) -> None:
         assert main([*map(str, words)]) == 0
     assert "IoU" in out.getvalue() and "without a known mask" in " ".join(out.getvalue().split())
     report = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert report["protocol"] == "localization" and report["pixel"]["forged_frames"] == 64
+    assert report["protocol"] == "segmentation" and report["pixel"]["forged_frames"] == 64
     assert "model.safetensors" in report["provenance"]["model"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Which pixels are forged?" in page and "IoU of the masks" in page and "1 no_face" in page
     with (tmp_path / "out" / "scores.csv").open(newline="") as file:
         rows = {row["video"]: row for row in csv.DictReader(file)}
     assert rows["a1"]["pixel_iou"] and not rows["d1"]["pixel_iou"] and rows["x0"]["reason"] == "no_face"

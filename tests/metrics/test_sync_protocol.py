@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 from npvf.clip import SEGMENT_FRAMES
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_embeddings import CorrelatedCurves, FramewiseFeatures
-from npvf.metrics.sync_protocol import Settings, SynchronyReport, choose_segments, measure_synchrony, swap_partners
+from npvf.metrics.sync_protocol import Settings, SynchronyMetrics, choose_segments, measure_synchrony, swap_partners
 
 QUICK = Settings(bootstrap=Bootstrap(100))
 
@@ -26,7 +26,7 @@ def talk(clips: int, frames: int, noise: float, late: int = 0, seed: int = 0) ->
     return FramewiseFeatures(v, a)
 
 
-def value(report: SynchronyReport, name: str) -> float:
+def value(report: SynchronyMetrics, name: str) -> float:
     return report.estimates[name].value
 
 

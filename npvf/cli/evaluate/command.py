@@ -1,25 +1,28 @@
-"""`npvf evaluate CORPUS`: measure a detector (detection), a localizer (segmentation), or an encoder (synchrony)."""
+"""`npvf evaluate CORPUS`: how well a detector, a localizer or a pre-trained model does on a prepared corpus.
+
+Each protocol writes one folder: `metrics.json`, `scores.csv`, `report.html`, and `config.yaml`, which does it again.
+"""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import Progress
 
 from npvf.audit.shortcuts import shortcuts
 from npvf.cli import options
 from npvf.cli.evaluate import settings as evaluate_settings
-from npvf.cli.evaluate.files import CONFIG, METRICS, PAGE, SCORES, write_evaluation, write_report, write_table
-from npvf.cli.evaluate.segmentation import localization_notes, localization_table
 from npvf.cli.evaluate.settings import EvaluateSettings
-from npvf.cli.evaluate.tables import detection_table, notes, synchrony_table
+from npvf.cli.evaluate.tables import notes, table_of
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import AgreementScorer
 from npvf.detect.detector import Detector
@@ -28,62 +31,66 @@ from npvf.detect.localizer import Localizer
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.loading import UNTRAINED, load_scorer
-from npvf.evaluate.detection import run_evaluation
-from npvf.evaluate.figures import How
-from npvf.evaluate.plots import need_matplotlib
-from npvf.evaluate.provenance import provenance
+from npvf.evaluate.detection import Evaluation, run_evaluation
+from npvf.evaluate.pages import detection_page, segmentation_page, synchrony_page
+from npvf.evaluate.plots import need_matplotlib, series_of, write_plots
+from npvf.evaluate.provenance import Video, provenance, selected_videos
+from npvf.evaluate.results import Report, RunRecord
+from npvf.evaluate.row_metrics import MetricSettings
 from npvf.evaluate.segmentation import evaluate_localization
 from npvf.evaluate.sync import evaluate_synchrony
-from npvf.evaluate.video_scores import Scorer
+from npvf.evaluate.video_scores import Scorer, SegmentRow
 from npvf.io.corpus import Corpus
 from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
 from npvf.version import __version__
+
+METRICS, SCORES, PAGE, CONFIG = "metrics.json", "scores.csv", "report.html", "config.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     evaluate_settings.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json instead of a table")
-    parser.epilog = "Without --detector, --localizer or --pretrained, only the baseline of synchrony is measured."
+    parser.epilog = "Without --detector, --localizer or --pretrained, only the baselines of synchrony are measured."
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write everything into one folder, and print."""
     settings = EvaluateSettings.of(args)
-    corpus = Corpus(settings.corpus)
-    measures = {"detection": _detection, "localization": _localization, "synchrony": _synchrony}
-    report, table, files = measures[settings.measures](settings, corpus)
+    protocols = {"detection": _detection, "segmentation": _segmentation, "synchrony": _synchrony}
+    report, record = protocols[settings.measures](settings, Corpus(settings.corpus))
     if args.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report.to_json() | record.to_json(), indent=2))
         return 0
     console = Console()
-    console.print(table)
-    said = localization_notes if settings.measures == "localization" else notes
-    for line in (*said(report), "  ".join(str(settings.folder / name) for name in files)):
+    console.print(table_of(report))
+    files = "  ".join(str(settings.folder / name) for name in (PAGE, METRICS, SCORES, CONFIG))
+    for line in (*notes(report, record), files):
         console.print(line, highlight=False, markup=False)
     return 0
 
 
-def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
+def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
     if settings.plots:
         need_matplotlib()
     scorer, threshold = _scorer(settings)
-    how = How(settings.refused, settings.intervals, threshold)
+    how = MetricSettings(settings.refused, settings.intervals, threshold)
     selection = settings.selection("known")
     with _progress(corpus) as on_clip:
         found = run_evaluation(corpus, scorer, selection, settings.silence, settings.group, how, on_clip)
     if settings.shortcuts:
-        traits = shortcuts(corpus, selection, settings.intervals)
-        found.report["shortcuts"] = [trait.to_json() for trait in traits]
-    found.report |= _setup(settings) | {"provenance": provenance(corpus, found.scores.rows, model_of(settings))}
-    write_report(found.report, settings.to_yaml(), settings.folder)
-    write_evaluation(found, settings.folder, settings.plots)
-    return found.report, detection_table(found.report), [PAGE, METRICS, SCORES, CONFIG]
+        found.report.shortcuts = shortcuts(corpus, selection, settings.intervals)
+    record = _record(settings, corpus, found.scores.rows)
+    _write(found.report, record, settings)
+    _write_scores(found, settings.folder)
+    plots = write_plots(series_of(found.kept, found.trimmed), settings.folder) if settings.plots else []
+    _write_page(settings, detection_page(found.report, record, found.scores.rows, plots))
+    return found.report, record
 
 
-def _localization(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
-    assert settings.localizer is not None  # EvaluateSettings has seen to it
+def _segmentation(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
+    assert settings.localizer is not None  # checked by EvaluateSettings
     localizer = Localizer.from_pretrained(settings.localizer, _device(settings))
     if settings.threshold is not None:
         localizer.settings = replace(localizer.settings, threshold=settings.threshold)
@@ -91,13 +98,14 @@ def _localization(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str,
         report, rows = evaluate_localization(
             corpus, localizer, settings.selection("known"), settings.group, settings.intervals, on_clip
         )
-    report |= _setup(settings) | {"provenance": provenance(corpus, rows, settings.localizer)}
-    write_report(report, settings.to_yaml(), settings.folder)
-    write_table([row.flat() for row in rows], settings.folder / SCORES)
-    return report, localization_table(report), [METRICS, SCORES, CONFIG]
+    record = _record(settings, corpus, rows)
+    _write(report, record, settings)
+    _write_table([row.flat() for row in rows], settings.folder / SCORES)
+    _write_page(settings, segmentation_page(report, record, rows))
+    return report, record
 
 
-def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, Any], RenderableType, list[str]]:
+def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
     folder = model_of(settings)
     embed = partial(embed_clip, _model(settings, folder)) if folder else None
     protocol = Settings(
@@ -106,14 +114,16 @@ def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[dict[str, An
         bootstrap=settings.intervals,
         swap_reach=settings.swap_reach,
     )
+    selection = settings.selection("unforged")
     with _progress(corpus) as on_clip:
         report, rows = evaluate_synchrony(
-            corpus, embed, settings.selection("unforged"), settings.baseline, settings.group, protocol, on_clip
+            corpus, embed, selection, settings.baseline, settings.group, protocol, on_clip
         )
-    report = {**_setup(settings), **report}
-    write_report(report, settings.to_yaml(), settings.folder)
-    write_table(rows, settings.folder / SCORES)
-    return report, synchrony_table(report), [METRICS, SCORES, CONFIG]
+    record = _record(settings, corpus, selected_videos(corpus, selection))
+    _write(report, record, settings)
+    _write_table(rows, settings.folder / SCORES)
+    _write_page(settings, synchrony_page(report, record, rows))
+    return report, record
 
 
 def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
@@ -126,7 +136,7 @@ def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
             scorer.settings = replace(scorer.settings, scoring=replace(scoring, segments=segments))
         own = scorer.settings.threshold if isinstance(scorer, AnyDetector | FrameScorer) else 0.5
         return scorer, own if settings.threshold is None else settings.threshold
-    assert settings.pretrained is not None  # EvaluateSettings has seen to it
+    assert settings.pretrained is not None  # checked by EvaluateSettings
     agreement = AgreementScorer(
         _model(settings, settings.pretrained), settings=ScoringSettings(segments=settings.segments_per_clip)
     )
@@ -148,17 +158,49 @@ def _device(settings: EvaluateSettings) -> str:
     return options.device(settings.device)
 
 
-def _setup(settings: EvaluateSettings) -> dict[str, Any]:
-    """Return the settings of the run, as metrics.json holds them."""
-    split = {"split_file": read_split(settings.split_file).describe()} if settings.split_file else {}
-    return split | {
-        "npvf": __version__,
-        "name": settings.name or settings.folder.name,
-        "command": f"npvf evaluate --config {settings.folder / CONFIG}",
-        "bootstrap": settings.bootstrap,
-        "seed": settings.seed,
-        "settings": settings.to_json(),
-    }
+def _record(settings: EvaluateSettings, corpus: Corpus, videos: Sequence[Video]) -> RunRecord:
+    return RunRecord(
+        npvf=__version__,
+        name=settings.name or settings.folder.name,
+        command=f"npvf evaluate --config {settings.folder / CONFIG}",
+        bootstrap=settings.bootstrap,
+        seed=settings.seed,
+        settings=settings.to_json(),
+        provenance=provenance(corpus, videos, model_of(settings)),
+        split_file=read_split(settings.split_file).describe() if settings.split_file else None,
+    )
+
+
+def _write(report: Report, record: RunRecord, settings: EvaluateSettings) -> None:
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    content = report.to_json() | record.to_json()
+    (settings.folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (settings.folder / CONFIG).write_text(settings.to_yaml(), encoding="utf-8")
+
+
+def _write_page(settings: EvaluateSettings, page: str) -> None:
+    (settings.folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def _write_scores(found: Evaluation, folder: Path) -> None:
+    """The scores of videos and segments, of whole and of trimmed clips."""
+    for scores, suffix in ((found.kept, ""), (found.trimmed, "_trimmed")):
+        if scores is not None:
+            _write_table([asdict(row) for row in scores.rows], folder / f"scores{suffix}.csv")
+            columns = list(SegmentRow.__slots__)
+            _write_table([asdict(segment) for segment in scores.segments], folder / f"segments{suffix}.csv", columns)
+
+
+def _write_table(rows: Sequence[dict[str, Any]], path: Path, columns: Sequence[str] = ()) -> None:
+    """A CSV; cells with more than one value hold JSON."""
+    rows = [
+        {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in row.items()}
+        for row in rows
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns or list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 @contextmanager

@@ -1,154 +1,192 @@
-"""The table that `npvf evaluate` prints, and the notes that a reader needs to interpret it."""
+"""The table that `npvf evaluate` prints for each protocol, and the notes that a reader needs to interpret it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-DETECTION = {
-    "auc": "AUC",
-    "average_precision": "AP",
-    "eer": "EER",
-    "balanced_accuracy": "balanced accuracy",
-    "tpr_at_fpr_1": "TPR at 1 % FPR",
-    "ece": "calibration error",
-    "auc_all": "AUC of all videos",
-}
-SYNCHRONY = {
-    "retrieval_r1": "retrieval R@1",
-    "retrieval_sound_for_picture": "  audio for video",
-    "retrieval_picture_for_sound": "  video for audio",
-    "sync_within_1": "best offset within +-1 frame",
-    "halves_agree": "both halves agree to +-1",
-    "swap_auc": "AUC, swapped audio",
-    "swap_auc_same_identity": "  of the same person",
-    "swap_auc_other_identity": "  of another person",
-    "shift_auc": "AUC, audio shifted by 8 to 15 frames",
-}
-COLUMNS = {
-    "model": "model",
-    "model_gated": "model, gated frames",
-    "baseline": "baseline, level",
-    "baseline_change": "baseline, change",
-}
-FEW_GROUPS = 10
+from npvf.evaluate.pages import SYNCHRONY_COLUMNS, segmentation_columns
+from npvf.evaluate.results import (
+    ClassMetrics,
+    DetectionMetrics,
+    DetectionReport,
+    Metrics,
+    Report,
+    RunRecord,
+    SegmentationReport,
+    SynchronyReport,
+)
+from npvf.metrics.bootstrap import FEW_GROUPS, Estimate
+from npvf.metrics.catalogue import (
+    DETECTION,
+    PIXELS,
+    SEGMENTATION_VIDEOS,
+    SYNCHRONY,
+    TEMPORAL_LOCALIZATION,
+    Metric,
+    estimate_text,
+)
+from npvf.metrics.sync_protocol import SynchronyMetrics
+
+# Rows of the terminal's tables; `report.html` has all metrics.
+IN_SHORT = ("auc", "average_precision", "eer", "balanced_accuracy", "tpr_at_fpr_1", "ece", "auc_all")
+PIXELS_IN_SHORT = ("auc", "f1", "iou", "fpr", "fpr_genuine", "auc_pooled", "iou_pooled")
+SPANS = ("ap_50", "ap_75", "ap_90", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10", "ar_5")
 
 
-def detection_table(report: dict[str, Any]) -> Table:
-    """One row for each figure. Columns: all fakes, without leading silence, by segment, and each manipulation."""
-    parts = {"all fakes": report}
-    if "trimmed" in report:
-        parts["trimmed"] = report["trimmed"]
-    if "segments" in report:
-        parts["segments"] = report["segments"]
-    parts |= report["by_manipulation"]
-    table = Table("figure", *parts, title="Detection, with 95 % intervals", box=SIMPLE_HEAD)
-    for label in ("real", "fake"):
-        table.add_row(f"{label} judged", *(_judged(part, label) for part in parts.values()))
-    table.add_row("coverage", *(f"{part['coverage']:.1%}" for part in parts.values()))
-    for name, title in DETECTION.items():
-        if name in report:
-            table.add_row(title, *(estimate_cell(part, name, "\n") for part in parts.values()))
-    return table
+def table_of(report: Report) -> Table:
+    """The table of a report."""
+    if isinstance(report, DetectionReport):
+        return detection_table(report)
+    return segmentation_table(report) if isinstance(report, SegmentationReport) else synchrony_table(report)
 
 
-def synchrony_table(report: dict[str, Any]) -> Table:
-    """One row for each figure, one column for the model and one for each baseline."""
-    columns = _columns(report)
-    table = Table(
-        "figure", *(COLUMNS[name] for name in columns), title="Synchrony, with 95 % intervals", box=SIMPLE_HEAD
-    )
-    table.add_row("clips measured", *(str(report[name]["clips"]) for name in columns))
-    table.add_row("segments (chance)", *(_segments(report[name]) for name in columns))
-    for name, title in SYNCHRONY.items():
-        if any(name in report[column] for column in columns):
-            table.add_row(title, *(estimate_cell(report[column], name) for column in columns))
-    table.add_row("median offset, frames", *(f"{report[name]['median_offset']:+g}" for name in columns))
-    return table
-
-
-def notes(report: dict[str, Any]) -> Iterator[str]:
+def notes(report: Report, record: RunRecord) -> Iterator[str]:
     """Yield the notes that a reader needs to interpret the table."""
-    if split := report.get("split_file"):
+    if split := record.split_file:
         yield f"split of {split['corpus']}: {split['protocol']}, sha256 {split['hash'][:12]}"
-    if report["protocol"] == "synchrony":
-        yield f"{report['videos']} videos, {report['videos_refused']} refused, {report['videos_duplicate']} duplicates"
-        unusable = (f"{report[name]['clips_unusable']} ({COLUMNS[name]})" for name in _columns(report))
-        yield f"clips that are too short or have too few gated frames: {', '.join(unusable)}"
-        if "baseline" in report:
-            yield "the untrained baselines correlate lip aperture and audio energy, by level or by change"
-    else:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
-        yield f"not judged: {reasons or 'none'}; duplicates: {report['duplicates']}; unlabelled: {report['unlabelled']}"
-        yield from _rivals(report)
+    if isinstance(report, DetectionReport):
+        yield _unjudged(report.main, report.unlabelled)
+        yield from _shortcut(report)
         yield from _gaps(report)
-        yield from _localization(report)
-    yield from interval_notes(report)
+        yield from _spans(report)
+        yield from _interval_notes(report.main, record, _all_metrics(report))
+    elif isinstance(report, SegmentationReport):
+        yield _unjudged(report, report.unlabelled)
+        yield from _pixel_notes(report)
+        parts = segmentation_columns(report).values()
+        every = [metrics for part in parts for metrics in (part.video.metrics, part.pixel.metrics)]
+        yield from _interval_notes(report, record, every)
+    else:
+        yield from _synchrony_notes(report)
+        yield from _interval_notes(report, record, [column.estimates for column in report.columns.values()])
 
 
-def interval_notes(report: dict[str, Any]) -> Iterator[str]:
-    """Yield how the intervals were made, and warnings if they cannot be trusted."""
-    if report["bootstrap"]:
-        yield f"intervals: {report['bootstrap']} resamples of {report['groups']} groups by {report['group']}"
-        if report["groups"] < FEW_GROUPS:
-            yield f"with only {report['groups']} groups the intervals are too narrow"
-        if _without_width(report):
-            yield "an interval has no width because all n items agree; by the rule of three, up to 3 / n may differ"
+def detection_table(report: DetectionReport) -> Table:
+    """A row for each metric; columns: all fakes, also trimmed and by segment, then the fakes of each manipulation."""
+    parts: dict[str, ClassMetrics] = {"all fakes": report.main.videos}
+    if report.trimmed:
+        parts["trimmed"] = report.trimmed.videos
+    if report.main.segments:
+        parts["segments"] = report.main.segments
+    parts |= report.main.by_manipulation
+    table = _table("Detection", parts)
+    table.add_row("real judged", *(f"{part.judged_real} of {part.real}" for part in parts.values()))
+    table.add_row("fake judged", *(f"{part.judged_fake} of {part.fake}" for part in parts.values()))
+    table.add_row("coverage", *(f"{part.coverage:.1%}" for part in parts.values()))
+    _add_metrics(table, {name: DETECTION[name] for name in IN_SHORT}, [part.metrics for part in parts.values()])
+    return table
 
 
-def _rivals(report: dict[str, Any]) -> Iterator[str]:
+def segmentation_table(report: SegmentationReport) -> Table:
+    """A row for each metric; columns: all forgeries, and each kind of them, against all reals."""
+    parts = segmentation_columns(report)
+    table = _table("Segmentation", parts)
+    table.add_row("real videos judged", *(f"{p.video.judged_real} of {p.video.real}" for p in parts.values()))
+    table.add_row("fake videos judged", *(f"{p.video.judged_fake} of {p.video.fake}" for p in parts.values()))
+    _add_metrics(table, SEGMENTATION_VIDEOS, [part.video.metrics for part in parts.values()])
+    table.add_section()
+    table.add_row("pixels: forged frames", *(str(part.pixel.forged_frames) for part in parts.values()))
+    _add_metrics(table, {name: PIXELS[name] for name in PIXELS_IN_SHORT}, [p.pixel.metrics for p in parts.values()])
+    return table
+
+
+def synchrony_table(report: SynchronyReport) -> Table:
+    """A row for each metric; columns: the model and the baselines."""
+    columns = list(report.columns.values())
+    table = _table("Synchrony", {SYNCHRONY_COLUMNS[name]: column for name, column in report.columns.items()})
+    table.add_row("clips measured", *(str(column.clips) for column in columns))
+    table.add_row("segments (chance)", *map(_segments, columns))
+    _add_metrics(table, SYNCHRONY, [column.estimates for column in columns])
+    offsets = ("-" if c.median_offset is None else SYNCHRONY["median_offset"].text(c.median_offset) for c in columns)
+    table.add_row(SYNCHRONY["median_offset"].title, *offsets)
+    return table
+
+
+def _table(title: str, columns: Mapping[str, object]) -> Table:
+    return Table("metric", *columns, title=f"{title}, with 95 % intervals", box=SIMPLE_HEAD)
+
+
+def _add_metrics(table: Table, catalogue: Mapping[str, Metric], columns: list[Metrics]) -> None:
+    """A row for each metric that any column has."""
+    for name, metric in catalogue.items():
+        if any(name in metrics for metrics in columns):
+            cells = (estimate_text(metrics.get(name), "\n") for metrics in columns)
+            table.add_row(f"{'  ' * metric.part}{metric.title}", *cells)
+
+
+def _segments(column: SynchronyMetrics) -> str:
+    return f"{column.segments} ({1 / column.segments:.3f})" if column.segments else "0"
+
+
+def _unjudged(report: DetectionMetrics | SegmentationReport, unlabelled: int) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
+    return f"not judged: {reasons or 'none'}; duplicates: {report.duplicates}; unlabelled: {unlabelled}"
+
+
+def _shortcut(report: DetectionReport) -> Iterator[str]:
     """The strongest shortcut beside the detector's own AUC."""
-    if strongest := next((one for one in report.get("shortcuts", []) if one["auc"] is not None), None):
-        known = f"known for {strongest['coverage']:.1%} of the videos"
-        beside = f"the detector has {estimate_cell(report, 'auc')}"
-        yield f"strongest shortcut: {strongest['name']}, alone AUC {estimate_cell(strongest, 'auc')}, {known}; {beside}"
-        if strongest["found"]:
-            yield f"  real: {strongest['typical_real']}; fake: {strongest['typical_fake']}; {strongest['cure']}"
+    if one := report.strongest:
+        alone = estimate_text(Estimate(one.auc or 0.0, 0, one.interval))
+        beside = f"the detector has {estimate_text(report.main.videos.metrics['auc'])}"
+        yield f"strongest shortcut: {one.name}, alone AUC {alone}, known for {one.coverage:.1%} of the videos; {beside}"
+        if one.found:
+            yield f"  real: {one.typical_real}; fake: {one.typical_fake}; {one.cure}"
 
 
-def _gaps(report: dict[str, Any]) -> Iterator[str]:
-    for name, group in report["by_attribute"].items():
-        if found := group["gap"]:
-            alarms = f"false-positive rate {estimate_cell(found, 'fpr')} ({found['fpr_low']} to {found['fpr_high']})"
-            between = f"{found['auc_low']} to {found['auc_high']}"
-            yield f"gap by {name}: AUC {estimate_cell(found, 'auc')} ({between}), {alarms}"
+def _gaps(report: DetectionReport) -> Iterator[str]:
+    for name, attribute in report.main.by_attribute.items():
+        if gap := attribute.gap:
+            found = (
+                f"{DETECTION[metric].title} {estimate_text(estimate)} ({' to '.join(gap.between[metric])})"
+                for metric, estimate in gap.metrics.items()
+            )
+            yield f"gap by {name}: {', '.join(found)}"
 
 
-def _localization(report: dict[str, Any]) -> Iterator[str]:
-    if found := report.get("localization"):
-        precision = ", ".join(f"AP@{n / 100:g} {estimate_cell(found, f'ap_{n}')}" for n in (50, 75, 95))
-        recall = ", ".join(f"AR@{n} {estimate_cell(found, f'ar_{n}')}" for n in (100, 50, 20, 10))
-        yield f"localization of {found['spans']} spans: {precision}; {recall}"
+def _spans(report: DetectionReport) -> Iterator[str]:
+    if spans := report.main.spans:
+        found = (f"{TEMPORAL_LOCALIZATION[name].title} {estimate_text(spans.metrics[name])}" for name in SPANS)
+        yield f"temporal localization of {spans.spans} spans: {', '.join(found)}"
 
 
-def _judged(part: dict[str, Any], label: str) -> str:
-    return f"{part[f'judged_{label}']} of {part[label]}" if f"judged_{label}" in part else str(part[label])
+def _pixel_notes(report: SegmentationReport) -> Iterator[str]:
+    pixel = report.main.pixel
+    yield (
+        f"pixels: {pixel.frames} full frames of {pixel.videos} videos, {pixel.genuine_frames} of them without a forged "
+        f"pixel; {pixel.without_mask} forgeries without a known mask are not included"
+    )
+    yield f"thresholds: videos {report.threshold:.2f}, pixels {report.mask_threshold:.2f}"
 
 
-def _columns(report: dict[str, Any]) -> list[str]:
-    return [name for name in COLUMNS if name in report]
+def _synchrony_notes(report: SynchronyReport) -> Iterator[str]:
+    yield f"{report.videos} videos, {report.refused} refused, {report.duplicates} duplicates"
+    unusable = (f"{len(column.unusable)} ({SYNCHRONY_COLUMNS[name]})" for name, column in report.columns.items())
+    yield f"clips that are too short or have too few gated frames: {', '.join(unusable)}"
+    if "baseline" in report.columns:
+        yield "the untrained baselines correlate lip aperture and audio energy, by level or by change"
 
 
-def _without_width(report: dict[str, Any]) -> bool:
-    parts = [report, *report.get("by_manipulation", {}).values(), *(v for v in report.values() if isinstance(v, dict))]
-    intervals = [ends for part in parts for name, ends in part.items() if name.endswith("_ci") and ends]
-    return any(low == high for low, high in intervals)
+def _interval_notes(
+    report: DetectionMetrics | SegmentationReport | SynchronyReport, record: RunRecord, measured: list[Metrics]
+) -> Iterator[str]:
+    """Yield how the intervals were made, and warnings if they cannot be trusted."""
+    if not record.bootstrap:
+        return
+    yield f"intervals: {record.bootstrap} resamples of {report.groups} groups by {report.group}"
+    if report.groups < FEW_GROUPS:
+        yield f"with only {report.groups} groups the intervals are too narrow"
+    intervals = [one.interval for metrics in measured for one in metrics.values() if one.interval]
+    if any(interval.low == interval.high for interval in intervals):
+        yield "an interval has no width because all n items agree; by the rule of three, up to 3 / n may differ"
 
 
-def estimate_cell(part: dict[str, Any], name: str, between: str = " ") -> str:
-    """Format a figure with its interval; "-" if it was not measured."""
-    if name not in part:
-        return "-"
-    ends = part.get(f"{name}_ci")
-    return _share(part[name]) + (f"{between}[{_share(ends[0])}, {_share(ends[1])}]" if ends else "")
-
-
-def _share(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
-
-
-def _segments(part: dict[str, Any]) -> str:
-    return f"{part['segments']} ({_share(1 / part['segments'])})" if part["segments"] else "0"
+def _all_metrics(report: DetectionReport) -> list[Metrics]:
+    found: list[Metrics] = []
+    for one in (report.main, report.trimmed):
+        if one:
+            found += [part.metrics for part in (one.videos, *one.by_manipulation.values())]
+            found += [part.metrics for part in (one.segments, one.spans) if part]
+    return found
