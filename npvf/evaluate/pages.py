@@ -78,6 +78,8 @@ def segmentation_page(report: SegmentationReport, record: RunRecord, rows: Seque
         pixel_catalogue=PIXELS,
         video_metrics={name: part.video.metrics for name, part in parts.items()},
         pixel_metrics={name: part.pixel.metrics for name, part in parts.items()},
+        prior_catalogue={name: PIXELS[name] for name in ("auc", "iou", "fpr_genuine", "placed_auc", "genuine_area")},
+        prior_metrics={name: part.prior.metrics if part.prior else {} for name, part in parts.items()},
         missed=_first(located, lambda row: row.pixels["iou"]),
         accused=_first(genuine, lambda row: -row.pixels["fpr"]),
     )

@@ -203,16 +203,26 @@ class PixelMetrics:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationMetrics:
-    """Videos (is the picture forged?) and pixels (where?)."""
+    """Videos (is the picture forged?) and pixels (where?); `prior`: the constant mask's pixels, where it is known."""
 
     video: ClassMetrics
     pixel: PixelMetrics
+    prior: PixelMetrics | None = None
 
     def to_json(self) -> Json:
         video = self.video.to_json()
         pairs = self.video.metrics.get("auc_within_originals")
         video |= {"pairs_within_originals": pairs.n} if pairs else {}
-        return {"video": video, "pixel": self.pixel.to_json()}
+        prior = {} if self.prior is None else {"prior": self.prior.to_json()}
+        return {"video": video, "pixel": self.pixel.to_json()} | prior
+
+
+@dataclass(frozen=True, slots=True)
+class PriorRecord:
+    """The constant mask beside a localizer: its threshold, and counts of what it was fitted on."""
+
+    mask_threshold: float
+    fitted_on: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +239,15 @@ class SegmentationReport:
     unlabelled: int
     main: SegmentationMetrics
     by_manipulation: Mapping[str, SegmentationMetrics]
+    prior: PriorRecord | None = None
     protocol: Literal["segmentation"] = "segmentation"
 
     def to_json(self) -> Json:
-        content: Json = {"protocol": self.protocol} | _but(self, "protocol", "main", "by_manipulation", "reasons")
+        content: Json = {"protocol": self.protocol} | _but(
+            self, "protocol", "main", "by_manipulation", "reasons", "prior"
+        )
         content |= {"reasons": dict(self.reasons)} | self.main.to_json()
+        content |= {} if self.prior is None else {"prior_mask": asdict(self.prior)}
         return content | {"by_manipulation": json_of(self.by_manipulation)}
 
 

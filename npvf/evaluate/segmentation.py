@@ -2,7 +2,8 @@
 
 What counts is the picture: a video whose sound alone is forged is real here. Pixels are those of the source's full
 frames at 25 a second, with the masks of all faces pasted back; where no face was followed nothing is called forged, and
-forged pixels there are missed. Videos that were refused, and forgeries without a known mask, are counted.
+forged pixels there are missed. The place-matched AUC and the genuine area are those of the face crops. Videos that were
+refused, and forgeries without a known mask, are counted. The constant mask (`MaskPrior`) is measured beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import expit
@@ -20,20 +21,35 @@ from scipy.special import expit
 from npvf.clip import FAKE, REAL, Clip
 from npvf.data.face_sample import picture_label
 from npvf.data.selection import Selection
-from npvf.detect.localizer import Localizer
+from npvf.detect.localizer import LocalizerSettings, LocatedClip
 from npvf.detect.paste import MaskPiece, source_masks
 from npvf.errors import NpvfError, Refused
+from npvf.evaluate.baselines.mask_prior import MaskPrior
 from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.evaluate.fit_fusion import clips_by_video
-from npvf.evaluate.results import ClassMetrics, Metrics, PixelMetrics, SegmentationMetrics, SegmentationReport
+from npvf.evaluate.results import ClassMetrics, PixelMetrics, PriorRecord, SegmentationMetrics, SegmentationReport
 from npvf.evaluate.video_scores import LABELLED, Row, mark_duplicates, selected_lines
 from npvf.io.corpus import Corpus
 from npvf.io.masks import VideoMasks
-from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate
+from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Estimate, weighted_mean
 from npvf.metrics.detection import accuracy, detection_metrics
 from npvf.metrics.pixels import PixelTally, auc_error, pixel_metrics
+from npvf.metrics.place import PlaceTally, placed_auc
 
+PLACE_EVERY = 12  # frames of a clip from one that the place-matched AUC looks at to the next
 VIDEO = ("auc", "f1", "accuracy", "balanced_accuracy", "average_precision", "eer")
+
+
+class FindsPixels(Protocol):
+    """What is measured: `npvf.detect.localizer.Localizer`, or the constant mask."""
+
+    settings: LocalizerSettings
+
+    def localize(self, clip: Clip) -> LocatedClip:
+        """Which pixels of the clip's face are forged."""
+
+    def log_odds(self, logits: Sequence[np.ndarray]) -> float:
+        """The log-odds of one face being forged, from the frames' logits of its clips."""
 
 
 @dataclass(slots=True)
@@ -41,76 +57,113 @@ class LocatedRow(Row):
     """One video. `label` is its picture's; `score` that of its most suspicious face.
 
     `pixels` says how its pixels did ("auc", "f1", "iou", "fpr", means over its frames); empty: its mask is unknown.
+    `marked` is the share of its faces' pixels that is called forged, the mean over frames.
     """
 
     faces: int = 0
     forged_frames: int = 0
+    marked: float | None = None
     pixels: dict[str, float] = field(default_factory=dict)
 
     def flat(self) -> dict[str, Any]:
         """As a row of a table."""
         known = ("video", "label", "manipulation", "identity", "original", "status", "reason", "clips", "score")
         pixels = {f"pixel_{name}": self.pixels.get(name) for name in ("auc", "f1", "iou", "fpr")}
-        return {name: getattr(self, name) for name in (*known, "faces", "forged_frames")} | pixels
+        return {name: getattr(self, name) for name in (*known, "faces", "forged_frames", "marked")} | pixels
+
+
+@dataclass(slots=True)
+class FoundPixels:
+    """What one method found in one video.
+
+    Attributes:
+        logits: by face, of the frames of each clip.
+        pieces: the masks of its faces.
+        places: crops for the place-matched AUC.
+        areas: of each clip, the share (T,) of the face that is called forged.
+        tally: full frames; None where the true mask is not known.
+    """
+
+    logits: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    pieces: list[MaskPiece] = field(default_factory=list)
+    places: PlaceTally = field(default_factory=PlaceTally)
+    areas: list[np.ndarray] = field(default_factory=list)
+    tally: PixelTally | None = None
+
+    def add(self, clip: Clip, located: LocatedClip, label: int) -> None:
+        """Keep what is needed of a clip; `label` is that of its video's picture."""
+        self.logits[clip.meta.track].append(located.logit_T)
+        self.pieces.append(located.piece(clip))
+        self.areas.append(located.area_T)
+        if clip.mask_THW is None and label != REAL:
+            return  # it is not known where it is forged
+        for frame in range(0, clip.frames, PLACE_EVERY):
+            truth_HW = np.zeros((1, 1), bool) if clip.mask_THW is None else clip.mask_THW[frame]
+            self.places.add(located.mask_Thw[frame], truth_HW)
+
+    @property
+    def marked(self) -> float:
+        """The mean of the areas over frames."""
+        return float(np.concatenate(self.areas).mean())
 
 
 def evaluate_localization(
     corpus: Corpus,
-    localizer: Localizer,
+    localizer: FindsPixels,
     selection: Selection = LABELLED,
     group: Grouping = "auto",
     bootstrap: Bootstrap = DEFAULT,
     on_clip: Callable[[], object] = lambda: None,
+    prior: MaskPrior | None = None,
 ) -> tuple[SegmentationReport, list[LocatedRow]]:
     """Localize the labelled videos of a corpus: the report and its rows.
 
-    The report has "video" (AUC, F1, accuracy, ... of the picture being forged) and "pixel" (`pixel_metrics`), over all
-    and, each kind of forgery against all reals, `by_manipulation`.
+    The report has "video" (AUC, F1, accuracy, ... of the picture being forged) and "pixel" (`pixel_metrics`,
+    "placed_auc", "genuine_area"), over all and, each kind of forgery against all reals, `by_manipulation`. With a
+    `prior` each part also has the constant mask's metrics on the same frames.
 
     Raises:
         NpvfError: no video of the selection says whether its picture is forged, or a class is missing.
     """
     lines = {line["video"]: line for line in selected_lines(corpus, selection)}
-    labels = {
-        v: picture_label(line["label"], line.get("audio_label"), line.get("video_label")) for v, line in lines.items()
-    }
-    rows = {video: _row(lines[video], label) for video, label in labels.items() if label is not None}
+    rows = {video: row for video, line in lines.items() if (row := _row(line)) is not None}
     if not rows:
         raise NpvfError(f"{corpus.folder} holds no video in this selection whose picture is known to be real or forged")
     mark_duplicates(list(rows.values()))
-    tallies: dict[str, PixelTally] = {}
+    methods: list[FindsPixels] = [localizer] if prior is None else [localizer, prior]
+    found: list[dict[str, FoundPixels]] = [{} for _ in methods]
     for clips in clips_by_video(corpus, replace(selection, speakers_only=False), on_clip):
         first = next(clips)
         row = rows.get(first.meta.video)
         if row is None or row.status != "prepared":
             continue
-        pieces = _judge(row, localizer, chain([first], clips))
-        tally = _count(row, lines[row.video], first.meta.source_size, pieces, localizer.settings.mask_threshold)
-        if tally is not None:
-            tallies[row.video] = tally
-    unlabelled = len(lines) - len(rows)
-    report = localization_report(list(rows.values()), tallies, localizer, group, bootstrap, unlabelled)
+        for of_method, pixels in zip(found, _judge(row, methods, chain([first], clips)), strict=True):
+            of_method[row.video] = pixels
+        _count(row, lines[row.video], first.meta.source_size, [m[row.video] for m in found], methods)
+    report = localization_report(list(rows.values()), found, localizer, group, bootstrap, len(lines) - len(rows))
+    if prior is not None:
+        report = replace(report, prior=PriorRecord(prior.settings.mask_threshold, prior.fitted_on))
     return report, list(rows.values())
 
 
 def localization_report(
     rows: Sequence[LocatedRow],
-    tallies: dict[str, PixelTally],
-    localizer: Localizer,
+    found: Sequence[dict[str, FoundPixels]],
+    localizer: FindsPixels,
     group: Grouping = "auto",
     bootstrap: Bootstrap = DEFAULT,
     unlabelled: int = 0,
 ) -> SegmentationReport:
-    """The report on the rows, and on the tallies of those whose masks are known."""
+    """The report on the rows. `found` has by video what the localizer found and, if asked for, the constant mask."""
     counted = [row for row in rows if row.status != "duplicate"]
     names, grouping = bootstrap_groups([(r.identity, r.original or r.video) for r in counted], group)
     group_of = {row.video: name for row, name in zip(counted, names, strict=True)}
     threshold = localizer.settings.threshold
 
     def part(chosen: list[LocatedRow]) -> SegmentationMetrics:
-        return SegmentationMetrics(
-            _video_metrics(chosen, group_of, threshold, bootstrap), _pixel_metrics(chosen, tallies, group_of, bootstrap)
-        )
+        pixel, *prior = (_pixel_metrics(chosen, by_video, group_of, bootstrap) for by_video in found)
+        video = _video_metrics(chosen, group_of, threshold, bootstrap)
+        return SegmentationMetrics(video, pixel, prior[0] if prior else None)
 
     whole = part(counted)
     if whole.video.missing:
@@ -131,42 +184,52 @@ def localization_report(
     )
 
 
-def _row(line: dict[str, Any], label: int) -> LocatedRow:
+def _row(line: dict[str, Any]) -> LocatedRow | None:
+    """None where nothing is known of the picture."""
+    label = picture_label(line["label"], line.get("audio_label"), line.get("video_label"))
+    if label is None:
+        return None
     known = {name: line[name] for name in ("video", "manipulation", "identity", "original", "sha256")}
     return LocatedRow(**known, label=label, status=line["status"], reason=line["reason"] or "")
 
 
-def _judge(row: LocatedRow, localizer: Localizer, clips: Iterable[Clip]) -> list[MaskPiece]:
-    """Localize a video's clips: its score, and the masks."""
-    logits: dict[int, list[np.ndarray]] = defaultdict(list)
-    pieces = []
+def _judge(row: LocatedRow, methods: Sequence[FindsPixels], clips: Iterable[Clip]) -> list[FoundPixels]:
+    """What each method finds in a video's clips; the row takes the first one's."""
+    found = [FoundPixels() for _ in methods]
     for clip in clips:
-        located = localizer.localize(clip)
-        logits[clip.meta.track].append(located.logit_T)
-        pieces.append(located.piece(clip))
-    row.score = float(max(expit(localizer.log_odds(found)) for found in logits.values()))
-    row.status, row.clips, row.faces = "judged", len(pieces), len(logits)
-    return pieces
+        for method, pixels in zip(methods, found, strict=True):
+            pixels.add(clip, method.localize(clip), row.label)
+    first = found[0]
+    row.score = float(max(expit(methods[0].log_odds(logits)) for logits in first.logits.values()))
+    row.status, row.clips, row.faces, row.marked = "judged", len(first.pieces), len(first.logits), first.marked
+    return found
 
 
 def _count(
-    row: LocatedRow, line: dict[str, Any], size: tuple[int, int], pieces: Sequence[MaskPiece], threshold: float
-) -> PixelTally | None:
-    """The pixels of one video; None where its mask is not known, or cannot be read any more."""
+    row: LocatedRow,
+    line: dict[str, Any],
+    size: tuple[int, int],
+    found: Sequence[FoundPixels],
+    methods: Sequence[FindsPixels],
+) -> None:
+    """Tally the full frames of one video for each method, unless its mask is not known or cannot be read any more."""
     frames = line["frames"]
+    tallies = [PixelTally(method.settings.mask_threshold) for method in methods]
     try:
         truth = _truth(row, line, frames, size)
-        if truth is None:
-            return None
-        tally = PixelTally(threshold)
-        for found_HW, forged_HW in zip(source_masks(pieces, frames, size), truth, strict=True):
-            tally.add(found_HW, forged_HW)
+        if truth is not None:
+            masks = (source_masks(pixels.pieces, frames, size) for pixels in found)
+            for forged_HW, *masks_HW in zip(truth, *masks, strict=True):
+                for tally, mask_HW in zip(tallies, masks_HW, strict=True):
+                    tally.add(mask_HW, forged_HW)
     except Refused as refusal:
-        row.reason = str(refusal)
-        return None
-    row.forged_frames = tally.forged_frames
-    row.pixels = {name: tally.sums[name] / count for name, count in tally.known.items() if count}
-    return tally
+        row.reason, truth = str(refusal), None
+    for pixels, tally in zip(found, tallies, strict=True):
+        pixels.pieces = []  # they lie in temporary files, which would pile up over many videos
+        pixels.tally = None if truth is None else tally
+    if truth is not None:
+        row.forged_frames = tallies[0].forged_frames
+        row.pixels = {name: tallies[0].sums[name] / count for name, count in tallies[0].known.items() if count}
 
 
 def _truth(row: LocatedRow, line: dict[str, Any], frames: int, size: tuple[int, int]) -> Iterator[np.ndarray] | None:
@@ -240,14 +303,18 @@ def _within_originals(
 
 
 def _pixel_metrics(
-    rows: Sequence[LocatedRow], tallies: dict[str, PixelTally], group_of: dict[str, Hashable], bootstrap: Bootstrap
+    rows: Sequence[LocatedRow], found: dict[str, FoundPixels], group_of: dict[str, Hashable], bootstrap: Bootstrap
 ) -> PixelMetrics:
+    tallies = {video: pixels.tally for video, pixels in found.items() if pixels.tally is not None}
     measured = [row for row in rows if row.video in tallies]
-    chosen = [tallies[row.video] for row in measured]
+    chosen, groups = [tallies[row.video] for row in measured], [group_of[row.video] for row in measured]
     frames, forged = sum(tally.frames for tally in chosen), sum(tally.forged_frames for tally in chosen)
-    metrics: Metrics = {}
+    metrics: dict[str, Estimate] = {}
     if frames:
-        metrics = pixel_metrics(chosen, [group_of[row.video] for row in measured], bootstrap)
+        placed = placed_auc([found[row.video].places for row in measured], groups, bootstrap)
+        metrics = pixel_metrics(chosen, groups, bootstrap)
+        metrics |= {} if placed is None else {"placed_auc": placed}
+        metrics |= _genuine_area(measured, found, group_of, bootstrap)
     return PixelMetrics(
         videos=len(measured),
         forged_videos=sum(row.label == FAKE for row in measured),
@@ -259,3 +326,15 @@ def _pixel_metrics(
         metrics=metrics,
         auc_error=auc_error(chosen),
     )
+
+
+def _genuine_area(
+    rows: Sequence[LocatedRow], found: dict[str, FoundPixels], group_of: dict[str, Hashable], bootstrap: Bootstrap
+) -> dict[str, Estimate]:
+    """The share of a genuine face's pixels that is called forged, the mean over genuine videos."""
+    genuine = [row for row in rows if row.label == REAL]
+    if not genuine:
+        return {}
+    areas_N = np.array([found[row.video].marked for row in genuine])
+    groups = [group_of[row.video] for row in genuine]
+    return bootstrap.estimates(lambda weights_RN: {"genuine_area": weighted_mean(areas_N, weights_RN)}, groups)

@@ -70,10 +70,14 @@ PIXELS = {
     "iou": Metric("IoU", "mean over frames with forged pixels"),
     "fpr": Metric("false-positive rate", "share of genuine pixels called forged, mean over all frames", "lower"),
     "fpr_genuine": Metric("frames without forged pixels", "the same over these frames only", "lower", part=True),
-    "auc_pooled": Metric("AUC, pooled", "over the pixels of all frames at once"),
-    "f1_pooled": Metric("F1, pooled", "over the pixels of all frames at once"),
-    "iou_pooled": Metric("IoU, pooled", "over the pixels of all frames at once"),
-    "fpr_pooled": Metric("false-positive rate, pooled", "over the pixels of all frames at once", "lower"),
+    "auc_pooled": Metric("AUC, pooled", "over all pixels of the frames with forged pixels"),
+    "f1_pooled": Metric("F1, pooled", "over all pixels of the frames with forged pixels"),
+    "iou_pooled": Metric("IoU, pooled", "over all pixels of the frames with forged pixels"),
+    "fpr_pooled": Metric("false-positive rate, pooled", "over the genuine pixels of all frames", "lower"),
+    "placed_auc": Metric(
+        "AUC, place-matched", "forged pixels against the same pixels of genuine face crops; a constant mask has 0.5"
+    ),
+    "genuine_area": Metric("genuine area", "share of a genuine face's pixels called forged", "lower"),
 }
 
 SYNCHRONY = {

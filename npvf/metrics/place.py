@@ -95,5 +95,5 @@ def _wins(tallies: Sequence[PlaceTally]) -> np.ndarray:
 
 def _cells(values_HW: np.ndarray) -> np.ndarray:
     """The mean of each cell, (CELLS ** 2,) float32."""
-    values_11HW = torch.from_numpy(np.ascontiguousarray(values_HW)).float()[None, None]
+    values_11HW = torch.tensor(values_HW, dtype=torch.float32)[None, None]  # a copy: masks may be read-only
     return interpolate(values_11HW, (CELLS, CELLS), mode="area").flatten().numpy()

@@ -29,15 +29,18 @@ from npvf.detect.detector import Detector
 from npvf.detect.loading import AnyDetector
 from npvf.detect.localizer import Localizer
 from npvf.detect.scoring import ScoringSettings, embed_clip
+from npvf.errors import NpvfError
 from npvf.evaluate.baselines.frames import FrameScorer
 from npvf.evaluate.baselines.loading import UNTRAINED, load_scorer
+from npvf.evaluate.baselines.mask_prior import NAME as PRIOR
+from npvf.evaluate.baselines.mask_prior import MaskPrior, prior_for
 from npvf.evaluate.detection import Evaluation, run_evaluation
 from npvf.evaluate.pages import detection_page, segmentation_page, synchrony_page
 from npvf.evaluate.plots import need_matplotlib, series_of, write_plots
 from npvf.evaluate.provenance import Video, provenance, selected_videos
 from npvf.evaluate.results import Report, RunRecord
 from npvf.evaluate.row_metrics import MetricSettings
-from npvf.evaluate.segmentation import evaluate_localization
+from npvf.evaluate.segmentation import FindsPixels, evaluate_localization
 from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import Scorer, SegmentRow
 from npvf.io.corpus import Corpus
@@ -90,19 +93,37 @@ def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunR
 
 
 def _segmentation(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
-    assert settings.localizer is not None  # checked by EvaluateSettings
-    localizer = Localizer.from_pretrained(settings.localizer, _device(settings))
-    if settings.threshold is not None:
-        localizer.settings = replace(localizer.settings, threshold=settings.threshold)
+    selection = settings.selection("known")
+    prior = prior_for(settings.prior_from, corpus, selection)
+    localizer = _localizer(settings, prior)
+    beside = None if localizer is prior else prior
     with _progress(corpus) as on_clip:
         report, rows = evaluate_localization(
-            corpus, localizer, settings.selection("known"), settings.group, settings.intervals, on_clip
+            corpus, localizer, selection, settings.group, settings.intervals, on_clip, beside
         )
+    if prior is not None:
+        prior.save_pretrained(settings.folder / PRIOR)
     record = _record(settings, corpus, rows)
     _write(report, record, settings)
     _write_table([row.flat() for row in rows], settings.folder / SCORES)
     _write_page(settings, segmentation_page(report, record, rows))
     return report, record
+
+
+def _localizer(settings: EvaluateSettings, prior: MaskPrior | None) -> FindsPixels:
+    """The localizer that is measured, or the constant mask itself."""
+    assert settings.localizer is not None  # checked by EvaluateSettings
+    if settings.localizer != PRIOR:
+        localizer = Localizer.from_pretrained(settings.localizer, _device(settings))
+        if settings.threshold is not None:
+            localizer.settings = replace(localizer.settings, threshold=settings.threshold)
+        return localizer
+    if prior is None:
+        raise NpvfError(
+            f"{settings.corpus} has no training split with masks to fit the constant mask on: "
+            "name a prepared corpus of other people with --prior-from"
+        )
+    return prior
 
 
 def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
@@ -151,7 +172,9 @@ def _model(settings: EvaluateSettings, folder: str) -> NPV:
 
 def model_of(settings: EvaluateSettings) -> str | None:
     """The folder whose weights the result depends on."""
-    return None if settings.detector in UNTRAINED else settings.detector or settings.localizer or settings.pretrained
+    if settings.detector in UNTRAINED or settings.localizer == PRIOR:
+        return None
+    return settings.detector or settings.localizer or settings.pretrained
 
 
 def _device(settings: EvaluateSettings) -> str:

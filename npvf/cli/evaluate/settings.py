@@ -31,6 +31,7 @@ READ_BY: dict[str, tuple[Protocol, ...]] = {
     "plots": ("detection",),
     "shortcuts": ("detection",),
     "threshold": ("detection", "segmentation"),
+    "prior_from": ("segmentation",),
     "gate": ("detection", "synchrony"),
     "segments": ("synchrony",),
     "swap_reach": ("synchrony",),
@@ -50,7 +51,18 @@ class EvaluateSettings:
         None, "a detector folder, or a baseline (silence, mouth_energy): measure detection", metavar="DIR"
     )
     pretrained: str | None = option(None, "an encoder folder: measure synchrony of lips and audio", metavar="DIR")
-    localizer: str | None = option(None, "a localizer folder: measure how well it finds forged pixels", metavar="DIR")
+    localizer: str | None = option(
+        None,
+        "a localizer folder, or the baseline `prior` (the mean mask of other people's training forgeries; it does not "
+        "look at the pixels): measure how well it finds forged pixels",
+        metavar="DIR",
+    )
+    prior_from: str | None = option(
+        None,
+        "a prepared corpus to fit the baseline `prior` on, which is printed beside every localizer; or the folder of a "
+        "fitted one (default: the training split of CORPUS, if it has one with masks)",
+        metavar="DIR",
+    )
     protocol: Protocol | None = option(
         None,
         "default: detection for --detector, segmentation for --localizer, synchrony for --pretrained; with "

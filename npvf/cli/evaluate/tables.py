@@ -32,7 +32,8 @@ from npvf.metrics.sync_protocol import SynchronyMetrics
 
 # Rows of the terminal's tables; `report.html` has all metrics.
 IN_SHORT = ("auc", "average_precision", "eer", "balanced_accuracy", "tpr_at_fpr_1", "ece", "auc_all")
-PIXELS_IN_SHORT = ("auc", "f1", "iou", "fpr", "fpr_genuine", "auc_pooled", "iou_pooled")
+PIXELS_IN_SHORT = ("auc", "f1", "iou", "fpr", "fpr_genuine", "auc_pooled", "iou_pooled", "placed_auc", "genuine_area")
+PRIOR_IN_SHORT = ("auc", "iou", "fpr_genuine", "placed_auc", "genuine_area")
 SPANS = ("ap_50", "ap_75", "ap_90", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10", "ar_5")
 
 
@@ -90,6 +91,11 @@ def segmentation_table(report: SegmentationReport) -> Table:
     table.add_section()
     table.add_row("pixels: forged frames", *(str(part.pixel.forged_frames) for part in parts.values()))
     _add_metrics(table, {name: PIXELS[name] for name in PIXELS_IN_SHORT}, [p.pixel.metrics for p in parts.values()])
+    if report.prior is not None:
+        table.add_section()
+        table.add_row("the constant mask, which looks at no pixel:")
+        priors = [part.prior.metrics if part.prior else {} for part in parts.values()]
+        _add_metrics(table, {name: PIXELS[name] for name in PRIOR_IN_SHORT}, priors)
     return table
 
 
@@ -158,6 +164,14 @@ def _pixel_notes(report: SegmentationReport) -> Iterator[str]:
         f"pixels: {pixel.frames} full frames of {pixel.videos} videos, {pixel.genuine_frames} of them without a forged "
         f"pixel; {pixel.without_mask} forgeries without a known mask are not included"
     )
+    if report.prior is not None:
+        fitted = report.prior.fitted_on
+        yield (
+            f"the constant mask is the mean over {fitted['forged_clips']} forged clips of {fitted['people']} other "
+            f"people in {fitted['corpus']}: only what a localizer has above it shows that it looks at the pixels"
+        )
+    elif report.localizer != "prior":
+        yield "no constant mask to compare with: name a prepared corpus of other people with --prior-from"
     yield f"thresholds: videos {report.threshold:.2f}, pixels {report.mask_threshold:.2f}"
 
 
