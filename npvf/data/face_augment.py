@@ -43,9 +43,9 @@ class FaceAugment(PictureAugment):
     h264_crf: tuple[int, int] = (16, 26)
 
     def __call__(
-        self, frames_TCHW: Tensor, landmarks_TN2: Tensor, mask_THW: Tensor, generator: torch.Generator | None
+        self, frames_TCHW: Tensor, landmarks_TN2: Tensor, masks_NHW: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """All three of a clip, changed alike: uint8 square pictures, landmarks in their pixels, bool masks."""
+        """All three of a clip, changed alike: uint8 square pictures, landmarks in their pixels, any bool masks."""
         draw = RandomDraw(generator)
         size = frames_TCHW.shape[-1]
         move, look = self.draw_move(draw), self.draw_look(draw)
@@ -59,7 +59,7 @@ class FaceAugment(PictureAugment):
         return (
             frames_TCHW,
             move_points(landmarks_TN2, size, move),
-            move_mask(mask_THW, move),
+            move_mask(masks_NHW, move),
         )
 
 

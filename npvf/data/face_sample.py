@@ -22,6 +22,8 @@ class FaceSample:
         mask_THW: bool; all False where it is not known.
         gate_T: bool, frames that windows are drawn around: the forged ones; in a real clip all of them.
         motion_TCHW: optical flow (T - 1, 2, H, W), or None.
+        faint_THW: bool, pixels of the mask that the forgery hardly changes; the mask losses leave them out. None where
+            that is not known: stored masks do not say how strong a forgery is at its border.
         label: of the picture.
     """
 
@@ -34,6 +36,7 @@ class FaceSample:
     key: str
     video: str
     motion_TCHW: Tensor | None = None
+    faint_THW: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -53,6 +56,7 @@ class FaceSample:
             frames_TCHW=self.frames_TCHW[part],
             landmarks_TN2=self.landmarks_TN2[part],
             mask_THW=self.mask_THW[part],
+            faint_THW=None if self.faint_THW is None else self.faint_THW[part],
             gate_T=torch.ones_like(gate_T) if real else gate_T,
             label=REAL if real else self.label,
             mask_known=self.mask_known or real,

@@ -54,14 +54,17 @@ class FaceTransform:
 
     def finish(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
         """Augmentation and flow of a window."""
-        frames_TCHW, landmarks_TN2, mask_THW = sample.frames_TCHW, sample.landmarks_TN2, sample.mask_THW
+        frames_TCHW, landmarks_TN2 = sample.frames_TCHW, sample.landmarks_TN2
+        masks_NHW = torch.cat([m for m in (sample.mask_THW, sample.faint_THW) if m is not None])
         if self.augment is not None:
-            frames_TCHW, landmarks_TN2, mask_THW = self.augment(frames_TCHW, landmarks_TN2, mask_THW, generator)
+            frames_TCHW, landmarks_TN2, masks_NHW = self.augment(frames_TCHW, landmarks_TN2, masks_NHW, generator)
+        mask_THW, *faint = masks_NHW.split(sample.frames)
         return replace(
             sample,
             frames_TCHW=frames_TCHW,
             landmarks_TN2=landmarks_TN2,
             mask_THW=mask_THW,
+            faint_THW=faint[0] if faint else None,
             motion_TCHW=face_motion(frames_TCHW, self.spec),
         )
 
@@ -132,6 +135,7 @@ class FaceWindows(ClipWindows):
 def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
     """One batch of windows of one length."""
     motions = [s.motion_TCHW for s in samples if s.motion_TCHW is not None]
+    faint = [torch.zeros_like(s.mask_THW) if s.faint_THW is None else s.faint_THW for s in samples]
     return FaceBatch(
         frames_BTCHW=torch.stack([s.frames_TCHW for s in samples]),
         landmarks_BTN2=torch.stack([s.landmarks_TN2 for s in samples]),
@@ -141,4 +145,5 @@ def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
         keys=[s.key for s in samples],
         videos=[s.video for s in samples],
         motion_BTCHW=torch.stack(motions) if motions else None,
+        faint_BTHW=torch.stack(faint) if any(s.faint_THW is not None for s in samples) else None,
     )

@@ -13,6 +13,7 @@ from npvf.forge.face_patch import Patch, Track, patched, seen
 from npvf.forge.self_blend import SelfBlend
 from npvf.forge.smoothed import Smoothing
 
+FAINT = 0.2  # a smaller share changes a pixel by less than a grey level, which H.264 takes away
 SMOOTHED = 0.3  # the share of them; the others are self-blended
 
 
@@ -35,6 +36,7 @@ def self_blended(sample: FaceSample, generator: torch.Generator) -> FaceSample:
         sample,
         frames_TCHW=torch.from_numpy(forged_THWC).permute(0, 3, 1, 2).contiguous(),
         mask_THW=mask_THW,
+        faint_THW=mask_THW & torch.from_numpy(shares_THW < FAINT),
         mask_known=True,
         label=FAKE,
         gate_T=mask_THW.flatten(1).any(1),

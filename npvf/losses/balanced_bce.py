@@ -20,7 +20,8 @@ class BalancedBCE(nn.Module):
         balance: the exponent, in [0, 1].
 
     Shape:
-        logits (B, ...), forged (B, ...) bool -> (B,).
+        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None -> (B,). Ignored pixels count for nothing,
+        P and F included.
     """
 
     def __init__(self, balance: float = 0.5) -> None:
@@ -29,10 +30,14 @@ class BalancedBCE(nn.Module):
             raise ValueError(f"balance must be in [0, 1], not {balance}")
         self.balance = balance
 
-    def forward(self, logits_B: Tensor, forged_B: Tensor) -> Tensor:
+    def forward(self, logits_B: Tensor, forged_B: Tensor, ignored_B: Tensor | None = None) -> Tensor:
         logits_BP, forged_BP = logits_B.flatten(1), forged_B.flatten(1)
         target_BP = forged_BP.to(logits_BP.dtype)
-        share_B1 = target_BP.mean(1, keepdim=True)
-        weight_BP = (2 * torch.where(forged_BP, share_B1, 1 - share_B1)).pow(-self.balance)
+        counts_BP = torch.ones_like(target_BP) if ignored_B is None else (~ignored_B.flatten(1)).to(logits_BP.dtype)
+        pixels_B1 = counts_BP.sum(1, keepdim=True).clamp_min(1)
+        share_B1 = (target_BP * counts_BP).sum(1, keepdim=True) / pixels_B1
+        kind_BP = torch.where(forged_BP, share_B1, 1 - share_B1)
+        # A kind of which every pixel is ignored has the share 0; its weight is not used.
+        weight_BP = counts_BP * (2 * kind_BP.clamp_min(0.5 / pixels_B1)).pow(-self.balance)
         loss_BP = binary_cross_entropy_with_logits(logits_BP, target_BP, reduction="none")
-        return (weight_BP * loss_BP).sum(1) / weight_BP.sum(1)
+        return (weight_BP * loss_BP).sum(1) / weight_BP.sum(1).clamp_min(torch.finfo(loss_BP.dtype).tiny)

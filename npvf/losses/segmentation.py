@@ -19,6 +19,7 @@ class LocalizationObjective(nn.Module):
     L_video is the cross-entropy of a clip's logit, the mean over its frames, on clips whose label is known. L_mask
     (`BalancedBCE`) runs over the clips whose mask is known, real ones included, whose mask is empty; L_overlap
     (`TverskyLoss`) over those of them that have forged pixels. A clip whose mask is not known counts for L_video alone.
+    Both mask terms leave out pixels that the forgery hardly changes (`FaceBatch.faint_BTHW`).
     Frames are those that have a follower: all but the last of a window.
 
     Args:
@@ -50,12 +51,13 @@ class LocalizationObjective(nn.Module):
         with torch.autocast(out.logits_B.device.type, enabled=False):
             logits_B, mask_logits_BTHW = out.logits_B.float(), out.mask_logits_BTHW.float()
             mask_BTHW = batch.mask_BTHW[:, : mask_logits_BTHW.shape[1]]
+            faint_BTHW = None if batch.faint_BTHW is None else batch.faint_BTHW[:, : mask_logits_BTHW.shape[1]]
             known_B = batch.mask_known_B
             forged_B = known_B & mask_BTHW.flatten(1).any(1)
             terms = {
                 "video": _video_loss(logits_B, batch.label_B),
-                "mask": _mean(self.mask(mask_logits_BTHW, mask_BTHW), known_B),
-                "overlap": _mean(self.overlap(mask_logits_BTHW, mask_BTHW), forged_B),
+                "mask": _mean(self.mask(mask_logits_BTHW, mask_BTHW, faint_BTHW), known_B),
+                "overlap": _mean(self.overlap(mask_logits_BTHW, mask_BTHW, faint_BTHW), forged_B),
             }
             loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return {"loss": loss, **terms}

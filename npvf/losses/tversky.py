@@ -16,15 +16,18 @@ class TverskyLoss(nn.Module):
         smooth: pixels added above and below the line, so that a gradient is left where nothing overlaps yet.
 
     Shape:
-        logits (B, ...), forged (B, ...) bool -> (B,).
+        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None -> (B,). Ignored pixels count for nothing.
     """
 
     def __init__(self, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0) -> None:
         super().__init__()
         self.alpha, self.beta, self.smooth = alpha, beta, smooth
 
-    def forward(self, logits_B: Tensor, forged_B: Tensor) -> Tensor:
+    def forward(self, logits_B: Tensor, forged_B: Tensor, ignored_B: Tensor | None = None) -> Tensor:
         soft_BP, forged_BP = logits_B.flatten(1).sigmoid(), forged_B.flatten(1)
+        if ignored_B is not None:
+            counts_BP = ~ignored_B.flatten(1)
+            soft_BP, forged_BP = soft_BP * counts_BP, forged_BP & counts_BP
         hit_B = (soft_BP * forged_BP).sum(1)
         false_B, missed_B = soft_BP.sum(1) - hit_B, forged_BP.sum(1) - hit_B
         return 1 - (hit_B + self.smooth) / (hit_B + self.alpha * false_B + self.beta * missed_B + self.smooth)

@@ -8,7 +8,7 @@ import torch
 from npvf.clip import FAKE, REAL
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_sample import FaceSample
-from npvf.data.face_windows import FaceTransform, FaceWindows
+from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
 from npvf.data.self_blended import self_blended
 from npvf.models.stddl.face_batch import FaceSpec
 from npvf.synth.portrait import portrait
@@ -42,6 +42,7 @@ def test_what_the_mask_leaves_out_is_the_faces_own(face):
         assert torch.equal(forged.frames_TCHW[outside], face.frames_TCHW[outside])
         assert torch.equal(forged.landmarks_TN2, face.landmarks_TN2)
         assert 0.001 < float(forged.mask_THW.float().mean()) < 0.6
+        assert bool((forged.mask_THW | ~forged.faint_THW).all()) and float(forged.faint_THW.float().mean()) < 0.2
         changed += not torch.equal(forged.frames_TCHW, face.frames_TCHW)
     assert changed == 12
 
@@ -67,6 +68,18 @@ def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
         forged.mask_THW.float(), 7, 1, 3
     ).bool()  # blur and JPEG reach beyond the mask
     assert apart[forged.mask_THW].float().mean() > 4 * apart[~near].float().mean()
+
+
+def test_the_faint_border_moves_with_the_mask_and_reaches_the_batch(face):
+    moving = FaceAugment(shift=0.1, scale=0.1, h264=0.0, jpeg=0.0)
+    windows = FaceWindows(FaceTransform(FaceSpec(128), moving), length=2, self_blended=True)
+    genuine, forged = windows.visit(face, seeded(5))
+    assert genuine.faint_THW is None and forged.faint_THW.shape == forged.mask_THW.shape
+    outside = forged.faint_THW & ~forged.mask_THW  # moved apart they round apart, by a pixel at the rim
+    assert forged.faint_THW.any() and outside.sum() <= 0.05 * forged.faint_THW.sum()
+    batch = collate_faces([genuine, forged])
+    assert not batch.faint_BTHW[0].any() and torch.equal(batch.faint_BTHW[1], forged.faint_THW)
+    assert collate_faces([genuine]).faint_BTHW is None
 
 
 def test_a_forged_clip_stays_as_it_is_and_so_does_everything_without_the_switch(face):

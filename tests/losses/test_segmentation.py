@@ -52,6 +52,31 @@ def test_tversky_is_the_loop(masks, alpha, beta):
         assert float(loss) == pytest.approx(1 - (hit + 0.5) / (hit + alpha * false + beta * missed + 0.5))
 
 
+def test_ignored_pixels_count_for_nothing(masks):
+    logits, forged = masks
+    ignored = torch.rand(forged.shape, generator=torch.Generator().manual_seed(1)) < 0.4
+    ignored[2] = ~forged.new_zeros(2, 3, 5)  # a clip of which nothing is left
+    for loss in (BalancedBCE(0.5), TverskyLoss(smooth=0.5)):
+        found = loss(logits, forged, ignored)
+        for clip in (0, 1, 3):
+            kept = ~ignored[clip]
+            assert_close(found[clip], loss(logits[clip][kept][None], forged[clip][kept][None])[0])
+        assert torch.isfinite(found).all() and found[2] == 0
+        assert_close(loss(logits, forged, torch.zeros_like(forged)), loss(logits, forged))
+
+
+def test_faint_pixels_of_a_batch_are_ignored_in_both_mask_terms():
+    mask = torch.zeros(1, 3, 4, 4, dtype=torch.bool)
+    mask[..., :2] = True
+    batch = batch_of(mask, [True], [1])
+    batch.faint_BTHW = torch.zeros_like(mask)
+    batch.faint_BTHW[..., 1] = True
+    logits = torch.where(mask, 30.0, -30.0)[:, :2]
+    logits[..., 1] = -30.0  # it misses the faint ones
+    terms = LocalizationObjective().compare(STDDLOutput(logits, torch.zeros(1, 2), torch.zeros(1)), batch)
+    assert float(terms["mask"]) < 1e-6 and float(terms["overlap"]) < 1e-6
+
+
 def test_the_right_mask_costs_nothing(masks):
     forged = masks[1]
     right = torch.where(forged, 40.0, -40.0)

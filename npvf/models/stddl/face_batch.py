@@ -33,6 +33,7 @@ class FaceBatch(Rows):
         mask_BTHW: bool, the forged pixels; all False where they are not known.
         mask_known_B: bool. Of a real picture the mask is known: nothing is forged.
         label_B: long, of the picture alone: 0 real, 1 fake, -1 not known.
+        faint_BTHW: bool, forged pixels that hardly differ from genuine ones; mask losses leave them out. None: unknown.
         motion_BTCHW: float32, optical flow to the next frame in pixels, (B, T - 1, 2, H, W); None: not asked for.
     """
 
@@ -44,3 +45,4 @@ class FaceBatch(Rows):
     keys: list[str]
     videos: list[str]
     motion_BTCHW: Tensor | None = None
+    faint_BTHW: Tensor | None = None
