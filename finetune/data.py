@@ -75,17 +75,26 @@ class LabelledFaces(ClipData):
     def setup(self, stage: str) -> None:
         """As in pre-training, and check the labels.
 
+        An objective that makes fakes of genuine clips' features (`FeatureFakes`) needs no forged clip in training.
+        Validation always needs both classes: a threshold cannot be chosen on genuine clips alone.
+
         Raises:
             NpvfError: someone is in both parts, or a part lacks a class.
         """
         super().setup(stage)
         metas = {part: self._metas(part) for part in PARTS}
         check_disjoint(metas["train"], metas["val"])
+        self._forged_in_training = any(self.label(meta) == FAKE for meta in metas["train"])
         for part, found in metas.items():
             labels = [self.label(meta) for meta in found]
-            if REAL not in labels or FAKE not in labels:
+            enough = FAKE in labels or (part == "train" and self._makes_fakes())
+            if REAL not in labels or not enough:
                 counts = f"{labels.count(REAL)} real and {labels.count(FAKE)} fake clips"
                 raise NpvfError(f"the {part} part holds {counts}: both are needed. {self._where(part)}")
+
+    def _makes_fakes(self) -> bool:
+        fakes = getattr(self._trainer.lightning_module.objective, "feature_fakes", None)
+        return fakes is not None and fakes.weight > 0
 
     def selection(self, part: Part) -> Selection:
         """Labelled speakers of one part."""
@@ -104,7 +113,7 @@ class LabelledFaces(ClipData):
     def training_selections(self) -> list[Selection]:
         """A stream draws from reals and fakes in turn."""
         everything = self.selection("train")
-        if not self.balance:
+        if not (self.balance and self._forged_in_training):
             return [everything]
         return [replace(everything, label="real"), replace(everything, label="fake")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -12,9 +13,10 @@ from npvf.clip import FAKE, REAL
 from npvf.losses.correlation import CorrelationAlignmentLoss
 from npvf.losses.evolution import EvolutionConsistencyLoss
 from npvf.losses.face_audio import FaceAudioLoss
+from npvf.losses.feature_fakes import FeatureFakes
 from npvf.losses.representations import Context, Representations, represent
 from npvf.models.batch import Batch, Features, slice_segments
-from npvf.models.npv.npv import NPV, Fused
+from npvf.models.npv.npv import NPV, Fused, Projections
 
 AlignOn = Literal["real", "all"]
 
@@ -115,15 +117,21 @@ class NPVObjective(nn.Module):
 
 
 class DetectionObjective(nn.Module):
-    """Stage 2: L = L_ce (18) + auxiliary_weight (L_cor + L_Info + L_EC), the auxiliary terms on real clips only.
+    """Stage 2: L = L_ce (18) + weight L_fakes + auxiliary_weight (L_cor + L_Info + L_EC).
 
-    A segment is fake where a forged interval covers at least `forged_share` of it.
+    The auxiliary terms are computed on real clips only. L_fakes, the same cross-entropy over fakes made of genuine
+    clips' features, is ours; see `FeatureFakes`. All clips go through the encoders, the projections and the head once,
+    so batch norms see each clip once.
+
+    A segment is fake where a forged interval covers at least `forged_share` of it. The head learns from sound as it
+    lies in the file, while a detector first moves the sound of a clip to its best lag (`npvf.detect.scoring`).
 
     Args:
         auxiliary_weight: weight of the auxiliary terms; 0 is plain cross-entropy.
         auxiliary: arguments of the `NPVObjective` that they come from, as in stage 1.
         align_on: "real" is the paper's, "all" also aligns forgeries.
         forged_share: share of forged frames from which a segment is called fake.
+        feature_fakes: arguments of `FeatureFakes`.
     """
 
     def __init__(
@@ -132,6 +140,7 @@ class DetectionObjective(nn.Module):
         align_on: AlignOn = "real",
         forged_share: float = 0.25,
         auxiliary: dict[str, Any] | None = None,
+        feature_fakes: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if align_on not in ("real", "all"):
@@ -140,6 +149,7 @@ class DetectionObjective(nn.Module):
         self.align_on = align_on
         self.forged_share = forged_share
         self.auxiliary = NPVObjective(**(auxiliary or {}))
+        self.feature_fakes = FeatureFakes(**(feature_fakes or {}))
 
     def forward(self, model: NPV, batch: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
         """The weighted "loss", its terms, and the "logits" (B, K) with their "targets" (B, K).
@@ -151,39 +161,98 @@ class DetectionObjective(nn.Module):
             unknown = [key for key, label in zip(batch.keys, batch.label_B.tolist(), strict=True) if label < REAL]
             raise ValueError(f"fine-tuning needs a label for every clip; there is none for {', '.join(unknown[:5])}")
         features = model.encode(batch)
-        segments = features.segments(starts_BK)
-        fused = model.fuse(segments)
-        logits_BK = model.segment_logits(segments, fused).view(starts_BK.shape)
+        projections = model.project(features)
         targets_BK = self.segment_targets(batch, starts_BK)
-        terms = {"ce": nn.functional.binary_cross_entropy_with_logits(logits_BK, targets_BK)}
+        fakes = self._fakes(batch, features, projections, starts_BK)
+        judged = [Judged(features, projections.viseme, projections.audio, starts_BK, targets_BK), *fakes]
+        logits, fused = judge(model, judged)
+        terms = {"ce": binary_cross_entropy(logits[0], targets_BK)}
         loss = terms["ce"]
+        for fake, logits_FK in zip(fakes, logits[1:], strict=True):
+            terms["fakes"] = binary_cross_entropy(logits_FK, fake.targets_BK, fake.counted(self.feature_fakes.min_gate))
+            loss = loss + self.feature_fakes.weight * terms["fakes"]
         if self.auxiliary_weight:
-            auxiliary = self._auxiliary(model, batch, features, fused, starts_BK)
+            auxiliary = self._auxiliary(batch, features, projections, fused, starts_BK)
             if auxiliary:
                 loss = loss + self.auxiliary_weight * self.auxiliary.weighted(auxiliary)
             terms.update(auxiliary)
-        return {"loss": loss, **terms, "logits": logits_BK.detach(), "targets": targets_BK}
+        return {"loss": loss, **terms, "logits": logits[0].detach(), "targets": targets_BK}
+
+    def _fakes(self, batch: Batch, features: Features, projections: Projections, starts_BK: Tensor) -> list[Judged]:
+        """One fake of each genuine clip; an empty list where there is none, or fakes are switched off."""
+        rows = (batch.label_B == REAL).nonzero().flatten().tolist()
+        if not (rows and self.feature_fakes.weight):
+            return []
+        genuine = features.rows(rows)
+        lengths = genuine.valid_BT.sum(1).tolist()
+        sounds = self.feature_fakes.draw([batch.videos[row] for row in rows], lengths, genuine.valid_BT.shape[1])
+        sounds = sounds.to(starts_BK.device)
+        made = replace(
+            genuine,
+            audio_BTD=sounds.of(genuine.audio_BTD),
+            context_BTD=sounds.of(genuine.context_BTD),
+            gate_BT=sounds.of(genuine.gate_BT) & genuine.valid_BT,
+        )
+        z_v, z_a, starts = projections.viseme[rows], sounds.of(projections.audio[rows]), starts_BK[rows]
+        return [Judged(made, z_v, z_a, starts, self._forged_enough(sounds.forged_BT, starts))]
 
     def segment_targets(self, batch: Batch, starts_BK: Tensor) -> Tensor:
         """(B, K) float, 1 where the segment is forged."""
-        share_BK = slice_segments(batch.forged_BT, starts_BK).float().mean(-1)
-        return ((share_BK >= self.forged_share) & (batch.label_B[:, None] == FAKE)).float()
+        return self._forged_enough(batch.forged_BT, starts_BK) * (batch.label_B[:, None] == FAKE)
+
+    def _forged_enough(self, forged_BT: Tensor, starts_BK: Tensor) -> Tensor:
+        share_BK = slice_segments(forged_BT, starts_BK).float().mean(-1)
+        return (share_BK >= self.forged_share).float()
 
     def _auxiliary(
-        self, model: NPV, batch: Batch, features: Features, fused: Fused, starts_BK: Tensor
+        self, batch: Batch, features: Features, projections: Projections, fused: Fused, starts_BK: Tensor
     ) -> dict[str, Tensor]:
         keep_B = batch.label_B == REAL if self.align_on == "real" else torch.ones_like(batch.label_B, dtype=torch.bool)
         # A rank without a real clip still takes part in the gathering, with no row.
         seen_B = keep_B if bool(keep_B.any()) else torch.ones_like(keep_B)
-        seen = Features(**{name: getattr(features, name)[seen_B] for name in Features.__slots__})
         seen_N = seen_B[:, None].expand_as(starts_BK).flatten()
         aligned = Fused(*(getattr(fused, name)[seen_N] for name in Fused.__slots__))
+        projected = Projections(*(getattr(projections, name)[seen_B] for name in Projections.__slots__))
         rows, starts = batch.rows(seen_B), starts_BK[seen_B]
-        own = represent(model.project(seen), seen, aligned, rows, starts, self.auxiliary.context)
+        own = represent(projected, features.rows(seen_B), aligned, rows, starts, self.auxiliary.context)
         own = own.rows(keep_B[seen_B])
         with torch.autocast(starts_BK.device.type, enabled=False):
             clips = own.gathered() if self.auxiliary.gather else own
             return self.auxiliary.terms(clips) if len(clips) >= 2 else {}
+
+
+@dataclass(slots=True)
+class Judged:
+    """Clips whose segments the head judges: features, V and A in S_va, first frames (B, K), and targets (B, K)."""
+
+    features: Features
+    viseme_BTP: Tensor
+    audio_BTP: Tensor
+    starts_BK: Tensor
+    targets_BK: Tensor
+
+    def counted(self, min_gate: int) -> Tensor:
+        """(B, K) bool: segments with at least `min_gate` gated frames."""
+        return slice_segments(self.features.gate_BT, self.starts_BK).sum(-1) >= min_gate
+
+
+def judge(model: NPV, parts: list[Judged]) -> tuple[list[Tensor], Fused]:
+    """The fake logits (B, K) of each part, from one pass of the head over all, and the first part's fused streams."""
+    segments = Features.joined([part.features.segments(part.starts_BK) for part in parts])
+    z_v = torch.cat([slice_segments(part.viseme_BTP, part.starts_BK).flatten(0, 1) for part in parts])
+    z_a = torch.cat([slice_segments(part.audio_BTP, part.starts_BK).flatten(0, 1) for part in parts])
+    fused = model.fuse(segments)
+    logits = model.segment_logits(fused, z_v, z_a, segments.gate_BT).split([part.starts_BK.numel() for part in parts])
+    first = Fused(*(getattr(fused, name)[: parts[0].starts_BK.numel()] for name in Fused.__slots__))
+    return [found.view(part.starts_BK.shape) for found, part in zip(logits, parts, strict=True)], first
+
+
+def binary_cross_entropy(logits_BK: Tensor, targets_BK: Tensor, counted_BK: Tensor | None = None) -> Tensor:
+    """Equation 18, the mean over segments that count; 0 where none does."""
+    loss_BK = nn.functional.binary_cross_entropy_with_logits(logits_BK, targets_BK, reduction="none")
+    if counted_BK is None:
+        return loss_BK.mean()
+    return (loss_BK * counted_BK).sum() / counted_BK.sum().clamp_min(1)
 
 
 def no_negatives(start_BK: Tensor, video_B: Tensor, duplicate_frames: int, same_clip: bool = True) -> Tensor:

@@ -146,6 +146,15 @@ class Features:
         parts = {f.name: [getattr(clip, f.name)[0] for clip in clips] for f in fields(cls)}
         return cls(**{name: pad_sequence(part, batch_first=True) for name, part in parts.items()})
 
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """The clips of all parts, which have the same number of frames."""
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+    def rows(self, index_B: Tensor | list[int]) -> Features:
+        """The clips at an index or under a mask."""
+        return Features(**{f.name: getattr(self, f.name)[index_B] for f in fields(self)})
+
     def segments(self, starts_BK: Tensor) -> Features:
         """Slice K segments of 24 frames out of each clip: all tensors become (B K, 24, ...).
 

@@ -63,7 +63,7 @@ def test_layers_have_their_rates(encoder: Path) -> None:
     module = DetectionModule(str(encoder), head_lr=1.0, backbone_lr=0.1, layer_decay=0.5)
     rates = {id(p): group["lr"] for group in module.groups() for p in group["params"]}
     tower = module.model.viseme_tower
-    assert rates[id(module.model.head.mlp[0].weight)] == 1.0
+    assert rates[id(module.model.head.agreement.mlp[0].weight)] == 1.0
     assert rates[id(tower.readout.weight)] == pytest.approx(0.1)
     assert rates[id(next(tower.swin.patch_embed.parameters()))] == pytest.approx(0.1 * 0.5**3)
     assert len(rates) == len(list(module.model.parameters()))
@@ -92,9 +92,29 @@ def test_someone_in_both_splits_is_refused(tmp_path: Path) -> None:
         fit(write_corpus(tmp_path / "corpus", clips), tmp_path / "run")
 
 
-def test_a_part_without_fakes_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def forged_in_validation_only(tmp_path: Path) -> Path:
+    clips = [blob_clip(f"train{i}", i, label=0, split="train") for i in range(4)]
+    clips += [blob_clip(f"val{i}", 10 + i, label=i % 2, split="val") for i in range(4)]
+    return write_corpus(tmp_path / "corpus", clips)
+
+
+@pytest.mark.parametrize("cache", ["memory", "stream"])
+def test_genuine_clips_are_enough_to_train_on(forged_in_validation_only: Path, tmp_path: Path, cache: str) -> None:
+    """The objective makes its fakes of their features."""
+    more = ["--trainer.reload_dataloaders_every_n_epochs=1"] if cache == "stream" else []
+    fit(forged_in_validation_only, tmp_path / "run", f"--data.cache={cache}", "--trainer.max_epochs=1", *more)
+    assert Detector.from_pretrained(tmp_path / "run" / "detector").settings.calibration.a >= 0
+
+
+def test_without_feature_fakes_training_needs_forged_clips(forged_in_validation_only: Path, tmp_path: Path) -> None:
+    with pytest.raises(NpvfError, match="the train part holds 4 real and 0 fake"):
+        fit(forged_in_validation_only, tmp_path / "run", "--model.objective.feature_fakes={weight: 0}")
+
+
+def test_validation_without_fakes_is_refused(tmp_path: Path) -> None:
     clips = [blob_clip(f"{split}{i}", i, label=0, split=split) for split in ("train", "val") for i in range(2)]
-    with pytest.raises(NpvfError, match="2 real and 0 fake"):
+    with pytest.raises(NpvfError, match="the val part holds 2 real and 0 fake"):
         fit(write_corpus(tmp_path / "corpus", clips), tmp_path / "run")
 
 

@@ -119,7 +119,7 @@ def test_too_few_real_clips_leave_cross_entropy_alone(model, make_batch):
     batch.label_B = torch.tensor([0, 1, 1])
     out = DetectionObjective()(model, batch, STARTS)
     assert "cor" not in out
-    assert_close(out["loss"], out["ce"])
+    assert_close(out["loss"], out["ce"] + out["fakes"])
 
 
 def test_an_unlabelled_clip_is_an_error(model, make_batch):
@@ -151,7 +151,7 @@ def test_stage_two_takes_the_switches_of_stage_one(model, make_batch):
     batch.label_B = torch.tensor([0, 0, 1])
     out = DetectionObjective(auxiliary={"cor_weight": 0.0, "info_weight": 2.0})(model, batch, STARTS)
     assert "cor" not in out
-    assert_close(out["loss"], out["ce"] + 0.1 * (out["ec"] + 2 * out["info"]))
+    assert_close(out["loss"], out["ce"] + out["fakes"] + 0.1 * (out["ec"] + 2 * out["info"]))
 
 
 def test_losses_are_computed_in_single_precision_under_autocast(model, make_batch):

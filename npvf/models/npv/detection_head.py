@@ -1,61 +1,108 @@
-"""From a segment's fused streams to one logit."""
+"""From segments to fake logits: how well lips and sound agree, and what the fused streams add to it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from npvf.models.npv.similarity import lag_similarity
 
+HeadKind = Literal["agreement", "residual", "paper"]
+
 
 class DetectionHead(nn.Module):
-    """concat[pool X_va, pool X_fa', agreement] -> LayerNorm -> Linear -> GELU -> Dropout -> Linear.
-
-    The pooled fused streams are the paper's input (the layers between are our choice, it gives only the cross-entropy).
-    `agreement` is ours: how well V and A agree at every lag of +-max_lag frames, and on the worst sounds of
-    the segment. A detector that has seen few people can rely on it where the fused features only know those people.
-
-    Shape:
-        fused streams (N, S, 2 D) each, projections (N, S, P) each, gate (N, S) -> (N,) logits.
+    """The fake logit of a segment, as the sum of up to two parts.
 
     Args:
-        width: of the fused streams together: 4 D, or 2 D without a face stream.
-        fused, agreement: what the head sees.
+        kind: "agreement", ours: an `AgreementHead` alone. "residual", ours: the same plus a `FusedHead`. "paper": a
+            `FusedHead` alone; the paper gives its input and the cross-entropy, the layers are our choice. With few
+            people in training the fused streams know these people, and do not help with others.
+        width: of the pooled fused streams: 4 D, or 2 D without a face stream.
+
+    Shape:
+        pooled fused streams (N, width), projections (N, S, P) each, gate (N, S) -> (N,) logits.
+
+    Raises:
+        ValueError: an unknown kind.
     """
 
-    def __init__(
-        self, width: int, hidden: int = 256, dropout: float = 0.3, fused: bool = True, agreement: bool = True
-    ) -> None:
+    def __init__(self, kind: HeadKind, width: int) -> None:
         super().__init__()
-        if not (fused or agreement):
-            raise ValueError("the detection head needs the fused streams, the agreement, or both")
-        self.fused, self.agreement = fused, agreement
-        self.max_lag = 7
-        self.quantiles = (0.1, 0.25, 0.5)
-        parts = []
-        if fused:
-            self.norm = nn.LayerNorm(width)
-            parts.append(width)
-        if agreement:
-            values = 2 * self.max_lag + 1 + len(self.quantiles)
-            self.agreement_norm = nn.BatchNorm1d(values)
-            parts.append(values)
-        self.mlp = nn.Sequential(nn.Linear(sum(parts), hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
+        if kind not in ("agreement", "residual", "paper"):
+            raise ValueError(f"head must be 'agreement', 'residual' or 'paper', not {kind!r}")
+        self.agreement = None if kind == "paper" else AgreementHead()
+        self.fused = None if kind == "agreement" else FusedHead(width, residual=kind == "residual")
 
-    def forward(self, va_NSD: Tensor, fa_NSD: Tensor, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+    def forward(self, pooled_NE: Tensor, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
         parts = []
-        if self.fused:
-            parts.append(self.norm(torch.cat([va_NSD.mean(1), fa_NSD.mean(1)], dim=-1)))
-        if self.agreement:
-            parts.append(self.agreement_norm(self._agreement(z_v_NSP, z_a_NSP, gate_NS)))
-        return self.mlp(torch.cat(parts, dim=-1)).squeeze(-1)
+        if self.agreement is not None:
+            parts.append(self.agreement(z_v_NSP, z_a_NSP, gate_NS))
+        if self.fused is not None:
+            parts.append(self.fused(pooled_NE))
+        return torch.stack(parts).sum(0)
 
-    def _agreement(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
-        lags_NL = lag_similarity(z_v_NSP, z_a_NSP, gate_NS, self.max_lag)
+
+class AgreementHead(nn.Module):
+    """A small network on 18 cosines of V and A: the mean at each lag of +-7 frames, and three low quantiles at lag 0.
+
+    The cosines are multiplied by a constant. Batch statistics would tell a batch of genuine segments from one of
+    forged ones, and a norm over the 18 values would take away their level.
+
+    Shape:
+        projections (N, S, P) each, gate (N, S) -> (N,) logits.
+    """
+
+    MAX_LAG = 7
+    QUANTILES = (0.1, 0.25, 0.5)
+    SCALE = 5.0  # cosines of trained encoders deviate by some 0.2
+
+    def __init__(self, hidden: int = 64) -> None:
+        super().__init__()
+        values = 2 * self.MAX_LAG + 1 + len(self.QUANTILES)
+        self.mlp = nn.Sequential(nn.Linear(values, hidden), nn.GELU(), nn.Linear(hidden, 1))
+
+    def forward(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+        lags_NL = lag_similarity(z_v_NSP, z_a_NSP, gate_NS, self.MAX_LAG)
+        cosines_NC = torch.cat([lags_NL, self._low_quantiles(z_v_NSP, z_a_NSP, gate_NS)], dim=-1)
+        return self.mlp(self.SCALE * cosines_NC).squeeze(-1)
+
+    def _low_quantiles(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+        """How badly the worst sounds agree: (N, 3), over gated frames. Without any, the mean over all frames."""
         framewise_NS = (z_v_NSP * z_a_NSP).sum(-1)
-        # Ungated frames take no part in the quantiles; a segment without any keeps its mean.
-        known_NS = torch.where(gate_NS, framewise_NS, float("nan"))
-        q = torch.tensor(self.quantiles, device=known_NS.device, dtype=known_NS.dtype)
+        known_NS = torch.where(gate_NS, framewise_NS, torch.nan)
+        q = torch.tensor(self.QUANTILES, device=known_NS.device, dtype=known_NS.dtype)
         low_NQ = torch.nanquantile(known_NS, q, dim=1).T
-        low_NQ = torch.where(low_NQ.isnan(), framewise_NS.mean(1, keepdim=True), low_NQ)
-        return torch.cat([lags_NL, low_NQ], dim=-1)
+        return torch.where(low_NQ.isnan(), framewise_NS.mean(1, keepdim=True), low_NQ)
+
+
+class FusedHead(nn.Module):
+    """LayerNorm, Linear, GELU, Dropout, Linear on the fused streams, pooled over the segment.
+
+    Args:
+        width: of the pooled streams.
+        residual: start at 0, and in training leave out the whole part for a share of the segments, so that the
+            agreement beside it has to do without.
+
+    Shape:
+        (N, width) -> (N,) logits.
+    """
+
+    LEFT_OUT = 0.5
+
+    def __init__(self, width: int, residual: bool, hidden: int = 256, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.residual = residual
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
+        )
+        if residual:
+            for parameter in self.mlp[-1].parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, pooled_NE: Tensor) -> Tensor:
+        logit_N = self.mlp(pooled_NE).squeeze(-1)
+        if self.residual and self.training:
+            logit_N = logit_N * (torch.rand_like(logit_N) >= self.LEFT_OUT)
+        return logit_N

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
-from einops import repeat
+from einops import reduce, repeat
 from torch import Tensor
 
-from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.batch import Batch, Features, InputSpec, slice_segments
 from npvf.models.config import ModelConfig
 from npvf.models.npv.awareness import Orientation, create_awareness
 from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
-from npvf.models.npv.detection_head import DetectionHead
+from npvf.models.npv.detection_head import DetectionHead, HeadKind
 from npvf.models.npv.heads import ProjectionHead
 from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
 from npvf.models.pretrained import PretrainedModel
@@ -39,7 +39,7 @@ class NPVConfig(ModelConfig):
         dim: width D of the framewise features.
         common_dim: width of the common spaces (512 in [VATT], whose heads these are).
         awareness_hidden, awareness_orientation: see `Awareness`.
-        head_fused, head_agreement: what the detection head sees, see `DetectionHead`.
+        head: what the detection head sees, see `DetectionHead`.
     """
 
     family: ClassVar[str] = "npv"
@@ -55,8 +55,7 @@ class NPVConfig(ModelConfig):
     common_dim: int = 512
     awareness_hidden: int = 64
     awareness_orientation: Orientation = "tokens"
-    head_fused: bool = True
-    head_agreement: bool = True
+    head: HeadKind = "agreement"
 
     def build(self, pretrained: bool = False) -> NPV:
         return NPV(self, pretrained)
@@ -110,7 +109,7 @@ class NPV(PretrainedModel):
             self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
             self.awareness_fa = create_awareness(dim, hidden, orientation)
         width = (4 if config.face_stream else 2) * dim
-        self.head = DetectionHead(width, fused=config.head_fused, agreement=config.head_agreement)
+        self.head = DetectionHead(config.head, width)
 
     def encode(self, batch: Batch) -> Features:
         """Framewise features of whole clips, (B, T, D) in every stream.
@@ -151,8 +150,13 @@ class NPV(PretrainedModel):
         face, context = features.face_BTD, features.context_BTD
         if self.config.face_stream:
             face, context = self.face_head(face, valid), self.context_head(context, valid)
-        viseme, audio = self.viseme_head(features.viseme_BTD, valid), self.audio_head(features.audio_BTD, valid)
+        viseme, audio = self.project_pair(features)
         return Projections(viseme, audio, face, context)
+
+    def project_pair(self, features: Features) -> tuple[Tensor, Tensor]:
+        """V and A alone, in S_va: unit vectors (B, T, P) each."""
+        valid = features.valid_BT
+        return self.viseme_head(features.viseme_BTD, valid), self.audio_head(features.audio_BTD, valid)
 
     def fuse(self, segments: Features) -> Fused:
         """Awareness over the pairs (V, A) and (F, A') of segments (equations 9 to 14)."""
@@ -164,21 +168,19 @@ class NPV(PretrainedModel):
 
     def logits(self, features: Features, starts_BK: Tensor) -> Tensor:
         """The fake logit of K segments of each clip: (B, K)."""
+        z_v, z_a = (slice_segments(z_BTP, starts_BK).flatten(0, 1) for z_BTP in self.project_pair(features))
         segments = features.segments(starts_BK)
-        return self.segment_logits(segments, self.fuse(segments)).view(starts_BK.shape)
+        return self.segment_logits(self.fuse(segments), z_v, z_a, segments.gate_BT).view(starts_BK.shape)
 
-    def segment_logits(self, segments: Features, fused: Fused) -> Tensor:
-        """The fake logit of N segments that are already sliced and fused: (N,)."""
-        va = torch.cat([fused.viseme, fused.audio], dim=-1)
-        fa = torch.cat([fused.face, fused.context], dim=-1)
-        z_v = self.viseme_head(segments.viseme_BTD, segments.valid_BT)
-        z_a = self.audio_head(segments.audio_BTD, segments.valid_BT)
-        return self.head(va, fa, z_v, z_a, segments.gate_BT)
+    def segment_logits(self, fused: Fused, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+        """The fake logit of N segments that are sliced, fused and projected: (N,)."""
+        streams = [fused.viseme, fused.audio, fused.face, fused.context]
+        pooled_NE = torch.cat([reduce(stream_NSD, "n s d -> n d", "mean") for stream_NSD in streams], dim=-1)
+        return self.head(pooled_NE, z_v_NSP, z_a_NSP, gate_NS)
 
     def agreement(self, features: Features) -> Tensor:
         """Framewise cosine of viseme and sound in S_va: (B, T), in [-1, 1]."""
-        z_v = self.viseme_head(features.viseme_BTD, features.valid_BT)
-        z_a = self.audio_head(features.audio_BTD, features.valid_BT)
+        z_v, z_a = self.project_pair(features)
         return (z_v * z_a).sum(-1)
 
     def forward(self, batch: Batch, starts_BK: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ def test_unknown_names_and_options():
         create_model("npv_nano", inputs__gate="some")
 
 
-def test_from_batch_to_logits(model, make_batch):
+def test_from_batch_to_logits(make_batch, tiny_overrides):
+    model = create_model("npv_nano", head="residual", **tiny_overrides)
     batch = make_batch(model.config.inputs)
     features = model.encode(batch)
     assert features.viseme_BTD.shape == features.face_BTD.shape == (3, 48, 24)
