@@ -23,12 +23,14 @@ ROOT = Path(__file__).parents[1]
 PATHS = [
     "CONTRIBUTING.md",
     "README.md",
+    "docs/evaluation.md",
     "docs/howto",
     "npvf/__init__.py",
     "npvf/cli",
     "npvf/clip.py",
     "npvf/errors.py",
     "npvf/io",
+    "npvf/report",
     "npvf/version.py",
     "scripts",
 ]

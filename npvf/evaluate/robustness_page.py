@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {
-    "picture": "Picture",
-    "sound": "Sound",
-    "both": "Picture and sound",
+    "picture": "Video",
+    "sound": "Audio",
+    "both": "Video and audio",
     "routes": "Social networks (our approximation of them)",
 }
 _BLUE, _GREY = "#2667b2", "#b9b5ac"
@@ -49,7 +49,7 @@ def write_results(results: Sequence[Result], settings: dict[str, Any], out: Path
 
 def markdown_table(results: Sequence[Result]) -> str:
     """One row a condition."""
-    lines = ["| condition | change | AUC [95 %] | judged | AUC of all |", "|---|---|---|---|---|"]
+    lines = ["| condition | perturbation | AUC [95 %] | judged | AUC of all |", "|---|---|---|---|---|"]
     for result in results:
         share = f"{result.judged_real + result.judged_fake} of {result.real + result.fake}"
         lines.append(
@@ -73,6 +73,7 @@ def render_page(results: Sequence[Result], settings: dict[str, Any], curves: dic
         "robustness",
         {"auc": auc_cell, "auc_value": _value},
         few_groups=FEW_GROUPS,
+        name=f"{len(results) - 1} conditions",
         clean=next(result for result in results if result.kind == CLEAN),
         worst=min((r for r in results if r.kind != CLEAN), key=lambda r: r.auc_all, default=None),
         groups=[
@@ -105,7 +106,7 @@ def write_curves(results: Sequence[Result], out: Path) -> dict[str, Path]:
 
 
 def _draw_levels(results: Sequence[Result], clean: Result) -> Figure:
-    """A panel for each kind of change: AUC over its levels, clean first, with its interval; grey: the judged share."""
+    """A panel for each perturbation: AUC over its levels, clean first, with its interval; grey: the judged share."""
     from matplotlib.figure import Figure
 
     kinds = list(dict.fromkeys(result.kind for result in results))

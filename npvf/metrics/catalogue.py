@@ -38,7 +38,7 @@ class Metric:
 DETECTION = {
     "auc": Metric("AUC", "share of pairs of a fake and a real in which the fake has the higher score"),
     "average_precision": Metric("AP", "mean precision over recall; it depends on the share of fakes"),
-    "eer": Metric("EER", "error rate at the threshold where both classes have the same one", "lower"),
+    "eer": Metric("EER", "error rate at the threshold where it is equal for both classes", "lower"),
     "balanced_accuracy": Metric("balanced accuracy", "mean of the two classes' shares of correct calls"),
     "accuracy": Metric("accuracy", "share of correct calls; it depends on the share of fakes"),
     "fpr": Metric("false-positive rate", "share of reals called fake at the detector's threshold", "lower"),
@@ -54,7 +54,7 @@ TEMPORAL_LOCALIZATION = {
     **{f"ar_{n}": Metric(f"AR@{n}", f"average recall of the best {n} proposals of each video") for n in AR_COUNTS},
 }
 
-# Segmentation has metrics of videos ("is the picture forged?") and of pixels ("where?").
+# Segmentation has metrics of videos ("are its frames forged?") and of pixels ("where?").
 SEGMENTATION_VIDEOS = {
     "auc": DETECTION["auc"],
     "auc_within_originals": Metric("forgery against its original", "AUC over pairs of one original", part=True),
@@ -82,8 +82,8 @@ PIXELS = {
 
 SYNCHRONY = {
     "retrieval_r1": Metric("retrieval R@1", "share of segments that find their own partner; mean of both directions"),
-    "retrieval_sound_for_picture": Metric("audio for video", "from the picture to its audio", part=True),
-    "retrieval_picture_for_sound": Metric("video for audio", "from the audio to its picture", part=True),
+    "retrieval_sound_for_picture": Metric("audio for video", "from the video to its audio", part=True),
+    "retrieval_picture_for_sound": Metric("video for audio", "from the audio to its video", part=True),
     "sync_within_1": Metric("best offset within 1 frame", "share of clips with the best similarity at -1, 0 or +1"),
     "halves_agree": Metric("halves agree", "share of clips whose halves have the same best offset, within 1 frame"),
     "swap_auc": Metric("AUC, swapped audio", "the clip's own audio against the audio of another clip"),

@@ -1,4 +1,4 @@
-"""Two detectors on the same items: is the difference of their AUCs more than luck?
+"""Two detectors on the same items: is the difference of their AUCs more than chance?
 
 The bootstrap draws people (or videos) and sees both detectors on each draw, so what is hard for both cancels out. The
 test of DeLong et al. (1988) takes every item for independent evidence, which clips of one person are not: it stands

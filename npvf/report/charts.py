@@ -226,5 +226,5 @@ def _label_line(place: tuple[float, float], label: str, taken: list[float]) -> i
 
 def _sound_title(phone: Phone, item: ClipEvidence, evidence: PhoneEvidence | None, critical: bool) -> str:
     start, end = item.span[0] + phone.start, item.span[0] + phone.end
-    met = f"agreement {evidence.agreement:+.2f}" if evidence else "no picture to compare with"
+    met = f"agreement {evidence.agreement:+.2f}" if evidence else "no frame to compare with"
     return f"{phone.phone}, heard at {start:.2f}\u2013{end:.2f} s: {met}" + (", critical" if critical else "")

@@ -28,7 +28,7 @@ class AreaChart:
 
 @dataclass(frozen=True, slots=True)
 class PartBar:
-    """What one method contributes to the log-odds: a bar to the right is towards fake."""
+    """The contribution of one method to the log-odds: a bar to the right is towards fake."""
 
     part: PartVerdict
     x: float

@@ -1,4 +1,4 @@
-"""The report: one HTML file an analyst can read, print and keep. Nothing in it is fetched from elsewhere."""
+"""The report on videos: one HTML file that an analyst can read, print and keep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from npvf.report.pages import data_address, render
 from npvf.version import __version__
 
 JPEG = "image/jpeg"
-SOUNDS = MOUTHS  # rows of the table of suspicious sounds, each with a picture
+SOUNDS = MOUTHS  # rows of the table of suspicious phones, each with a mouth
 
 # A word for each phone, for readers who do not know ARPAbet.
 EXAMPLES = {
@@ -32,7 +32,7 @@ EXAMPLES = {
 }
 PHONE_SOURCES = {
     "times": "phone times that came with the video",
-    "transcript": "a transcript, aligned with the sound",
+    "transcript": "a transcript, aligned with the audio",
     "recogniser": "a speech recogniser",
     "voice_activity": "voice activity only",
 }
@@ -41,7 +41,7 @@ HEADLINES = {"fake": "Fake", "real": "No sign of a forgery", "abstain": "No verd
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A row of the table of suspicious sounds."""
+    """A row of the table of suspicious phones."""
 
     sound: PhoneEvidence
     face: int
@@ -55,20 +55,20 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a face: its pictures, and its chart if it was judged."""
+    """One clip of a face: its crops, and its chart if it was judged."""
 
     start: float
     faces: list[tuple[float, str]]  # time in the video, data address
     rows: list[Row]
-    offset_s: float  # that was undone
+    offset_s: float  # that was corrected
     speaks: bool
-    heat: list[tuple[float, str]]  # as `faces`, forged pixels shown
+    heat: list[tuple[float, str]]  # as `faces`, with heat-maps
     area: AreaChart | None
 
 
 @dataclass(frozen=True, slots=True)
 class WorstFrame:
-    """The frame of a face that shows most forged pixels, without and with its heat-map."""
+    """The frame of a face with most forged pixels, without and with its heat-map."""
 
     time: float
     area: float

@@ -117,7 +117,7 @@ def test_several_videos_are_listed_with_what_was_not_judged(detector: Detector) 
 def test_it_says_so_where_only_voice_activity_is_known(detector: Detector) -> None:
     clip = replace(blob_clip("a", 1), phones=Phones((Phone("spn", 0.1, 1.9),), "voice_activity"))
     text = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector)).text
-    assert "No phones are known of this video" in text and "speech, sound unknown" in text
+    assert "The phones of this video are unknown" in text and "speech, phone unknown" in text
 
 
 def test_a_video_of_too_little_speech_still_shows_its_faces(detector: Detector) -> None:

@@ -71,7 +71,7 @@ def test_it_says_what_each_part_adds(joint: JointDetector) -> None:
 def test_without_sound_it_says_that_the_picture_answers_alone(joint: JointDetector) -> None:
     judgement = joint.judge_clips([forged(no_sound="no_audio", is_speaker=False)], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))
-    assert "By the picture alone (no_audio: " in page.text and "The other method answers alone. (no_audio)" in page.text
+    assert "By the picture alone (no_audio: " in page.text and "The other method decides alone. (no_audio)" in page.text
     assert "does not speak, not judged" not in page.text and page.open == []
 
 
@@ -79,7 +79,7 @@ def test_a_localizer_alone_has_a_page_without_speech() -> None:
     alone = JointDetector(red_localizer())
     page = Page(render_report([alone.judge_clips([forged()], "a.mp4", 2.0)], alone))
     assert "Is this face genuine?" in page.text and "Agreement says" not in page.text
-    assert "offset of the sound" not in page.text and page.open == []
+    assert "audio offset" not in page.text and page.open == []
 
 
 def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: JointDetector, tmp_path: Path) -> None:
