@@ -16,7 +16,7 @@ import numpy as np
 
 from npvf.clip import FPS, Phones
 from npvf.errors import NpvfError
-from npvf.forge.take import Forged, Take, cut_phones
+from npvf.forge.source_video import Forged, SourceVideo, cut_phones
 from npvf.media.decode import iter_frames
 from npvf.speech.inventory import SILENCE
 from npvf.synth.corpus import Recipe, film
@@ -25,18 +25,21 @@ from npvf.synth.visemes import MouthTrack
 from npvf.synth.voice import speak
 
 
-def calibrated(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The take with another sentence's mouth between the closures. Raises NpvfError for a clip not made by `synth`."""
-    path = take.path.with_name(f"{take.path.stem}.synth.json")
+def calibrated(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """Re-render the video so that the mouth speaks another sentence between the closures.
+
+    Raises NpvfError for a video that `npvf synth` did not make.
+    """
+    path = source.path.with_name(f"{source.path.stem}.synth.json")
     if not path.is_file():
         raise NpvfError(
-            f"{take.video}: a calibrated forgery needs the .synth.json of a clip made by npvf synth; for real footage "
-            "take mouth_calibrated"
+            f"{source.video}: a calibrated forgery needs the .synth.json of a video made by npvf synth; for other "
+            "videos use mouth_calibrated"
         )
     recipe = Recipe.from_json(json.loads(path.read_text()))
     mouth = forged_mouth(recipe, str(rng.choice([s for s in SENTENCES if s != recipe.sentence])))
-    pictures = _filmed(recipe, mouth, take, frames)
-    return Forged(pictures, take.sound(frames), cut_phones(take.phones(), 0.0, frames / FPS))
+    pictures = _filmed(recipe, mouth, source, frames)
+    return Forged(pictures, source.sound(frames), cut_phones(source.phones(), 0.0, frames / FPS))
 
 
 def forged_mouth(recipe: Recipe, sentence: str) -> MouthTrack:
@@ -62,9 +65,9 @@ def _stretched(phones: Phones, start: float, end: float) -> Phones:
     return Phones(tuple(items), phones.source)
 
 
-def _filmed(recipe: Recipe, mouth: MouthTrack, take: Take, frames: int) -> Iterator[np.ndarray]:
+def _filmed(recipe: Recipe, mouth: MouthTrack, source: SourceVideo, frames: int) -> Iterator[np.ndarray]:
     """Rendered and once encoded as the original was, so that both reach the forger's encoder with the same history."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mouth.mp4"
-        film(recipe, mouth, take.sound(len(mouth)), path)
+        film(recipe, mouth, source.sound(len(mouth)), path)
         yield from iter_frames(path, end=(frames - 0.5) / FPS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from npvf.clip import FPS
-from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
 
 
-def copy(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The first `frames` of the take, unforged."""
-    return Forged(pictures(take, frames), take.sound(frames), cut_phones(take.phones(), 0.0, frames / FPS))
+def copy(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """The first `frames` of the source video, unforged."""
+    return Forged(pictures(source, frames), source.sound(frames), cut_phones(source.phones(), 0.0, frames / FPS))

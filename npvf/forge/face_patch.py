@@ -19,7 +19,7 @@ from npvf.clip import FPS
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.geometry import face_size
 from npvf.faces.landmarks import Landmarker
-from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
 from npvf.forge.when import draw_strength
 from npvf.media.decode import iter_frames
 
@@ -52,14 +52,14 @@ class Track:
         return float(face_size(self.steady_TN2[frame]))
 
 
-@lru_cache(maxsize=32)  # a take is often forged in several ways, and lends its face to others
-def track_of(take: Take) -> Track:
+@lru_cache(maxsize=32)  # a source video is often forged in several ways, and lends its face to others
+def track_of(source: SourceVideo) -> Track:
     """The landmarks of a clip's one face in every frame. Raises Refused(NO_FACE), or NpvfError for two faces."""
     landmarks = []
     with Landmarker() as landmarker:
-        for index, frame in enumerate(iter_frames(take.path)):
+        for index, frame in enumerate(iter_frames(source.path)):
             faces = landmarker.detect(frame, index / FPS)
-            where = f"{take.video} at {index / FPS:.2f} s"
+            where = f"{source.video} at {index / FPS:.2f} s"
             if not faces:
                 raise Refused(Reason.NO_FACE, f"{where}: no face; only a clip whose every frame shows it is forged.")
             if len(faces) > 1:
@@ -165,32 +165,32 @@ def seen(share_HW: np.ndarray, strength: float = 1.0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Patched:
-    """A take with one patch painted over each of its frames, as two streams that agree to the pixel.
+    """A source video with one patch painted over each of its frames, as two streams that agree to the pixel.
 
     Attributes:
         share, paint: see `Patch`.
-        strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the take's own.
+        strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the source video's own.
     """
 
-    take: Take
+    source: SourceVideo
     share: Share
     paint: Paint
     strength_T: np.ndarray
 
     def forged(self, **said: Any) -> Forged:
-        """The forgery with the take's own sound; `said`: what else is to be said of it, as `Forged` has it."""
+        """The forgery with the source video's own sound; `said`: what else is to be said of it, as `Forged` has it."""
         frames = len(self.strength_T)
-        phones = cut_phones(self.take.phones(), 0.0, frames / FPS)
-        return Forged(self.frames(), self.take.sound(frames), phones, masks=self.masks(), **said)
+        phones = cut_phones(self.source.phones(), 0.0, frames / FPS)
+        return Forged(self.frames(), self.source.sound(frames), phones, masks=self.masks(), **said)
 
     def frames(self) -> Iterator[np.ndarray]:
         """(H, W, 3) uint8 each."""
-        for frame, picture in enumerate(pictures(self.take, len(self.strength_T))):
+        for frame, picture in enumerate(pictures(self.source, len(self.strength_T))):
             yield patched(picture, frame, self._share(frame, picture.shape[:2]), self.paint)
 
     def masks(self) -> Iterator[np.ndarray]:
         """(H, W) bool each: the pixels that are not wholly the frame's own."""
-        first = next(iter(pictures(self.take, 1)))
+        first = next(iter(pictures(self.source, 1)))
         for frame in range(len(self.strength_T)):
             yield self._share(frame, first.shape[:2]) > 0
 
@@ -201,13 +201,13 @@ class Patched:
         return seen(self.share(frame, (height, width)), self.strength_T[frame])
 
 
-def patch_take(
-    take: Take, frames: int, draw: Callable[[Track, np.random.Generator], Patch], rng: np.random.Generator
+def patch_video(
+    source: SourceVideo, frames: int, draw: Callable[[Track, np.random.Generator], Patch], rng: np.random.Generator
 ) -> Forged:
-    """The take with one patch, drawn once, that needs no other face. Raises as `track_of`."""
-    track = track_of(take)
+    """The source video with one patch, drawn once, that needs no other face. Raises as `track_of`."""
+    track = track_of(source)
     frames = min(frames, len(track))
     patch = draw(track, rng)
     strength_T, intervals = draw_strength(frames, rng)
-    whole = Patched(take, patch.share, patch.paint, strength_T)
+    whole = Patched(source, patch.share, patch.paint, strength_T)
     return whole.forged(intervals=intervals, recipe=asdict(patch.recipe))

@@ -15,7 +15,7 @@ from npvf.faces.geometry import STABLE, face_centre, face_hull
 from npvf.faces.speaking import lip_aperture, lip_width
 from npvf.forge.face_patch import Box, Crop, Patched, Track, box_around, feathered, spline_warp, track_of
 from npvf.forge.face_regions import EYES, FACE, FAST, from_lab, levelled, to_lab, whole_face
-from npvf.forge.take import Forged, Take, pictures
+from npvf.forge.source_video import Forged, SourceVideo, pictures
 from npvf.forge.when import draw_strength
 
 _FEATHER = 0.35  # of the face's size
@@ -25,37 +25,37 @@ _FOLDING, _LIKE = 0.25, 0.6  # ratios of the eyes' opening: from where on lids a
 _SAMPLED = 6  # frames of each clip by which its colours are measured
 
 
-def find_faces(take: Take, takes: list[Take]) -> list[Take]:
-    """Up to five takes of other people that may be seen with this one: of its split, and of another known identity."""
-    me = take.annotation
-    others = [t for t in takes if t.annotation.split == me.split and None not in (t.annotation.identity, me.identity)]
+def find_faces(source: SourceVideo, sources: list[SourceVideo]) -> list[SourceVideo]:
+    """Up to five videos of the same split that show other people. Both identities must be known."""
+    me = source.annotation
+    others = [t for t in sources if t.annotation.split == me.split and None not in (t.annotation.identity, me.identity)]
     strangers = [t for t in others if not set(t.annotation.identities) & set(me.identities)]
-    return [strangers[k] for k in _spread(take, len(strangers))]
+    return [strangers[k] for k in _spread(source, len(strangers))]
 
 
-def _spread(take: Take, count: int, most: int = 5) -> list[int]:
-    """Up to `most` of `count`, other ones for another take."""
-    seed = np.random.default_rng(list(take.video.encode()))
+def _spread(source: SourceVideo, count: int, most: int = 5) -> list[int]:
+    """Up to `most` of `count`, other ones for another source."""
+    seed = np.random.default_rng(list(source.video.encode()))
     return [int(k) for k in seed.permutation(count)[:most]]
 
 
-def face_swap(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The take with the face of the first donor that shows one in every frame.
+def face_swap(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """The source video with the face of the first donor that shows one in every frame.
 
     Raises:
-        Refused: NO_FACE, in a frame of the take.
+        Refused: NO_FACE, in a frame of the source video.
         NpvfError: two faces; or no donor (`find_faces`) can be used.
     """
-    track = track_of(take)
+    track = track_of(source)
     frames = min(frames, len(track))
-    donor = _usable(take, donors)
-    face = _Face(take, track, donor, track_of(donor), _matched(track, track_of(donor), frames))
+    donor = _usable(source, donors)
+    face = _Face(source, track, donor, track_of(donor), _matched(track, track_of(donor), frames))
     strength_T, intervals = draw_strength(frames, rng)
-    patched = Patched(take, face.share, face.painter(), strength_T)
+    patched = Patched(source, face.share, face.painter(), strength_T)
     return patched.forged(shown=(donor,), intervals=intervals, recipe={"face": donor.video})
 
 
-def _usable(take: Take, donors: list[Take]) -> Take:
+def _usable(source: SourceVideo, donors: list[SourceVideo]) -> SourceVideo:
     problems = []
     for donor in donors:
         try:
@@ -65,7 +65,7 @@ def _usable(take: Take, donors: list[Take]) -> Take:
         else:
             return donor
     why = problems[0] if problems else "no clip of another known identity in its split; give identities in the sidecars"
-    raise NpvfError(f"{take.video}: no face to take: {why}")
+    raise NpvfError(f"{source.video}: no face to source: {why}")
 
 
 def _matched(track: Track, donor: Track, frames: int) -> np.ndarray:
@@ -133,9 +133,9 @@ def _goal(track: Track, frame: int, donor: Track, there: int) -> np.ndarray:
 class _Face:
     """One clip's face for another's; cast_T says which frame of the donor is seen in which of the clip's."""
 
-    take: Take
+    source: SourceVideo
     track: Track
-    donor: Take
+    donor: SourceVideo
     donor_track: Track
     cast_T: np.ndarray
 
@@ -176,7 +176,7 @@ class _Painter:
         """Of Lab: the donor's mean, by what its spread is to be multiplied, and the clip's mean. Steady over time."""
         face = self.face
         wanted = set(np.linspace(0, len(face.cast_T) - 1, _SAMPLED).astype(int).tolist())
-        mine = _colours(_crops(face.take, face.track, wanted), face.track)
+        mine = _colours(_crops(face.source, face.track, wanted), face.track)
         held = sorted(self._crops)
         theirs = _colours({k: self._crops[k] for k in held[:: max(1, len(held) // _SAMPLED)]}, face.donor_track)
         ratio = np.clip(mine.std(axis=0) / (theirs.std(axis=0) + 1e-6), 0.6, 1.6)
@@ -192,10 +192,10 @@ def _colours(crops: dict[int, Crop], track: Track) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
+def _crops(source: SourceVideo, track: Track, wanted: set[int]) -> dict[int, Crop]:
     """Frame -> its part around the face."""
     crops = {}
-    for frame, picture in enumerate(pictures(take, max(wanted) + 1)):
+    for frame, picture in enumerate(pictures(source, max(wanted) + 1)):
         if frame in wanted:
             box = box_around(track.landmarks_TN2[frame], 0.3 * track.size(frame), *picture.shape[:2])
             crops[frame] = Crop.of(picture, box)

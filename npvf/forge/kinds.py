@@ -17,7 +17,7 @@ from npvf.forge.self_blend import self_blend
 from npvf.forge.smoothed import smoothed
 from npvf.forge.sound_shift import sound_shift
 from npvf.forge.sound_swap import find_donors, sound_swap
-from npvf.forge.take import Forged, Take
+from npvf.forge.source_video import Forged, SourceVideo
 
 COPY = "none"
 
@@ -27,19 +27,19 @@ class Kind:
     """How a forgery is made.
 
     Attributes:
-        make: (take, frames, donors, rng) -> what is written.
+        make: (source, frames, donors, rng) -> what is written.
         says: a line for people.
         audio_label, video_label: which of the two streams is forged.
-        donors: (take, all takes) -> those that may lend something.
+        donors: (source, all sources) -> those that may lend something.
         twin: makes the same without the forgery, where a copy of the source alone would not do.
     """
 
-    make: Callable[[Take, int, list[Take], np.random.Generator], Forged]
+    make: Callable[[SourceVideo, int, list[SourceVideo], np.random.Generator], Forged]
     says: str
     audio_label: int = REAL
     video_label: int = REAL
-    donors: Callable[[Take, list[Take]], list[Take]] = find_donors
-    twin: Callable[[Take, int, list[Take], np.random.Generator], Forged] | None = None
+    donors: Callable[[SourceVideo, list[SourceVideo]], list[SourceVideo]] = find_donors
+    twin: Callable[[SourceVideo, int, list[SourceVideo], np.random.Generator], Forged] | None = None
 
 
 COPIED = Kind(copy, "the original, unforged, through the same encoder")

@@ -21,7 +21,7 @@ _BORDER, _BORDER_LEVEL = 4, 235  # of an inset: pixels, grey
 
 
 @dataclass(frozen=True)
-class Guest:
+class Participant:
     """A clip to be shown: its face's track, and the size of its pictures."""
 
     track: Track
@@ -46,7 +46,7 @@ class Guest:
         size = self.face
         return scale * (x - 2 * size), scale * (y - 0.8 * size), scale * (x + 2 * size), scale * (y + 2.4 * size)
 
-    def like(self, other: Guest, tall: int, wide: int) -> Box:
+    def like(self, other: Participant, tall: int, wide: int) -> Box:
         """The window that shows this face, at tall x wide, as large as the other one's."""
         scale = min(self.face / other.face, self.size_hw[0] / tall, self.size_hw[1] / wide)
         return self.window(scale * tall, scale * wide)
@@ -103,26 +103,28 @@ class Layout:
             yield canvas
 
 
-def lay_out(name: str, guests: Sequence[Guest], rng: np.random.Generator) -> Layout:
-    """The layout of this name for `PEOPLE[name]` guests, or side by side where an inset would hide the other face."""
+def lay_out(name: str, participants: Sequence[Participant], rng: np.random.Generator) -> Layout:
+    """The layout of this name for `PEOPLE[name]` people; side by side if an inset would hide the other face."""
     if name in ("inset", "seen in an inset"):
-        inset = (_inset if name == "inset" else _seen_in_inset)(guests[0], guests[1], rng)
+        inset = (_inset if name == "inset" else _seen_in_inset)(participants[0], participants[1], rng)
         if inset is not None:
             return inset
         name = "side by side"
-    own = guests[0].window(_TALL * guests[0].face, _WIDE * guests[0].face)
+    own = participants[0].window(_TALL * participants[0].face, _WIDE * participants[0].face)
     wide, tall = own[2] - own[0], own[3] - own[1]
-    columns = 2 if name == "grid" else len(guests)
-    seats = rng.permutation(len(guests))
+    columns = 2 if name == "grid" else len(participants)
+    seats = rng.permutation(len(participants))
     panels = []
-    for guest, seat in zip(guests, seats, strict=True):
+    for participant, seat in zip(participants, seats, strict=True):
         left, top = int(seat) % columns * wide, int(seat) // columns * tall
-        window = own if guest is guests[0] else guest.like(guests[0], tall, wide)
+        window = own if participant is participants[0] else participant.like(participants[0], tall, wide)
         panels.append(Panel(window, (left, top, left + wide, top + tall)))
-    return Layout(name, (tall * (len(guests) // columns), wide * columns), tuple(panels), tuple(range(len(guests))))
+    return Layout(
+        name, (tall * (len(participants) // columns), wide * columns), tuple(panels), tuple(range(len(participants)))
+    )
 
 
-def _inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout | None:
+def _inset(first: Participant, other: Participant, rng: np.random.Generator) -> Layout | None:
     """The first person fills the picture. None: the inset would hide the face."""
     height, width = (n // 2 * 2 for n in first.size_hw)
     tall = round(_INSET * height)
@@ -136,7 +138,7 @@ def _inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout | Non
     return Layout("inset", (height, width), (Panel(whole, whole), Panel(window, place, _BORDER)), (0, 1))
 
 
-def _seen_in_inset(first: Guest, other: Guest, rng: np.random.Generator) -> Layout | None:
+def _seen_in_inset(first: Participant, other: Participant, rng: np.random.Generator) -> Layout | None:
     """The other person fills the picture, which is scaled so that the first one's inset keeps its pixels."""
     own = first.window(_TALL * first.face, _WIDE * first.face)
     wide, tall = own[2] - own[0], own[3] - own[1]

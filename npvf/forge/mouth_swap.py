@@ -20,25 +20,25 @@ from npvf.errors import NpvfError
 from npvf.faces.speaking import lip_aperture, lip_width
 from npvf.forge.face_patch import Crop, Track, track_of
 from npvf.forge.mouth_plan import Segment, plan_mouth, spans_of
-from npvf.forge.mouth_transfer import Source, mouth_box, patch_weight, transfer
-from npvf.forge.take import Forged, Take, cut_phones, pictures
-from npvf.speech.gate import gate
+from npvf.forge.mouth_transfer import DonorFrame, mouth_box, patch_weight, transfer
+from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
+from npvf.speech.gate import GATE_PAD, gate
 from npvf.speech.sources import find_phones
 
 # Frames on either side of an m b p that stay the clip's own: lips close before the sound, and its times err.
-CLOSURE_PAD = 1
+CLOSURE_PAD = GATE_PAD
 
 
 def mouth_reanimated(
-    take: Take, frames: int, donors: list[Take], rng: np.random.Generator, keep_closures: bool = False
+    source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator, keep_closures: bool = False
 ) -> Forged:
-    """The take with the mouth of other moments, of another clip of the same person where there is one.
+    """The source video with the mouth of other moments, of another clip of the same person where there is one.
 
     Args:
-        take: real footage in which one face is seen in every frame.
+        source: real footage in which one face is seen in every frame.
         frames: how many of its frames.
-        donors: takes that may lend their mouth; only one with the take's own identity does. Without one, the take's
-            other moments do.
+        donors: videos that may give their mouth. The first with the same identity does; without one, other moments
+            of the source video do.
         rng: decides which moments.
         keep_closures: lips stay as they are around each m b p of the sound, and no m b p of a donor is shown.
 
@@ -46,25 +46,25 @@ def mouth_reanimated(
         Refused: NO_FACE, a frame shows no face.
         NpvfError: two faces; no phone times to tell m b p by; or too little speech to take a mouth from.
     """
-    person = take.annotation.identity
-    footage = [take, *[d for d in donors if person is not None and d.annotation.identity == person][:1]]
+    person = source.annotation.identity
+    footage = [source, *[d for d in donors if person is not None and d.annotation.identity == person][:1]]
     tracks = [track_of(t) for t in footage]
     may_lend = [_forgeable(t, len(track), keep_closures) for t, track in zip(footage, tracks, strict=True)]
     spans = spans_of(may_lend[0][:frames])
     if not spans:
-        raise NpvfError(f"{take.video} holds no {'speech between its m b p' if keep_closures else 'speech'} to forge")
+        raise NpvfError(f"{source.video} holds no {'speech between its m b p' if keep_closures else 'speech'} to forge")
     try:
         plan = plan_mouth(spans, [spans_of(mask) for mask in may_lend], [_shape(t) for t in tracks], own=0, rng=rng)
     except ValueError as error:
-        lack = f"{take.video} has too little speech to lend itself a mouth ({error}); add clips of the same identity"
+        lack = f"{source.video} has too little speech to lend itself a mouth ({error}); add clips of the same identity"
         raise NpvfError(lack) from error
     cast = _cast(plan, min(frames, len(tracks[0])))
     return Forged(
         _pictures(footage, tracks, cast),
-        take.sound(frames),
-        cut_phones(take.phones(), 0.0, frames / FPS),
+        source.sound(frames),
+        cut_phones(source.phones(), 0.0, frames / FPS),
         intervals=tuple((start / FPS, end / FPS) for start, end in spans),
-        masks=_masks(take, tracks, cast),
+        masks=_masks(source, tracks, cast),
     )
 
 
@@ -72,16 +72,16 @@ mouth_calibrated = partial(mouth_reanimated, keep_closures=True)
 
 
 @lru_cache(maxsize=32)
-def _phones(take: Take) -> Phones:
+def _phones(source: SourceVideo) -> Phones:
     """From the best source there is."""
-    return find_phones(take.sound(take.frames), take.path, take.annotation.transcript)
+    return find_phones(source.sound(source.frames), source.path, source.annotation.transcript)
 
 
-def _forgeable(take: Take, frames: int, keep_closures: bool) -> np.ndarray:
+def _forgeable(source: SourceVideo, frames: int, keep_closures: bool) -> np.ndarray:
     """(T,) the frames of speech, without those near an m b p if these are kept."""
-    phones = _phones(take)
+    phones = _phones(source)
     if keep_closures and phones.source == "voice_activity":
-        raise NpvfError(f"{take.video}: which sounds are m b p is unknown; give phone times or a transcript")
+        raise NpvfError(f"{source.video}: which sounds are m b p is unknown; give phone times or a transcript")
     return gate(phones, frames, "noncritical" if keep_closures else "all", pad=CLOSURE_PAD)
 
 
@@ -106,32 +106,32 @@ def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
     return cast
 
 
-def _pictures(footage: Sequence[Take], tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
+def _pictures(footage: Sequence[SourceVideo], tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
     """The forged frames as a stream; the parts that are lent, about a third of a picture each, are held."""
     lent = [
         _crops(clip, tracks[k], {f for seen in cast for c, f, _ in seen if c == k}) for k, clip in enumerate(footage)
     ]
     for frame, picture in enumerate(pictures(footage[0], len(cast))):
         crops = [lent[clip][f] for clip, f, _ in cast[frame]]
-        yield transfer(picture, tracks[0], frame, _sources(cast[frame], tracks), crops) if crops else picture
+        yield transfer(picture, tracks[0], frame, _donor_frames(cast[frame], tracks), crops) if crops else picture
 
 
-def _masks(take: Take, tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
+def _masks(source: SourceVideo, tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
     """(H, W) bool of each frame: the pixels that are not wholly the frame's own."""
-    height, width = next(iter(pictures(take, 1))).shape[:2]
+    height, width = next(iter(pictures(source, 1))).shape[:2]
     for frame, seen in enumerate(cast):
-        share = patch_weight(tracks[0], frame, _sources(seen, tracks), (height, width)) if seen else None
+        share = patch_weight(tracks[0], frame, _donor_frames(seen, tracks), (height, width)) if seen else None
         yield np.zeros((height, width), bool) if share is None else share > 0
 
 
-def _sources(seen: Sequence[tuple[int, int, float]], tracks: Sequence[Track]) -> list[Source]:
-    return [Source(tracks[clip], frame, weight) for clip, frame, weight in seen]
+def _donor_frames(seen: Sequence[tuple[int, int, float]], tracks: Sequence[Track]) -> list[DonorFrame]:
+    return [DonorFrame(tracks[clip], frame, weight) for clip, frame, weight in seen]
 
 
-def _crops(take: Take, track: Track, wanted: set[int]) -> dict[int, Crop]:
+def _crops(source: SourceVideo, track: Track, wanted: set[int]) -> dict[int, Crop]:
     """Frame -> its part around the mouth."""
     crops = {}
-    for frame, picture in enumerate(pictures(take, max(wanted, default=-1) + 1)):
+    for frame, picture in enumerate(pictures(source, max(wanted, default=-1) + 1)):
         if frame in wanted:
             crops[frame] = Crop.of(picture, mouth_box(track, frame, *picture.shape[:2]))
     return crops

@@ -37,7 +37,7 @@ _MARGIN = 0.5
 
 
 @dataclass(frozen=True)
-class Source:
+class DonorFrame:
     """A frame of a clip that lends its mouth, and with which weight."""
 
     track: Track
@@ -45,10 +45,10 @@ class Source:
     weight: float
 
 
-def patch_weight(track: Track, frame: int, sources: Sequence[Source], size_hw: tuple[int, int]) -> np.ndarray:
+def patch_weight(track: Track, frame: int, donors: Sequence[DonorFrame], size_hw: tuple[int, int]) -> np.ndarray:
     """(H, W) float32 in [0, 1]: how much of each pixel is replaced; exactly 0 outside the patch."""
     steady = track.steady_TN2[frame]
-    chins = np.concatenate([_goal(track, frame, sources), track.landmarks_TN2[frame][MOVING]])
+    chins = np.concatenate([_goal(track, frame, donors), track.landmarks_TN2[frame][MOVING]])
     chins = chins.reshape(2, -1, 2)[:, _CHIN_OF_MOVING].reshape(-1, 2)
     size = float(face_size(track.landmarks_TN2[frame]))
     # Downwards only: beside the jaw there is background, which must not move with it.
@@ -65,51 +65,51 @@ def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
 
 
 def transfer(
-    picture_HWC: np.ndarray, track: Track, frame: int, sources: Sequence[Source], crops: Sequence[Crop]
+    picture_HWC: np.ndarray, track: Track, frame: int, donors: Sequence[DonorFrame], crops: Sequence[Crop]
 ) -> np.ndarray:
-    """The frame with the sources' mouth.
+    """The frame with the donors' mouth.
 
     Args:
         picture_HWC: (H, W, 3) uint8, the frame.
         track: of the clip.
         frame: its number.
-        sources: whose weights add up to 1. The frame itself may be one of them.
-        crops: of each source what `mouth_box` says.
+        donors: whose weights add up to 1. The frame itself may be one of them.
+        crops: of each donor what `mouth_box` says.
 
     Returns:
         (H, W, 3) uint8; where `patch_weight` is 0, the picture's own values.
     """
     height, width = picture_HWC.shape[:2]
     x0, y0, x1, y1 = box = mouth_box(track, frame, height, width)
-    share = patch_weight(track, frame, sources, (height, width))[y0:y1, x0:x1]
+    share = patch_weight(track, frame, donors, (height, width))[y0:y1, x0:x1]
     own = picture_HWC[y0:y1, x0:x1].astype(np.float32)
-    goal = _goal(track, frame, sources)
+    goal = _goal(track, frame, donors)
     made = np.zeros_like(own)
-    for source, crop in zip(sources, crops, strict=True):
-        made += source.weight * _matched(_warped(source, crop, track.steady_TN2[frame][PINS], goal, box), own, share)
+    for donor, crop in zip(donors, crops, strict=True):
+        made += donor.weight * _matched(_warped(donor, crop, track.steady_TN2[frame][PINS], goal, box), own, share)
     return blended(picture_HWC, made, share, box)
 
 
-def _alignment(source: Source, track: Track, frame: int) -> np.ndarray:
-    """(3, 2): least-squares affine map of the source's rigid points onto the frame's: [x y 1] @ map."""
-    there = source.track.steady_TN2[source.frame][_RIGID].astype(np.float64)
+def _alignment(donor: DonorFrame, track: Track, frame: int) -> np.ndarray:
+    """(3, 2): least-squares affine map of the donor's rigid points onto the frame's: [x y 1] @ map."""
+    there = donor.track.steady_TN2[donor.frame][_RIGID].astype(np.float64)
     here = track.steady_TN2[frame][_RIGID].astype(np.float64)
     return np.linalg.lstsq(np.column_stack([there, np.ones(len(there))]), here, rcond=None)[0]
 
 
-def _moving(source: Source, affine: np.ndarray) -> np.ndarray:
-    """The source's moving points in the frame."""
-    return source.track.landmarks_TN2[source.frame][MOVING] @ affine[:2] + affine[2]
+def _moving(donor: DonorFrame, affine: np.ndarray) -> np.ndarray:
+    """The donor's moving points in the frame."""
+    return donor.track.landmarks_TN2[donor.frame][MOVING] @ affine[:2] + affine[2]
 
 
-def _goal(track: Track, frame: int, sources: Sequence[Source]) -> np.ndarray:
-    """The moving points of the mouth that is to be seen: the sources' weighted mean."""
-    return np.sum([s.weight * _moving(s, _alignment(s, track, frame)) for s in sources], axis=0)
+def _goal(track: Track, frame: int, donors: Sequence[DonorFrame]) -> np.ndarray:
+    """The moving points of the mouth that is to be seen: the donors' weighted mean."""
+    return np.sum([s.weight * _moving(s, _alignment(s, track, frame)) for s in donors], axis=0)
 
 
-def _warped(source: Source, crop: Crop, pins: np.ndarray, goal: np.ndarray, box: Box) -> np.ndarray:
-    """The source's picture, float32 in the frame's box, its moving points on `goal` and its pins on the frame's."""
-    moving, held = source.track.landmarks_TN2[source.frame][MOVING], source.track.steady_TN2[source.frame][PINS]
+def _warped(donor: DonorFrame, crop: Crop, pins: np.ndarray, goal: np.ndarray, box: Box) -> np.ndarray:
+    """The donor's picture, float32 in the frame's box, its moving points on `goal` and its pins on the frame's."""
+    moving, held = donor.track.landmarks_TN2[donor.frame][MOVING], donor.track.steady_TN2[donor.frame][PINS]
     there = np.concatenate([moving, held]) - crop.corner
     return spline_warp(crop.picture_HWC, there, np.concatenate([goal, pins]), box)
 

@@ -15,13 +15,13 @@ from npvf.clip import FPS
 from npvf.errors import NpvfError
 from npvf.forge.face_patch import track_of
 from npvf.forge.face_swap import face_swap
-from npvf.forge.layout import PEOPLE, Guest, Layout, lay_out
+from npvf.forge.layout import PEOPLE, Layout, Participant, lay_out
 from npvf.forge.mouth_swap import mouth_reanimated
 from npvf.forge.self_blend import self_blend
 from npvf.forge.smoothed import smoothed
-from npvf.forge.take import Forged, Take, cut_phones, pictures
+from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
 
-_FORGERS: dict[str, Callable[[Take, int, list[Take], np.random.Generator], Forged]] = {
+_FORGERS: dict[str, Callable[[SourceVideo, int, list[SourceVideo], np.random.Generator], Forged]] = {
     "face_swap": face_swap,
     "self_blend": self_blend,
     "smoothed": smoothed,
@@ -34,39 +34,39 @@ class _Scene:
     """Who is seen where, for how many frames, and who is heard; `spare` are donors that are not in the picture."""
 
     layout: Layout
-    people: tuple[Take, ...]
-    heard: Take
+    people: tuple[SourceVideo, ...]
+    heard: SourceVideo
     frames: int
-    spare: list[Take]
+    spare: list[SourceVideo]
 
 
-def multi_source(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The take, forged in its picture, beside one to three others.
+def multi_source(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """The source video, forged in its picture, beside one to three others.
 
     Raises:
-        Refused: NO_FACE, in a frame of the take.
+        Refused: NO_FACE, in a frame of the source video.
         NpvfError: it shows two faces; there is no clip of other people (`find_faces`); or no way to forge it works.
     """
-    scene = _scene(take, frames, donors, rng)
+    scene = _scene(source, frames, donors, rng)
     problems = []
     for name in rng.permutation(list(_FORGERS)):
         lent = scene.spare or list(scene.people[1:]) if name == "face_swap" else scene.spare
         try:
-            forged = _FORGERS[name](take, scene.frames, lent, rng)
+            forged = _FORGERS[name](source, scene.frames, lent, rng)
         except NpvfError as error:
             problems.append(f"{name}: {error}")
             continue
         assert forged.masks is not None  # each of these forgers tells them
         return _film(scene, forged, {"forged": str(name), **forged.recipe})
-    raise NpvfError(f"{take.video}: it can be forged in no way; {problems[0]}")
+    raise NpvfError(f"{source.video}: it can be forged in no way; {problems[0]}")
 
 
-def assembled(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
+def assembled(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
     """What `multi_source` makes with the same `rng`, unforged."""
-    return _film(_scene(take, frames, donors, rng), None, {})
+    return _film(_scene(source, frames, donors, rng), None, {})
 
 
-def _scene(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> _Scene:
+def _scene(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> _Scene:
     usable, problems = [], []
     for donor in donors:
         try:
@@ -76,30 +76,30 @@ def _scene(take: Take, frames: int, donors: list[Take], rng: np.random.Generator
             problems.append(str(error))
     if not usable:
         why = problems[0] if problems else "no clip of another known identity in its split"
-        raise NpvfError(f"{take.video}: nobody to be seen beside: {why}")
+        raise NpvfError(f"{source.video}: nobody to be seen beside: {why}")
     name = str(rng.choice([name for name, people in PEOPLE.items() if people <= 1 + len(usable)]))
-    people = (take, *usable[: PEOPLE[name] - 1])
-    layout = lay_out(name, [_guest(person) for person in people], rng)
+    people = (source, *usable[: PEOPLE[name] - 1])
+    layout = lay_out(name, [_participant(person) for person in people], rng)
     heard = people[int(rng.integers(len(people)))]
     frames = min([frames, *(min(person.frames, len(track_of(person))) for person in people)])
     return _Scene(layout, people, heard, frames, usable[len(people) - 1 :])
 
 
-def _guest(take: Take) -> Guest:
-    height, width = next(iter(pictures(take, 1))).shape[:2]
-    return Guest(track_of(take), (height, width))
+def _participant(source: SourceVideo) -> Participant:
+    height, width = next(iter(pictures(source, 1))).shape[:2]
+    return Participant(track_of(source), (height, width))
 
 
 def _film(scene: _Scene, forged: Forged | None, recipe: dict[str, object]) -> Forged:
-    take, *others = scene.people
-    streams = [pictures(take, scene.frames) if forged is None else forged.frames]
+    source, *others = scene.people
+    streams = [pictures(source, scene.frames) if forged is None else forged.frames]
     streams += [pictures(other, scene.frames) for other in others]
     masks = None if forged is None or forged.masks is None else scene.layout.masks(forged.masks)
     return Forged(
         scene.layout.pictures(streams),
         scene.heard.sound(scene.frames),
         cut_phones(scene.heard.phones(), 0.0, scene.frames / FPS),
-        heard=None if scene.heard == take else scene.heard,
+        heard=None if scene.heard == source else scene.heard,
         shown=(*others, *(forged.shown if forged else ())),
         several=True,
         intervals=None if forged is None else forged.intervals,

@@ -15,7 +15,7 @@ from npvf.clip import FAKE, FPS, REAL
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.forge.kinds import COPIED, COPY, KINDS, Kind
 from npvf.forge.sound_swap import find_donors
-from npvf.forge.take import CRF, Take, write_forged
+from npvf.forge.source_video import CRF, SourceVideo, write_forged
 from npvf.io.files import write_lines
 from npvf.io.sources import Source, find_sources
 from npvf.io.workers import in_processes
@@ -62,16 +62,16 @@ def forge(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     lines: list[dict[str, Any]] = []
-    takes = [take for source in find_sources(Path(src), skip=out).items if (take := _take(source, lines))]
+    sources = [video for item in find_sources(Path(src), skip=out).items if (video := _source_video(item, lines))]
     wanted = [_Wanted(name, n) for name in KINDS if name in kinds for n in range(per_clip)]
     if copies or COPY in kinds:
         wanted += [_Wanted(COPY, 0), *(replace(w, twin=True) for w in wanted if KINDS[w.kind].twin)]
     jobs = [
-        (take, w, seed, find_donors(take, takes), w.made.donors(take, takes), out, crf)
-        for take in takes
+        (source, w, seed, find_donors(source, sources), w.made.donors(source, sources), out, crf)
+        for source in sources
         for w in wanted
     ]
-    _check_names(takes, wanted)
+    _check_names(sources, wanted)
     for done, line in enumerate(in_processes(_forge_one, jobs, workers), 1):
         lines.append(line)
         if progress:
@@ -83,8 +83,8 @@ def forge(
     return Summary(lines)
 
 
-def _take(source: Source, lines: list[dict[str, Any]]) -> Take | None:
-    """The source as a take, or None and a line that says why not."""
+def _source_video(source: Source, lines: list[dict[str, Any]]) -> SourceVideo | None:
+    """The source as a source video, or None and a line that says why not."""
     try:
         if source.problem is not None:
             raise source.problem
@@ -99,22 +99,22 @@ def _take(source: Source, lines: list[dict[str, Any]]) -> Take | None:
     except NpvfError as error:
         lines.append(_refusal(source.video, None, error))
         return None
-    return Take(source.video, source.path, source.annotation, round(length * FPS) / FPS)
+    return SourceVideo(source.video, source.path, source.annotation, round(length * FPS) / FPS)
 
 
-def _check_names(takes: list[Take], wanted: Sequence[_Wanted]) -> None:
+def _check_names(sources: list[SourceVideo], wanted: Sequence[_Wanted]) -> None:
     """Raises NpvfError where two sources, such as a.mp4 and a.mpg, would be written to one file."""
     for job in wanted[:1]:
         seen: dict[str, str] = {}
-        for take in takes:
-            other = seen.setdefault(job.name(take.video), take.video)
-            if other != take.video:
-                raise NpvfError(f"{other} and {take.video} would be forged into one file; rename one of them")
+        for source in sources:
+            other = seen.setdefault(job.name(source.video), source.video)
+            if other != source.video:
+                raise NpvfError(f"{other} and {source.video} would be forged into one file; rename one of them")
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One file to make of each take: the n-th of a kind, or the unforged twin of one."""
+    """One file to make of each source: the n-th of a kind, or the unforged twin of one."""
 
     kind: str
     n: int
@@ -140,27 +140,33 @@ class _Wanted:
 
 
 def _forge_one(
-    take: Take, wanted: _Wanted, seed: int, sounds: list[Take], donors: list[Take], out: Path, crf: float
+    source: SourceVideo,
+    wanted: _Wanted,
+    seed: int,
+    sounds: list[SourceVideo],
+    donors: list[SourceVideo],
+    out: Path,
+    crf: float,
 ) -> dict[str, Any]:
     """One file and its line."""
     # The cut is drawn from what a swap of the sound needs, and is the same for every kind: an early end gives no
     # forgery away.
-    source = [seed, zlib.crc32(take.video.encode()), wanted.n]
-    rng = np.random.default_rng(source)
+    seeds = [seed, zlib.crc32(source.video.encode()), wanted.n]
+    rng = np.random.default_rng(seeds)
     sounds = [sounds[k] for k in rng.permutation(len(sounds))]
-    frames = min([take.frames] + [d.frames for d in sounds[:1]])
-    own = np.random.default_rng([*source, zlib.crc32(wanted.kind.encode())])
+    frames = min([source.frames] + [d.frames for d in sounds[:1]])
+    own = np.random.default_rng([*seeds, zlib.crc32(wanted.kind.encode())])
     made = wanted.made
     lent = sounds if made.donors is find_donors else [donors[k] for k in own.permutation(len(donors))]
     make = made.twin if wanted.twin and made.twin else made.make
     labels = (made.audio_label, made.video_label) if wanted.manipulation else (REAL, REAL)
-    name = wanted.name(take.video)
+    name = wanted.name(source.video)
     try:
-        forged = make(take, frames, lent, own)
-        write_forged(forged, take, wanted.manipulation, out / name, labels, crf)
+        forged = make(source, frames, lent, own)
+        write_forged(forged, source, wanted.manipulation, out / name, labels, crf)
     except NpvfError as error:
-        return _refusal(take.video, wanted.manipulation or COPY, error)
-    line = {"video": name, "original": take.video, "manipulation": wanted.manipulation or COPY, "status": "written"}
+        return _refusal(source.video, wanted.manipulation or COPY, error)
+    line = {"video": name, "original": source.video, "manipulation": wanted.manipulation or COPY, "status": "written"}
     return line | ({"sound": forged.heard.video} if forged.heard else {}) | {"recipe": forged.recipe}
 
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from npvf.faces.geometry import face_centre
-from npvf.forge.face_patch import Box, Crop, Track, box_around, feathered, patch_take, spline_warp
+from npvf.forge.face_patch import Box, Crop, Track, box_around, feathered, patch_video, spline_warp
 from npvf.forge.face_regions import FACE, REGIONS, from_lab, grown, to_lab
-from npvf.forge.take import Forged, Take
+from npvf.forge.source_video import Forged, SourceVideo
 
 _OUTLINES = ("face", "face", "lower face", "upper face")
 _BUMPS = 4  # of the face's shape
@@ -87,9 +87,9 @@ class _Recipe:
         return made
 
 
-def self_blend(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The take with its own face changed a little. Raises Refused(NO_FACE), or NpvfError for two faces."""
-    return patch_take(take, frames, SelfBlend.draw, rng)
+def self_blend(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """The source video with its own face changed a little. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    return patch_video(source, frames, SelfBlend.draw, rng)
 
 
 @dataclass(frozen=True)

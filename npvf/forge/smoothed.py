@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from npvf.forge.face_patch import Box, Track, feathered, patch_take
+from npvf.forge.face_patch import Box, Track, feathered, patch_video
 from npvf.forge.face_regions import REGIONS, grown
-from npvf.forge.take import Forged, Take
+from npvf.forge.source_video import Forged, SourceVideo
 
 _MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
 # Plain skin: it can be filled in from around it, as lips and eyes cannot, and smoothing would leave no trace on it.
@@ -55,9 +55,9 @@ class _Recipe:
         return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def smoothed(take: Take, frames: int, donors: list[Take], rng: np.random.Generator) -> Forged:
-    """The take with a region of its face re-made. Raises Refused(NO_FACE), or NpvfError for two faces."""
-    return patch_take(take, frames, Smoothing.draw, rng)
+def smoothed(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
+    """The source video with a region of its face re-made. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    return patch_video(source, frames, Smoothing.draw, rng)
 
 
 @dataclass(frozen=True)

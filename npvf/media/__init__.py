@@ -7,13 +7,13 @@ sound.
 from npvf.media.decode import iter_frames, read_audio, spool_audio
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac, write_video
 from npvf.media.probe import AudioStream, MediaInfo, VideoStream, probe
-from npvf.media.transcode import Pictures, Sound, transcode
+from npvf.media.transcode import AudioEncoding, VideoEncoding, transcode
 
 __all__ = [
+    "AudioEncoding",
     "AudioStream",
     "MediaInfo",
-    "Pictures",
-    "Sound",
+    "VideoEncoding",
     "VideoStream",
     "decode_crops",
     "decode_flac",

@@ -35,8 +35,8 @@ _Timed = tuple[float, Packet]
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Pictures to encode: (H, W, 3) uint8 RGB each, all of one size. `options` are the encoder's own."""
+class VideoEncoding:
+    """Frames to encode, (H, W, 3) uint8 RGB, all of one size. `options` are passed to the encoder."""
 
     frames: Iterable[np.ndarray]
     fps: float = FPS
@@ -45,10 +45,10 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """Sound to encode: mono float32 blocks that follow each other; the first sample sounds at the first picture.
+class AudioEncoding:
+    """Audio to encode, as consecutive blocks of mono float32 samples. It starts with the first frame.
 
-    `bit_rate` in bits a second; None for a lossless codec.
+    `bit_rate` is in bits per second, None for a lossless codec.
     """
 
     blocks: Iterable[np.ndarray]
@@ -58,7 +58,7 @@ class Sound:
 
 
 def transcode(
-    source: str | Path, target: str | Path, pictures: Pictures | None = None, sound: Sound | None = None
+    source: str | Path, target: str | Path, pictures: VideoEncoding | None = None, sound: AudioEncoding | None = None
 ) -> None:
     """`source` as an MP4 file with other pictures, or another sound, or both; a stream that is None stays as it is.
 
@@ -112,7 +112,7 @@ def need_encoder(name: str) -> None:
         ) from error
 
 
-def _encoded_pictures(output: OutputContainer, pictures: Pictures) -> Iterator[_Timed]:
+def _encoded_pictures(output: OutputContainer, pictures: VideoEncoding) -> Iterator[_Timed]:
     need_encoder(pictures.codec)
     frames = iter(pictures.frames)
     first = next(frames, None)
@@ -128,7 +128,7 @@ def _encoded_pictures(output: OutputContainer, pictures: Pictures) -> Iterator[_
     return _encoded(pictures.codec, packets())
 
 
-def _encoded_sound(output: OutputContainer, sound: Sound) -> Iterator[_Timed]:
+def _encoded_sound(output: OutputContainer, sound: AudioEncoding) -> Iterator[_Timed]:
     need_encoder(sound.codec)
     stream = cast(av.AudioStream, output.add_stream(sound.codec, rate=sound.rate, layout="mono"))
     if sound.bit_rate is not None:
@@ -153,7 +153,7 @@ def _kept_pictures(output: OutputContainer, container: InputContainer, zero: Fra
     if not has_presentation_times(container):
         path = container.name.removeprefix("file:")
         fps = float(stream.average_rate or FPS)
-        return _encoded_pictures(output, Pictures(iter_frames(path, fps), fps))
+        return _encoded_pictures(output, VideoEncoding(iter_frames(path, fps), fps))
     return _copied(output, container, stream, zero)
 
 
@@ -165,7 +165,7 @@ def _kept_sound(output: OutputContainer, container: InputContainer, zero: Fracti
         return [_copied(output, container, stream, zero)]
     rate = sound_rate(stream.codec_context.sample_rate)
     blocks = blocks_of(spool_audio(container.name.removeprefix("file:"), rate), rate)
-    return [_encoded_sound(output, Sound(blocks, rate))]
+    return [_encoded_sound(output, AudioEncoding(blocks, rate))]
 
 
 def _copied(

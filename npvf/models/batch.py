@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil
-from typing import Any, Literal, Self
+from typing import Any, Self, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from npvf.clip import MEL_PER_FRAME, N_MELS, SEGMENT_FRAMES
-
-Gate = Literal["noncritical", "critical", "all", "none"]
+from npvf.speech.gate import GATE_PAD, Gate
+from npvf.speech.inventory import CRITICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class InputSpec:
     face_stride: int = 4
     n_mels: int = N_MELS
     gate: Gate = "noncritical"
-    critical: tuple[str, ...] = ("m", "b", "p")
-    gate_pad: int = 1
+    critical: tuple[str, ...] = CRITICAL
+    gate_pad: int = GATE_PAD
 
     def __post_init__(self) -> None:
         if self.mouth_channels not in (1, 3) or self.face_channels not in (1, 3):
             raise ValueError("mouth_channels and face_channels are 1 (gray) or 3 (RGB)")
-        if self.gate not in ("noncritical", "critical", "all", "none"):
-            raise ValueError(f"gate {self.gate!r} is none of noncritical, critical, all, none")
+        if self.gate not in get_args(Gate):
+            raise ValueError(f"gate must be one of {', '.join(get_args(Gate))}, not {self.gate!r}")
         if self.face_stride < 1:
             raise ValueError("face_stride is at least 1")
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from npvf.errors import NpvfError
 from npvf.io.files import sha256
-from npvf.perturb.film import Film
 from npvf.perturb.registry import get_perturbation
+from npvf.perturb.video_edit import VideoEdit
 from npvf.version import __version__
 
 
@@ -76,9 +76,9 @@ def perturb_video(source: Path, target: Path, condition: Condition) -> Applied:
     try:
         for number, (change, made) in enumerate(zip(item.passes, [*steps, target], strict=True)):
             own = [condition.seed, content, zlib.crc32(condition.kind.encode()), condition.level, number]
-            film = change(Film.open(current), setting, np.random.default_rng(own))
-            film.write(made)
-            factor, delay, drawn, current = factor * film.factor, delay + film.delay, {**drawn, **film.drawn}, made
+            video = change(VideoEdit.open(current), setting, np.random.default_rng(own))
+            video.write(made)
+            factor, delay, drawn, current = factor * video.factor, delay + video.delay, {**drawn, **video.drawn}, made
     finally:
         for step in steps:
             step.unlink(missing_ok=True)

@@ -8,51 +8,51 @@ from dataclasses import replace
 import numpy as np
 
 from npvf.media.transcode import blocks_of
-from npvf.perturb.film import Film, scaled_size, scaled_to
 from npvf.perturb.registry import perturbation
+from npvf.perturb.video_edit import VideoEdit, scaled_size, scaled_to
 
 # One thread (the same bytes every time), and no banner on the screen.
 _X265 = "log-level=error:pools=none:frame-threads=1"
 
 
 @perturbation("both", (30, 20, 15, 12, 8), "{} pictures a second")
-def frame_rate(film: Film, fps: float, rng: np.random.Generator) -> Film:
+def frame_rate(video: VideoEdit, fps: float, rng: np.random.Generator) -> VideoEdit:
     """Pictures left out or repeated as their time stamps say; the sound is copied."""
-    return film.with_pictures(fps=fps)
+    return video.with_frames(fps=fps)
 
 
 @perturbation("both", (0.04, 0.08, 0.16, 0.24, 0.4), "the sound {} s late")
-def audio_delay(film: Film, seconds: float, rng: np.random.Generator) -> Film:
+def audio_delay(video: VideoEdit, seconds: float, rng: np.random.Generator) -> VideoEdit:
     """The sound later than the picture, in its samples and not in its time stamps, which some readers overlook."""
-    audio_N, rate = film.audio()
+    audio_N, rate = video.audio()
     late = round(seconds * rate)
 
     def blocks() -> Iterator[np.ndarray]:
         yield np.zeros(min(late, len(audio_N)), np.float32)
         yield from blocks_of(audio_N[: max(0, len(audio_N) - late)], rate)
 
-    return replace(film.with_sound(blocks(), rate), delay=late / rate)
+    return replace(video.with_audio(blocks(), rate), delay=late / rate)
 
 
 @perturbation("both", ((23, 96), (28, 64), (33, 48), (38, 32), (43, 24)), "H.264 at CRF {}, AAC at {} kbit/s")
-def h264(film: Film, quality: tuple[int, int], rng: np.random.Generator) -> Film:
+def h264(video: VideoEdit, quality: tuple[int, int], rng: np.random.Generator) -> VideoEdit:
     """A whole file through x264 and AAC."""
-    return _recoded(film, "libx264", quality, {"preset": "medium"})
+    return _recoded(video, "libx264", quality, {"preset": "medium"})
 
 
 @perturbation("both", ((23, 96), (28, 64), (33, 48), (38, 32), (43, 24)), "H.265 at CRF {}, AAC at {} kbit/s")
-def h265(film: Film, quality: tuple[int, int], rng: np.random.Generator) -> Film:
+def h265(video: VideoEdit, quality: tuple[int, int], rng: np.random.Generator) -> VideoEdit:
     """A whole file through x265 and AAC."""
-    return _recoded(film, "libx265", quality, {"preset": "fast", "x265-params": _X265})
+    return _recoded(video, "libx265", quality, {"preset": "fast", "x265-params": _X265})
 
 
 @perturbation("both", (0.75, 0.5, 0.4, 0.3, 0.2), "sides x {}")
-def resize(film: Film, factor: float, rng: np.random.Generator) -> Film:
+def resize(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
     """A smaller picture, its sides even and none below 64 pixels; the sound is copied."""
-    return film.with_pictures(scaled_to(*scaled_size(film.stream.width, film.stream.height, factor)))
+    return video.with_frames(scaled_to(*scaled_size(video.stream.width, video.stream.height, factor)))
 
 
-def _recoded(film: Film, codec: str, quality: tuple[int, int], options: dict[str, str]) -> Film:
+def _recoded(video: VideoEdit, codec: str, quality: tuple[int, int], options: dict[str, str]) -> VideoEdit:
     crf, kbps = quality
-    film = film.with_pictures(codec=codec, options={"crf": str(crf), **options})
-    return film if film.sample_rate is None else film.recoded("aac", kbps, 44_100)
+    video = video.with_frames(codec=codec, options={"crf": str(crf), **options})
+    return video if video.sample_rate is None else video.recoded("aac", kbps, 44_100)

@@ -13,9 +13,9 @@ from scipy.signal import firwin
 
 from npvf.media.decode import to_float, to_int16
 from npvf.media.transcode import blocks_of, need_encoder
-from npvf.perturb.film import Film
 from npvf.perturb.registry import perturbation
 from npvf.perturb.sound import convolved
+from npvf.perturb.video_edit import VideoEdit
 
 _TELEPHONE_RATE = 8000
 _TELEPHONE_BAND = (300.0, 3400.0)  # Hz, ITU-T G.712
@@ -25,22 +25,22 @@ _NARROW_BAND = {"G.711 mu-law": ("pcm_mulaw", "pcm_mulaw", 0), "AMR": ("libopenc
 
 
 @perturbation("sound", (64, 48, 32, 24, 16), "MP3 at {} kbit/s")
-def mp3(film: Film, kbps: int, rng: np.random.Generator) -> Film:
+def mp3(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
     """LAME, in the file."""
-    return film.recoded("libmp3lame", kbps, _usual_rate(kbps))
+    return video.recoded("libmp3lame", kbps, _usual_rate(kbps))
 
 
 @perturbation("sound", (64, 48, 32, 24, 16), "AAC at {} kbit/s")
-def aac(film: Film, kbps: int, rng: np.random.Generator) -> Film:
+def aac(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
     """FFmpeg's AAC-LC, in the file."""
-    return film.recoded("aac", kbps, _usual_rate(kbps))
+    return video.recoded("aac", kbps, _usual_rate(kbps))
 
 
 @perturbation("sound", (32, 24, 16, 12, 8), "Opus at {} kbit/s")
-def opus(film: Film, kbps: int, rng: np.random.Generator) -> Film:
+def opus(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
     """libopus, in the file; it works at 48 kHz and chooses the band width itself."""
-    audio_N, rate = film.audio(48_000)
-    return film.with_sound(blocks_of(audio_N, rate), rate, "libopus", kbps)
+    audio_N, rate = video.audio(48_000)
+    return video.with_audio(blocks_of(audio_N, rate), rate, "libopus", kbps)
 
 
 @perturbation(
@@ -54,12 +54,12 @@ def opus(film: Film, kbps: int, rng: np.random.Generator) -> Film:
     ),
     "300 to 3400 Hz at 8 kHz, {} at {} kbit/s",
 )
-def telephone(film: Film, coder: tuple[str, float], rng: np.random.Generator) -> Film:
+def telephone(video: VideoEdit, coder: tuple[str, float], rng: np.random.Generator) -> VideoEdit:
     """A telephone line: band pass, 8 kHz, G.711 mu-law or AMR narrow-band and back."""
-    audio_N, rate = film.audio(_TELEPHONE_RATE)
+    audio_N, rate = video.audio(_TELEPHONE_RATE)
     band_pass = firwin(257, _TELEPHONE_BAND, fs=rate, pass_zero=False)
     limited = convolved(blocks_of(audio_N, rate), band_pass, delay=128)
-    return film.with_sound(_through(limited, *coder, length=len(audio_N)), rate)
+    return video.with_audio(_through(limited, *coder, length=len(audio_N)), rate)
 
 
 def _usual_rate(kbps: float) -> int:

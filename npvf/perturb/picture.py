@@ -8,15 +8,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from npvf.perturb.film import Film
 from npvf.perturb.registry import perturbation
+from npvf.perturb.video_edit import VideoEdit
 
 _BLOCK = 8  # pixels
 _GREY = 128
 
 
 @perturbation("picture", (0.4, 0.3, 0.2, 0.1, 0.0), "colour x {}")
-def saturation(film: Film, factor: float, rng: np.random.Generator) -> Film:
+def saturation(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
     """Colour towards grey: both chroma planes times `factor`."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
@@ -24,17 +24,17 @@ def saturation(film: Film, factor: float, rng: np.random.Generator) -> Film:
         ycc[..., 1:] = np.rint(_GREY + factor * (ycc[..., 1:].astype(np.float32) - _GREY))
         return cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
 
-    return film.with_pictures(change)
+    return video.with_frames(change)
 
 
 @perturbation("picture", (0.85, 0.725, 0.6, 0.475, 0.35), "every value x {}")
-def contrast(film: Film, factor: float, rng: np.random.Generator) -> Film:
+def contrast(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
     """Every value times `factor`: flatter, and darker too, as in the published code."""
-    return film.with_pictures(lambda rgb: cv2.convertScaleAbs(rgb, alpha=factor))
+    return video.with_frames(lambda rgb: cv2.convertScaleAbs(rgb, alpha=factor))
 
 
 @perturbation("picture", (16, 32, 48, 64, 80), "{} grey blocks per 256 pixels")
-def block(film: Film, count: int, rng: np.random.Generator) -> Film:
+def block(video: VideoEdit, count: int, rng: np.random.Generator) -> VideoEdit:
     """Grey squares of 8 x 8 pixels at random places of every picture.
 
     The published code counts whole multiples of 256 pixels of the shorter side, which leaves small videos untouched;
@@ -49,11 +49,11 @@ def block(film: Film, count: int, rng: np.random.Generator) -> Film:
             changed[y : y + _BLOCK, x : x + _BLOCK] = _GREY
         return changed
 
-    return film.with_pictures(change)
+    return video.with_frames(change)
 
 
 @perturbation("picture", (0.001, 0.002, 0.005, 0.01, 0.05), "noise, variance {}")
-def noise(film: Film, variance: float, rng: np.random.Generator) -> Film:
+def noise(video: VideoEdit, variance: float, rng: np.random.Generator) -> VideoEdit:
     """White noise on luma and chroma, its variance that of values from 0 to 1."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
@@ -61,17 +61,17 @@ def noise(film: Film, variance: float, rng: np.random.Generator) -> Film:
         ycc += 255 * variance**0.5 * rng.standard_normal(ycc.shape, np.float32)
         return cv2.cvtColor(np.clip(np.rint(ycc), 0, 255).astype(np.uint8), cv2.COLOR_YCrCb2RGB)
 
-    return film.with_pictures(change)
+    return video.with_frames(change)
 
 
 @perturbation("picture", (7, 9, 13, 17, 21), "blur, kernel of {} pixels")
-def blur(film: Film, kernel: int, rng: np.random.Generator) -> Film:
+def blur(video: VideoEdit, kernel: int, rng: np.random.Generator) -> VideoEdit:
     """Out of focus; sigma is a sixth of the kernel."""
-    return film.with_pictures(lambda rgb: cv2.GaussianBlur(rgb, (kernel, kernel), kernel / 6))
+    return video.with_frames(lambda rgb: cv2.GaussianBlur(rgb, (kernel, kernel), kernel / 6))
 
 
 @perturbation("picture", (2, 3, 4, 5, 6), "squares of {0} x {0} pixels")
-def pixelation(film: Film, side: int, rng: np.random.Generator) -> Film:
+def pixelation(video: VideoEdit, side: int, rng: np.random.Generator) -> VideoEdit:
     """Each square gets its mean colour. The published code (there "jpeg") smooths the squares; here they show."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
@@ -79,10 +79,10 @@ def pixelation(film: Film, side: int, rng: np.random.Generator) -> Film:
         small = cv2.resize(rgb, (max(1, width // side), max(1, height // side)), interpolation=cv2.INTER_AREA)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
 
-    return film.with_pictures(change)
+    return video.with_frames(change)
 
 
 @perturbation("picture", (30, 32, 35, 38, 40), "H.264 at CRF {}")
-def compression(film: Film, crf: int, rng: np.random.Generator) -> Film:
+def compression(video: VideoEdit, crf: int, rng: np.random.Generator) -> VideoEdit:
     """The picture through x264 at its default preset."""
-    return film.with_pictures(options={"crf": str(crf), "preset": "medium"})
+    return video.with_frames(options={"crf": str(crf), "preset": "medium"})

@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from npvf.errors import NpvfError
-from npvf.perturb.film import Film
+from npvf.perturb.video_edit import VideoEdit
 
 Group = Literal["picture", "sound", "both", "routes"]
 GROUPS: tuple[Group, ...] = get_args(Group)
-Change = Callable[[Film, Any, np.random.Generator], Film]
+Change = Callable[[VideoEdit, Any, np.random.Generator], VideoEdit]
 
 _PERTURBATIONS: dict[str, Perturbation] = {}
 

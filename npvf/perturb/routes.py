@@ -16,8 +16,8 @@ import yaml
 
 from npvf.errors import NpvfError
 from npvf.io.files import config_path
-from npvf.perturb.film import Film, scaled_size, scaled_to
 from npvf.perturb.registry import Perturbation, add
+from npvf.perturb.video_edit import VideoEdit, scaled_size, scaled_to
 
 ROUTES = "perturb/routes.yaml"
 
@@ -36,9 +36,9 @@ class Pass:
     audio_rate: int
     why: str
 
-    def apply(self, film: Film, setting: Any, rng: np.random.Generator) -> Film:
+    def apply(self, video: VideoEdit, setting: Any, rng: np.random.Generator) -> VideoEdit:
         """The film as it comes out of this encoding."""
-        width, height = film.stream.width, film.stream.height
+        width, height = video.stream.width, video.stream.height
         size = scaled_size(width, height, min(1.0, self.short_side / min(width, height)))
         options = {
             "crf": str(self.crf),
@@ -47,8 +47,8 @@ class Pass:
             "preset": self.preset,
             "profile": self.profile,
         }
-        film = film.with_pictures(scaled_to(*size), fps=min(film.fps, self.max_fps), options=options)
-        return film if film.sample_rate is None else film.recoded("aac", self.audio_kbps, self.audio_rate)
+        video = video.with_frames(scaled_to(*size), fps=min(video.fps, self.max_fps), options=options)
+        return video if video.sample_rate is None else video.recoded("aac", self.audio_kbps, self.audio_rate)
 
 
 def add_routes(path: Path | None = None) -> list[Perturbation]:

@@ -16,8 +16,8 @@ from scipy.signal import firwin, lfilter, oaconvolve
 from npvf.errors import MissingDependency
 from npvf.media.decode import to_float
 from npvf.media.transcode import blocks_of
-from npvf.perturb.film import Film
 from npvf.perturb.registry import perturbation
+from npvf.perturb.video_edit import VideoEdit
 
 # Pink noise by filtering white noise (Kellet's filter as in J. O. Smith, Spectral Audio Signal Processing, 2011).
 _PINK_B = np.array([0.049922035, -0.095993537, 0.050612699, -0.004408786])
@@ -27,9 +27,9 @@ _PIECE_S, _CONTEXT_S, _FADE_S = 30.0, 1.0, 0.02
 
 
 @perturbation("sound", (20, 10, 5, 0, -5), "pink noise at {} dB SNR")
-def sound_noise(film: Film, snr_db: float, rng: np.random.Generator) -> Film:
+def sound_noise(video: VideoEdit, snr_db: float, rng: np.random.Generator) -> VideoEdit:
     """Noise as of a street or a fan; the ratio is to the power of what is louder than a pause."""
-    audio_N, rate = film.audio()
+    audio_N, rate = video.audio()
     scale = (speech_power(audio_N, rate) / 10 ** (snr_db / 10) / _pink_power()) ** 0.5
 
     def blocks() -> Iterator[np.ndarray]:
@@ -38,48 +38,48 @@ def sound_noise(film: Film, snr_db: float, rng: np.random.Generator) -> Film:
             pink, state = lfilter(_PINK_B, _PINK_A, rng.standard_normal(len(block)), zi=state)
             yield (block + scale * pink).astype(np.float32)
 
-    return film.with_sound(blocks(), rate)
+    return video.with_audio(blocks(), rate)
 
 
 @perturbation("sound", ((0.2, 8), (0.4, 4), (0.7, 0), (1.1, -3), (1.6, -6)), "RT60 {} s, direct to reverberant {} dB")
-def reverberation(film: Film, room: tuple[float, float], rng: np.random.Generator) -> Film:
+def reverberation(video: VideoEdit, room: tuple[float, float], rng: np.random.Generator) -> VideoEdit:
     """A room: the direct sound, then noise that has lost 60 dB after RT60. The room is drawn anew for every video."""
-    audio_N, rate = film.audio()
-    return film.with_sound(convolved(blocks_of(audio_N, rate), impulse_response(*room, rate, rng)), rate)
+    audio_N, rate = video.audio()
+    return video.with_audio(convolved(blocks_of(audio_N, rate), impulse_response(*room, rate, rng)), rate)
 
 
 @perturbation("sound", (6000, 4000, 3000, 2000, 1000), "nothing above {} Hz")
-def band_limit(film: Film, cutoff: float, rng: np.random.Generator) -> Film:
+def band_limit(video: VideoEdit, cutoff: float, rng: np.random.Generator) -> VideoEdit:
     """A linear-phase low pass, 60 dB down from a tenth above the cut-off on; its delay is taken off."""
-    audio_N, rate = film.audio()
+    audio_N, rate = video.audio()
     if cutoff >= 0.45 * rate:
-        return film.with_sound(blocks_of(audio_N, rate), rate)
+        return video.with_audio(blocks_of(audio_N, rate), rate)
     taps = 2 * round(1.8 * rate / (0.1 * cutoff)) + 1
     kernel = firwin(taps, 1.05 * cutoff, fs=rate, window=("kaiser", 5.65))
-    return film.with_sound(convolved(blocks_of(audio_N, rate), kernel, delay=taps // 2), rate)
+    return video.with_audio(convolved(blocks_of(audio_N, rate), kernel, delay=taps // 2), rate)
 
 
 @perturbation("sound", (0.5, 1.0, 2.0, 3.0, 4.0), "{} semitones up or down")
-def pitch(film: Film, semitones: float, rng: np.random.Generator) -> Film:
+def pitch(video: VideoEdit, semitones: float, rng: np.random.Generator) -> VideoEdit:
     """Another voice, the same tempo (librosa's phase vocoder); up or down is drawn."""
     effects, steps = _librosa().effects, semitones * float(rng.choice([-1, 1]))
-    audio_N, rate = film.audio()
+    audio_N, rate = video.audio()
     blocks = _in_pieces(audio_N, rate, lambda x_N: effects.pitch_shift(x_N, sr=rate, n_steps=steps))
-    return replace(film.with_sound(blocks, rate), drawn={"semitones": steps})
+    return replace(video.with_audio(blocks, rate), drawn={"semitones": steps})
 
 
 @perturbation("sound", (1.05, 1.1, 1.2, 1.35, 1.5), "{} times slower or faster")
-def stretch(film: Film, factor: float, rng: np.random.Generator) -> Film:
+def stretch(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
     """Another tempo at the same pitch, picture and sound alike as a player does it; slower or faster is drawn.
 
     Stretching the sound alone would make a genuine video a badly dubbed one: a forgery, not a perturbation.
     """
     factor = factor ** float(rng.choice([-1, 1]))
     effects = _librosa().effects
-    audio_N, rate = film.audio()
+    audio_N, rate = video.audio()
     blocks = _in_pieces(audio_N, rate, lambda x_N: effects.time_stretch(x_N, rate=1 / factor), factor)
-    film = film.with_pictures(shown_at=film.fps / factor).with_sound(blocks, rate)
-    return replace(film, factor=factor, drawn={"factor": factor})
+    video = video.with_frames(shown_at=video.fps / factor).with_audio(blocks, rate)
+    return replace(video, factor=factor, drawn={"factor": factor})
 
 
 def speech_power(audio_N: np.ndarray, rate: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection
 from math import ceil, floor
 from typing import Literal, get_args
 
@@ -12,13 +12,18 @@ from npvf.clip import FPS, Phones
 from npvf.speech.inventory import CRITICAL, SILENCE
 
 Gate = Literal["noncritical", "critical", "all", "none"]
+GATE_PAD = 1  # frames on either side of a critical phone; ours, the paper gives none
 
 # Times are sums of 10 and 20 ms steps: a border meant to lie on a frame border must not spill by a rounding error.
 _EPSILON = 1e-6
 
 
 def gate(
-    phones: Phones, frames: int, which: Gate = "noncritical", critical: Set[str] = CRITICAL, pad: int = 2
+    phones: Phones,
+    frames: int,
+    which: Gate = "noncritical",
+    critical: Collection[str] = CRITICAL,
+    pad: int = GATE_PAD,
 ) -> np.ndarray:
     """The frames that a gate lets pass, as a boolean mask (T,).
 

@@ -18,14 +18,10 @@ VOWELS = frozenset(_VOWELS.split())
 CONSONANTS = frozenset(_CONSONANTS.split())
 PHONES = VOWELS | CONSONANTS
 
-BILABIAL = frozenset({"m", "b", "p"})
-LABIODENTAL = frozenset({"f", "v"})
-FRICATIVE = frozenset(["ch", "dh", "f", "hh", "jh", "s", "sh", "th", "v", "z", "zh"])  # and affricates
-
-# The lips close: the only set of sounds published as what lip-sync forgers and detectors watch (Agarwal et al.,
-# CVPRW 2020). NPVForensics gives no list; "critical" there is read as these.
-CRITICAL = frozenset({"m", "b", "p"})
-BILABIAL = frozenset({"m", "b", "p"})
+# The phones that close the lips. Agarwal et al. (CVPRW 2020) detect lip-sync forgeries by them. NPVForensics gives no
+# list; these three are our reading of its "critical phonemes".
+CRITICAL = ("m", "b", "p")
+BILABIAL = frozenset(CRITICAL)
 LABIODENTAL = frozenset({"f", "v"})
 FRICATIVE = frozenset(["ch", "dh", "f", "hh", "jh", "s", "sh", "th", "v", "z", "zh"])  # and affricates
 

@@ -12,7 +12,7 @@ from npvf.forge.kinds import KINDS
 from npvf.forge.run import forge
 from npvf.forge.sound_shift import sound_shift
 from npvf.forge.sound_swap import find_donors
-from npvf.forge.take import Take, cut_phones, room_tone
+from npvf.forge.source_video import SourceVideo, cut_phones, room_tone
 from npvf.io.annotations import Annotation, read_sidecar
 from npvf.io.masks import read_masks
 from npvf.media.decode import iter_frames, read_audio
@@ -171,8 +171,8 @@ def test_unusable_sources_are_refused_each_with_its_reason(tmp_path: Path) -> No
 
 
 def test_donors_are_near_in_length_and_of_another_sentence() -> None:
-    def take(video: str, seconds: float, **said: str) -> Take:
-        return Take(video, Path(video), Annotation(**said), seconds)  # type: ignore[arg-type]
+    def take(video: str, seconds: float, **said: str) -> SourceVideo:
+        return SourceVideo(video, Path(video), Annotation(**said), seconds)  # type: ignore[arg-type]
 
     mine = take("x", 4.0, transcript="one", split="train")
     others = [
@@ -191,7 +191,7 @@ def test_donors_are_near_in_length_and_of_another_sentence() -> None:
 def test_a_clip_too_short_to_shift_is_refused(tmp_path: Path) -> None:
     path = _video(tmp_path / "brief.mp4", 1.0, 300)
     with pytest.raises(Refused, match="too_short"):
-        sound_shift(Take("brief", path, Annotation(), 1.0), 25, [], np.random.default_rng(0))
+        sound_shift(SourceVideo("brief", path, Annotation(), 1.0), 25, [], np.random.default_rng(0))
 
 
 def test_room_tone_is_the_clips_own_noise() -> None:

@@ -13,7 +13,7 @@ from npvf.forge import mouth_swap
 from npvf.forge.face_patch import track_of
 from npvf.forge.mouth_swap import mouth_calibrated
 from npvf.forge.run import forge
-from npvf.forge.take import Take
+from npvf.forge.source_video import SourceVideo
 from npvf.io.annotations import Annotation, read_sidecar
 from npvf.io.masks import read_masks
 from npvf.media.decode import iter_frames, read_audio
@@ -51,13 +51,13 @@ def _files(folder: Path, kind: str) -> list[Path]:
 
 
 def _aperture(path: Path) -> np.ndarray:
-    return lip_aperture(track_of(Take(path.name, path, Annotation(), 0.0)).landmarks_TN2)
+    return lip_aperture(track_of(SourceVideo(path.name, path, Annotation(), 0.0)).landmarks_TN2)
 
 
 def test_what_is_not_masked_is_the_original_to_the_bit(forged: Path, source: Path) -> None:
     path = next(source.rglob("*.mp4"))
-    take = Take(path.relative_to(source).as_posix(), path, read_sidecar(path), len(_pictures(path)) / FPS)
-    made = mouth_calibrated(take, take.frames, [], np.random.default_rng(0))
+    source = SourceVideo(path.relative_to(source).as_posix(), path, read_sidecar(path), len(_pictures(path)) / FPS)
+    made = mouth_calibrated(source, source.frames, [], np.random.default_rng(0))
     assert made.masks is not None
     for mine, mask, real in zip(made.frames, made.masks, iter_frames(path), strict=True):
         np.testing.assert_array_equal(mine[~mask], real[~mask])
@@ -119,11 +119,13 @@ def test_a_frame_without_a_face_and_unnamed_sounds_are_refused(
     grey = (np.full((64, 64, 3), 90, np.uint8) for _ in range(30))
     write_video(tmp_path / "grey.mp4", grey, audio=np.ones(30 * 640, np.float32) * 0.1)
     with pytest.raises(Refused, match=r"no_face: grey.mp4 at 0.00 s"):
-        mouth_calibrated(Take("grey.mp4", tmp_path / "grey.mp4", Annotation(), 1.2), 30, [], np.random.default_rng(0))
-    take = Take("x", next(source.rglob("*.mp4")), Annotation(), 1.0)
+        mouth_calibrated(
+            SourceVideo("grey.mp4", tmp_path / "grey.mp4", Annotation(), 1.2), 30, [], np.random.default_rng(0)
+        )
+    source = SourceVideo("x", next(source.rglob("*.mp4")), Annotation(), 1.0)
     monkeypatch.setattr(mouth_swap, "_phones", lambda _: Phones((Phone("spn", 0, 1),), "voice_activity"))
     with pytest.raises(NpvfError, match="which sounds are m b p is unknown"):
-        mouth_calibrated(take, 25, [], np.random.default_rng(0))
+        mouth_calibrated(source, 25, [], np.random.default_rng(0))
 
 
 @pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")

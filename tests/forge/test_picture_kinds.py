@@ -12,10 +12,10 @@ from npvf.errors import NpvfError
 from npvf.forge.face_patch import Track, track_of
 from npvf.forge.face_swap import _matched, find_faces
 from npvf.forge.kinds import KINDS
-from npvf.forge.layout import PEOPLE, Guest, lay_out
+from npvf.forge.layout import PEOPLE, Participant, lay_out
 from npvf.forge.multi_source import assembled, multi_source
 from npvf.forge.run import forge
-from npvf.forge.take import Take, pictures
+from npvf.forge.source_video import SourceVideo, pictures
 from npvf.forge.when import draw_strength
 from npvf.io.annotations import Annotation, read_sidecar
 from npvf.io.corpus import Corpus
@@ -42,19 +42,19 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def takes(source: Path) -> list[Take]:
+def sources(source: Path) -> list[SourceVideo]:
     paths = sorted(source.rglob("*.mp4"))
-    return [Take(path.relative_to(source).as_posix(), path, read_sidecar(path), LONG / FPS) for path in paths]
+    return [SourceVideo(path.relative_to(source).as_posix(), path, read_sidecar(path), LONG / FPS) for path in paths]
 
 
 @pytest.mark.parametrize("kind", ["face_swap", "self_blend", "smoothed"])
-def test_outside_the_mask_nothing_changes_and_inside_it_all_does(takes: list[Take], kind: str) -> None:
-    for seed, take in enumerate(takes[:2]):
-        made = KINDS[kind].make(take, FRAMES, takes[2:], np.random.default_rng(seed))
+def test_outside_the_mask_nothing_changes_and_inside_it_all_does(sources: list[SourceVideo], kind: str) -> None:
+    for seed, source in enumerate(sources[:2]):
+        made = KINDS[kind].make(source, FRAMES, sources[2:], np.random.default_rng(seed))
         assert made.masks is not None and made.intervals is not None
         masks = list(made.masks)
         changed = []
-        for mine, mask, real in zip(made.frames, masks, pictures(take, FRAMES), strict=True):
+        for mine, mask, real in zip(made.frames, masks, pictures(source, FRAMES), strict=True):
             np.testing.assert_array_equal(mine[~mask], real[~mask])
             changed.append((mine != real).any(axis=-1)[mask].mean())
         assert np.mean(changed) > 0.8
@@ -65,35 +65,35 @@ def test_outside_the_mask_nothing_changes_and_inside_it_all_does(takes: list[Tak
         json.dumps(made.recipe)
 
 
-def test_a_swap_brings_the_other_faces_colours_to_the_clips(takes: list[Take]) -> None:
-    take, donor = takes[0], takes[1]
-    made = KINDS["face_swap"].make(take, FRAMES, [donor], np.random.default_rng(0))
+def test_a_swap_brings_the_other_faces_colours_to_the_clips(sources: list[SourceVideo]) -> None:
+    source, donor = sources[0], sources[1]
+    made = KINDS["face_swap"].make(source, FRAMES, [donor], np.random.default_rng(0))
     assert made.shown == (donor,) and made.recipe["face"] == donor.video
     assert made.masks is not None
-    for mine, mask, real in list(zip(made.frames, made.masks, pictures(take, FRAMES), strict=True))[::7]:
+    for mine, mask, real in list(zip(made.frames, made.masks, pictures(source, FRAMES), strict=True))[::7]:
         np.testing.assert_allclose(mine[mask].mean(axis=0), real[mask].mean(axis=0), atol=8)
         assert np.abs(mine[mask].astype(int) - real[mask]).mean() > 4
 
 
-def test_without_another_person_a_face_is_not_swapped(takes: list[Take]) -> None:
+def test_without_another_person_a_face_is_not_swapped(sources: list[SourceVideo]) -> None:
     with pytest.raises(NpvfError, match="give identities"):
-        KINDS["face_swap"].make(takes[0], FRAMES, [], np.random.default_rng(0))
+        KINDS["face_swap"].make(sources[0], FRAMES, [], np.random.default_rng(0))
     with pytest.raises(NpvfError, match="nobody to be seen beside"):
-        KINDS["multi_source"].make(takes[0], FRAMES, [], np.random.default_rng(0))
+        KINDS["multi_source"].make(sources[0], FRAMES, [], np.random.default_rng(0))
 
 
-def test_the_donors_frames_follow_the_clips_and_keep_their_order(takes: list[Take]) -> None:
-    track = track_of(takes[0])
+def test_the_donors_frames_follow_the_clips_and_keep_their_order(sources: list[SourceVideo]) -> None:
+    track = track_of(sources[0])
     np.testing.assert_array_equal(_matched(track, track, 30), np.arange(30))
     part = Track(track.landmarks_TN2[10:40], track.steady_TN2[10:40])
     cast = _matched(part, track, 30)
     np.testing.assert_array_equal(cast, np.arange(10, 40))
-    assert (np.diff(_matched(track, track_of(takes[1]), 40)) == 1).mean() > 0.6
+    assert (np.diff(_matched(track, track_of(sources[1]), 40)) == 1).mean() > 0.6
 
 
 def test_faces_are_lent_by_other_known_people_of_the_same_split() -> None:
-    def take(video: str, **said: object) -> Take:
-        return Take(video, Path(video), Annotation(**said), 2.0)  # type: ignore[arg-type]
+    def take(video: str, **said: object) -> SourceVideo:
+        return SourceVideo(video, Path(video), Annotation(**said), 2.0)  # type: ignore[arg-type]
 
     me = take("me", identity="p", identities=("p",), split="train")
     stranger = take("stranger", identity="q", identities=("q",), split="train")
@@ -111,16 +111,18 @@ def test_a_layout_keeps_the_first_persons_pixels_and_hides_what_it_covers(name: 
     rng = np.random.default_rng(0)
     landmarks_TN2 = np.random.default_rng(1).uniform(-1, 1, (3, 478, 2))
     sizes = [(240, 321), (180, 200), (300, 300), (121, 141)]
-    guests = [Guest(Track.of(landmarks_TN2 * h / 8 + (w / 2, h / 2)), (h, w)) for h, w in sizes[: PEOPLE[name]]]
-    layout = lay_out(name, guests, rng)
+    participants = [
+        Participant(Track.of(landmarks_TN2 * h / 8 + (w / 2, h / 2)), (h, w)) for h, w in sizes[: PEOPLE[name]]
+    ]
+    layout = lay_out(name, participants, rng)
     # In these pictures the faces are small enough for an inset.
     assert layout.name == name
     assert layout.size_hw[0] % 2 == layout.size_hw[1] % 2 == 0
-    streams = [[np.full((*guest.size_hw, 3), 20 * k, np.uint8)] for k, guest in enumerate(guests)]
-    streams[0] = [rng.integers(100, 255, (*guests[0].size_hw, 3)).astype(np.uint8)]
+    streams = [[np.full((*participant.size_hw, 3), 20 * k, np.uint8)] for k, participant in enumerate(participants)]
+    streams[0] = [rng.integers(100, 255, (*participants[0].size_hw, 3)).astype(np.uint8)]
     (picture,) = layout.pictures(streams)
     assert picture.shape == (*layout.size_hw, 3)
-    (mask,) = layout.masks([np.ones(guests[0].size_hw, bool)])
+    (mask,) = layout.masks([np.ones(participants[0].size_hw, bool)])
     x0, y0, x1, y1 = layout.panels[0].window
     left, top, right, bottom = layout.panels[0].place
     assert mask.sum() > 0.5 * (right - left) * (bottom - top)
@@ -132,13 +134,13 @@ def test_a_layout_keeps_the_first_persons_pixels_and_hides_what_it_covers(name: 
 
 def test_an_inset_never_hides_the_face_below_it() -> None:
     face_TN2 = np.random.default_rng(1).uniform(-1, 1, (3, 478, 2))
-    close = Guest(Track.of(face_TN2 * 120 + 100), (200, 200))
+    close = Participant(Track.of(face_TN2 * 120 + 100), (200, 200))
     assert lay_out("inset", [close, close], np.random.default_rng(0)).name == "side by side"
 
 
-def test_a_twin_is_the_splice_without_its_forgery(takes: list[Take]) -> None:
-    made = multi_source(takes[0], FRAMES, takes[1:], np.random.default_rng(3))
-    twin = assembled(takes[0], FRAMES, takes[1:], np.random.default_rng(3))
+def test_a_twin_is_the_splice_without_its_forgery(sources: list[SourceVideo]) -> None:
+    made = multi_source(sources[0], FRAMES, sources[1:], np.random.default_rng(3))
+    twin = assembled(sources[0], FRAMES, sources[1:], np.random.default_rng(3))
     assert made.several and made.masks is not None and twin.masks is None
     assert made.heard == twin.heard and made.recipe["layout"] == twin.recipe["layout"]
     np.testing.assert_array_equal(made.audio_N, twin.audio_N)

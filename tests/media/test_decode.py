@@ -1,4 +1,4 @@
-"""Pictures and sound come out at the times at which a player would give them."""
+"""VideoEncoding and sound come out at the times at which a player would give them."""
 
 from fractions import Fraction
 from itertools import accumulate, islice

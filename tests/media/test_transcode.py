@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
-from npvf.media import Pictures, Sound, iter_frames, probe, read_audio, transcode
+from npvf.media import AudioEncoding, VideoEncoding, iter_frames, probe, read_audio, transcode
 from npvf.media.transcode import need_encoder
 from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, numbered
 
@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 
 def _sound(audio_N, rate=16_000, codec="alac", bit_rate=None):
-    return Sound(np.array_split(audio_N, 7), rate, codec, bit_rate)
+    return AudioEncoding(np.array_split(audio_N, 7), rate, codec, bit_rate)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mpg"])
@@ -48,7 +48,7 @@ def test_other_pictures_leave_the_sound_untouched(tmp_path, suffix, codec, start
     sound = 0.3 * click(2.0, at=1.2) + RNG.normal(0, 0.05, 88200)
     times = [start + t for t in at_rate(25, 50)]
     source = make(tmp_path / f"a.{suffix}", times, audio=sound, audio_codec=codec, audio_start=float(start))
-    transcode(source, tmp_path / "b.mp4", Pictures(numbered(k, flash=True) for k in range(50)))
+    transcode(source, tmp_path / "b.mp4", VideoEncoding(numbered(k, flash=True) for k in range(50)))
     before, after = read_audio(source, 44100), read_audio(tmp_path / "b.mp4", 44100)
     end = min(len(before), len(after)) - 1200  # a codec pads its last frame
     assert end > 80_000
@@ -64,7 +64,7 @@ def test_other_pictures_leave_the_sound_untouched(tmp_path, suffix, codec, start
 def test_sound_before_the_first_picture_stays_out_of_the_clip(tmp_path):
     times = [Fraction(1, 2) + t for t in at_rate(25, 50)]
     source = make(tmp_path / "a.mkv", times, audio=click(2.5, at=1.2))
-    transcode(source, tmp_path / "b.mp4", Pictures(numbered(k) for k in range(50)))
+    transcode(source, tmp_path / "b.mp4", VideoEncoding(numbered(k) for k in range(50)))
     for path in (source, tmp_path / "b.mp4"):
         assert abs(np.abs(read_audio(path)).argmax() / 16000 - 0.7) < 0.001
 
@@ -74,7 +74,7 @@ def test_both_anew(tmp_path, codec):
     source = make(tmp_path / "a.mp4", audio=np.zeros(88200))
     quiet = {"x265-params": "log-level=error:pools=none:frame-threads=1"} if codec == "libx265" else {}
     for name in ("b", "c"):
-        pictures = Pictures((numbered(k, k == 30) for k in range(60)), 30, codec, {"crf": "20", **quiet})
+        pictures = VideoEncoding((numbered(k, k == 30) for k in range(60)), 30, codec, {"crf": "20", **quiet})
         transcode(source, tmp_path / f"{name}.mp4", pictures, _sound(click(2.0, 1.0, 44100), 44100, "aac", 64_000))
     info = probe(tmp_path / "b.mp4")
     assert info.video.average_fps == 30 and info.audio.codec == "aac"
@@ -84,7 +84,7 @@ def test_both_anew(tmp_path, codec):
 
 
 def test_a_file_without_sound_stays_so_and_a_broken_one_leaves_nothing(tmp_path):
-    transcode(make(tmp_path / "a.mp4"), tmp_path / "b.mp4", Pictures(numbered(k) for k in range(5)))
+    transcode(make(tmp_path / "a.mp4"), tmp_path / "b.mp4", VideoEncoding(numbered(k) for k in range(5)))
     assert probe(tmp_path / "b.mp4").audio is None
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(Refused) as refusal:

@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from npvf.forge.take import Take
 
 from npvf.cli.main import main
 from npvf.errors import NpvfError
 from npvf.forge.self_blend import self_blend
-from npvf.forge.take import Take
 from npvf.io.annotations import Annotation
 from npvf.io.masks import mask_of, read_masks
 from npvf.media.decode import iter_frames

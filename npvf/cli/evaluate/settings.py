@@ -19,7 +19,7 @@ from npvf.evaluate.row_metrics import Refusal
 from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import SWAP_REACH
-from npvf.models.batch import Gate
+from npvf.speech.gate import Gate
 
 Protocol = Literal["detection", "segmentation", "synchrony"]
 MODELS = ("detector", "pretrained", "localizer")

@@ -24,7 +24,7 @@ CRF = 20.0
 
 
 @dataclass(frozen=True)
-class Take:
+class SourceVideo:
     """One source clip. `video` is its path relative to the source folder; `seconds` its length at 25 fps."""
 
     video: str
@@ -55,38 +55,38 @@ class Take:
 
 @dataclass(frozen=True)
 class Forged:
-    """What a kind of forgery makes of a take: pictures (H, W, 3) uint8, sound, and what is to be said of them."""
+    """What a kind of forgery makes of a source: pictures (H, W, 3) uint8, sound, and what is to be said of them."""
 
     frames: Iterable[np.ndarray]
     audio_N: np.ndarray
     phones: Phones | None
-    heard: Take | None = None  # whose sound it is, where it is another clip's
-    shown: tuple[Take, ...] = ()  # whose pictures it holds besides
+    heard: SourceVideo | None = None  # whose sound it is, where it is another clip's
+    shown: tuple[SourceVideo, ...] = ()  # whose pictures it holds besides
     several: bool = False  # whether it shows several people: then it is a video of no single identity
     intervals: tuple[tuple[float, float], ...] | None = None  # the forged seconds; None: all
     masks: Iterable[np.ndarray] | None = None  # of each frame (H, W) bool: the forged pixels; None: not to be told
     recipe: dict[str, Any] = field(default_factory=dict)  # what was drawn, for forge.jsonl
 
 
-def pictures(take: Take, frames: int) -> Iterable[np.ndarray]:
-    """The first `frames` pictures of a take, as a stream."""
-    return iter_frames(take.path, end=(frames - 0.5) / FPS)
+def pictures(source: SourceVideo, frames: int) -> Iterable[np.ndarray]:
+    """The first `frames` pictures of a source video, as a stream."""
+    return iter_frames(source.path, end=(frames - 0.5) / FPS)
 
 
-def unforged_masks(take: Take, frames: int) -> Iterator[np.ndarray]:
+def unforged_masks(source: SourceVideo, frames: int) -> Iterator[np.ndarray]:
     """(H, W) bool each, all False: the masks of a forged sound."""
-    height, width = next(iter(pictures(take, 1))).shape[:2]
+    height, width = next(iter(pictures(source, 1))).shape[:2]
     yield from (np.zeros((height, width), bool) for _ in range(frames))
 
 
 def write_forged(
-    forged: Forged, take: Take, kind: str | None, path: Path, labels: tuple[int, int], crf: float = CRF
+    forged: Forged, source: SourceVideo, kind: str | None, path: Path, labels: tuple[int, int], crf: float = CRF
 ) -> None:
     """MP4 and sidecars, `<stem>.mask.npz` too where masks are known.
 
     Args:
         forged: what to write.
-        take: what it was made from.
+        source: what it was made from.
         kind: of forgery; None is a copy of the original, label 0.
         path: of the video, which gets its name last.
         labels: of sound and picture.
@@ -94,7 +94,7 @@ def write_forged(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     seconds = len(forged.audio_N) / SAMPLES_PER_FRAME / FPS
-    said = take.annotation
+    said = source.annotation
     heard = forged.heard.annotation if forged.heard else said
     others = [other.annotation.identities for other in forged.shown]
     meta = {
@@ -104,7 +104,7 @@ def write_forged(
         "manipulation": kind,
         "identity": None if forged.several else said.identity,
         "identities": sorted({*said.identities, *heard.identities}.union(*others)),
-        "original": take.video,
+        "original": source.video,
         "split": said.split,
         "intervals": [] if kind is None else forged.intervals or [[0.0, seconds]],
         "transcript": heard.transcript,

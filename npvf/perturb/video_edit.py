@@ -13,14 +13,22 @@ from npvf.clip import FPS
 from npvf.errors import Reason, Refused
 from npvf.media.decode import iter_frames, spool_audio
 from npvf.media.probe import VideoStream, probe
-from npvf.media.transcode import LOSSLESS, NEARLY_LOSSLESS, Pictures, Sound, blocks_of, sound_rate, transcode
+from npvf.media.transcode import (
+    LOSSLESS,
+    NEARLY_LOSSLESS,
+    AudioEncoding,
+    VideoEncoding,
+    blocks_of,
+    sound_rate,
+    transcode,
+)
 
 _FASTEST = 120.0  # pictures a second; screen recordings declare up to 1000 and show a handful
 SMALLEST_SIDE = 64  # pixels; no route makes a picture smaller
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class VideoEdit:
     """One video, and the streams that a perturbation gave it; None: the stream is copied as it is.
 
     Attributes:
@@ -32,14 +40,14 @@ class Film:
     path: Path
     stream: VideoStream
     sample_rate: int | None  # of its sound; None: it has none
-    pictures: Pictures | None = None
-    sound: Sound | None = None
+    pictures: VideoEncoding | None = None
+    sound: AudioEncoding | None = None
     factor: float = 1.0
     delay: float = 0.0
     drawn: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> Film:
+    def open(cls, path: Path) -> VideoEdit:
         """Raises Refused: NOT_FOUND, UNDECODABLE or NO_VIDEO."""
         info = probe(path)
         if info.video is None:
@@ -51,14 +59,14 @@ class Film:
         """Pictures a second; of a variable rate the mean."""
         return min(self.stream.average_fps, _FASTEST) or float(FPS)
 
-    def with_pictures(
+    def with_frames(
         self,
         change: Callable[[np.ndarray], np.ndarray] = lambda rgb: rgb,
         fps: float | None = None,
         shown_at: float | None = None,
         codec: str = "libx264",
         options: Mapping[str, str] = NEARLY_LOSSLESS,
-    ) -> Film:
+    ) -> VideoEdit:
         """Each picture, (H, W, 3) uint8 RGB, changed and encoded. `change` must not write into what it is given.
 
         Args:
@@ -70,7 +78,7 @@ class Film:
         """
         fps = fps or self.fps
         frames = map(change, iter_frames(self.path, fps))
-        return replace(self, pictures=Pictures(frames, shown_at or fps, codec, dict(options)))
+        return replace(self, pictures=VideoEncoding(frames, shown_at or fps, codec, dict(options)))
 
     def audio(self, rate: int | None = None) -> tuple[np.ndarray, int]:
         """The sound, (N,) int16 on disk, mono, and its rate: its own (48 kHz at most) or the one asked for.
@@ -82,16 +90,16 @@ class Film:
         rate = rate or sound_rate(self.sample_rate)
         return spool_audio(self.path, rate), rate
 
-    def with_sound(
+    def with_audio(
         self, blocks: Iterator[np.ndarray], rate: int, codec: str = LOSSLESS, kbps: float | None = None
-    ) -> Film:
+    ) -> VideoEdit:
         """Another sound, in float32 blocks; lossless where no codec is named."""
-        return replace(self, sound=Sound(blocks, rate, codec, round(kbps * 1000) if kbps else None))
+        return replace(self, sound=AudioEncoding(blocks, rate, codec, round(kbps * 1000) if kbps else None))
 
-    def recoded(self, codec: str, kbps: float, rate: int) -> Film:
+    def recoded(self, codec: str, kbps: float, rate: int) -> VideoEdit:
         """The sound through a codec, at `rate` samples a second or its own where that is lower."""
         audio_N, rate = self.audio(min(rate, sound_rate(self.sample_rate)) if self.sample_rate else None)
-        return self.with_sound(blocks_of(audio_N, rate), rate, codec, kbps)
+        return self.with_audio(blocks_of(audio_N, rate), rate, codec, kbps)
 
     def write(self, target: Path) -> None:
         """The file as changed, MP4."""
