@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.kinds is None:
         for name, made in KINDS.items():
-            print(f"{name:<17} {made.says}")
+            print(f"{name:<17} {made.description}")
         return 0
     if args.src is None or args.out is None:
         raise NpvfError("SRC or OUT is missing: npvf forge SRC OUT, real videos in SRC, forgeries to OUT")

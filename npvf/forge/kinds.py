@@ -28,14 +28,14 @@ class Kind:
 
     Attributes:
         make: (source, frames, donors, rng) -> what is written.
-        says: a line for people.
+        description: one line for the help.
         audio_label, video_label: which of the two streams is forged.
         donors: (source, all sources) -> those that may lend something.
         twin: makes the same without the forgery, where a copy of the source alone would not do.
     """
 
     make: Callable[[SourceVideo, int, list[SourceVideo], np.random.Generator], Forged]
-    says: str
+    description: str
     audio_label: int = REAL
     video_label: int = REAL
     donors: Callable[[SourceVideo, list[SourceVideo]], list[SourceVideo]] = find_donors

@@ -27,14 +27,14 @@ class Perturbation:
         name: as on the command line.
         group: what it changes.
         levels: its setting at level 1, 2, ..., from weak to strong; a route has one.
-        says: a level in words, with its setting in braces.
+        description: one level in words, with braces for its setting.
         passes: one after the other, each of them a real encoding.
     """
 
     name: str
     group: Group
     levels: tuple[Any, ...]
-    says: str
+    description: str
     passes: tuple[Change, ...]
 
     def setting(self, level: int) -> Any:
@@ -47,14 +47,14 @@ class Perturbation:
     def describe(self, level: int) -> str:
         """A level in words."""
         setting = self.setting(level)
-        return self.says.format(*(setting if isinstance(setting, tuple) else (setting,)))
+        return self.description.format(*(setting if isinstance(setting, tuple) else (setting,)))
 
 
-def perturbation(group: Group, levels: Sequence[Any], says: str) -> Callable[[Change], Change]:
+def perturbation(group: Group, levels: Sequence[Any], description: str) -> Callable[[Change], Change]:
     """Register a function under its own name."""
 
     def register(change: Change) -> Change:
-        add(Perturbation(change.__name__, group, tuple(levels), says, (change,)))
+        add(Perturbation(change.__name__, group, tuple(levels), description, (change,)))
         return change
 
     return register

@@ -1,7 +1,7 @@
-"""The social-network routes: chains of resize, frame rate, H.264 and AAC out of a configuration file.
+"""The social-network routes: chains of resize, frame rate, H.264 and AAC, read from a configuration file.
 
-What the networks really do is not known; `configs/perturb/routes.yaml` says that it is our approximation, and why each
-number is there.
+The networks do not publish their settings. `configs/perturb/routes.yaml` is our approximation and gives the reason for
+each number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROUTES = "perturb/routes.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One encoding of a route; the configuration file says what each field means."""
+    """One encoding of a route; the comments of the configuration file explain the fields."""
 
     short_side: int
     max_fps: float
@@ -37,7 +37,7 @@ class Pass:
     why: str
 
     def apply(self, video: VideoEdit, setting: Any, rng: np.random.Generator) -> VideoEdit:
-        """The film as it comes out of this encoding."""
+        """Scale and encode the video as this pass does."""
         width, height = video.stream.width, video.stream.height
         size = scaled_size(width, height, min(1.0, self.short_side / min(width, height)))
         options = {
@@ -52,9 +52,9 @@ class Pass:
 
 
 def add_routes(path: Path | None = None) -> list[Perturbation]:
-    """Put the routes of a configuration file (default: the seven that come with npvf) into the suite.
+    """Add the routes of a configuration file (default: the seven that come with npvf) to the suite.
 
-    Raises NpvfError where the file is no such configuration.
+    Raises NpvfError if the file is not a valid configuration.
     """
     path = path or config_path(ROUTES)
     try:
@@ -62,25 +62,27 @@ def add_routes(path: Path | None = None) -> list[Perturbation]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise NpvfError(f"{path} cannot be read as a configuration of routes: {error}") from error
     if not isinstance(content, dict) or not content:
-        raise NpvfError(f"{path} names no routes: it maps a name to `says` and `passes`")
-    routes = [_route(str(name), said, path) for name, said in content.items()]
+        raise NpvfError(f"{path} has no routes: it must map each name to `description` and `passes`")
+    routes = [_route(str(name), entry, path) for name, entry in content.items()]
     for route in routes:
         add(route)
     return routes
 
 
-def _route(name: str, said: Any, path: Path) -> Perturbation:
-    if not isinstance(said, Mapping) or set(said) != {"says", "passes"} or not said["passes"]:
-        raise NpvfError(f"{path}: a route has `says` and at least one of `passes`, {name!r} has not")
-    passes = [_pass(content, f"{path}: pass {number} of {name}") for number, content in enumerate(said["passes"], 1)]
-    return Perturbation(name, "routes", (name,), str(said["says"]), tuple(item.apply for item in passes))
+def _route(name: str, entry: Any, path: Path) -> Perturbation:
+    if isinstance(entry, Mapping) and "says" in entry:
+        raise NpvfError(f"{path}: the route {name!r} has the key `says`; rename it to `description`")
+    if not isinstance(entry, Mapping) or set(entry) != {"description", "passes"} or not entry["passes"]:
+        raise NpvfError(f"{path}: the route {name!r} needs `description` and at least one entry in `passes`")
+    passes = [_pass(content, f"{path}: pass {number} of {name}") for number, content in enumerate(entry["passes"], 1)]
+    return Perturbation(name, "routes", (name,), str(entry["description"]), tuple(item.apply for item in passes))
 
 
 def _pass(content: Any, place: str) -> Pass:
     wanted = {field.name: {"int": int, "float": (int, float), "str": str}[str(field.type)] for field in fields(Pass)}
     if not isinstance(content, Mapping) or set(content) != set(wanted):
-        raise NpvfError(f"{place} does not give exactly {', '.join(wanted)}")
+        raise NpvfError(f"{place} must have exactly the keys {', '.join(wanted)}")
     for key, value in content.items():
         if not isinstance(value, wanted[key]) or (not isinstance(value, str) and value <= 0):  # type: ignore[arg-type]
-            raise NpvfError(f"{place}: {key} is {value!r}")
+            raise NpvfError(f"{place}: {key} is {value!r}, expected a positive number or a text, as in routes.yaml")
     return Pass(**content)

@@ -22,7 +22,7 @@ from npvf.faces.landmarks import Landmarker
 from npvf.media.encode import write_video
 from npvf.media.probe import probe
 from npvf.models import create_model
-from tests.detect.test_localizer import tiny_stddl
+from tests.helpers.red_localizer import tiny_stddl
 
 FRAMES = 36
 KEYS = {

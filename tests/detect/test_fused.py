@@ -7,21 +7,17 @@ import pytest
 import torch
 from scipy.special import expit, logit
 
-from npvf.clip import Clip, Phone, Phones
+from npvf.clip import Phone, Phones
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import JointDetector
-from npvf.detect.fusion import Fusion
 from npvf.detect.loading import load_detector, save_fused
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import source_masks
 from npvf.errors import NpvfError
 from npvf.models import create_model
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.red_localizer import red_localizer
+from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer, tiny_stddl
+from tests.helpers.red_localizer import with_meta as of
 from tests.helpers.tiny_corpus import blob_clip
-
-FUSION = Fusion(0.5, 2.0, 0.25, undecided=0.0)
-MOUTH = (slice(140, 180), slice(84, 140))
 
 
 @pytest.fixture
@@ -33,10 +29,6 @@ def speech(tiny_overrides: dict) -> Detector:
 @pytest.fixture
 def joint(speech: Detector) -> JointDetector:
     return JointDetector(red_localizer(), speech, FUSION)
-
-
-def of(clip: Clip, **meta: object) -> Clip:
-    return replace(clip, meta=replace(clip.meta, **meta))
 
 
 def test_both_answer_and_their_shares_are_shown(joint: JointDetector, speech: Detector) -> None:

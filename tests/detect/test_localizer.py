@@ -1,33 +1,18 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from npvf.clip import Clip
 from npvf.data.face_inputs import face_inputs
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, windows
 from npvf.errors import NpvfError
 from npvf.models.stddl.stddl import STDDL
-from tests.helpers.red_localizer import red_localizer
+from tests.helpers.red_localizer import TINY_STDDL as TINY
+from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip
-
-TINY = {"size": 32, "dim": 32, "heads": 2, "decoder": (8, 8), "motion": "none", "picture__width": 4, "picture__stem": 8}
-
-
-def tiny_stddl(seed: int = 0) -> STDDL:
-    torch.manual_seed(seed)
-    return STDDL.create("stddl_nano", **TINY)
-
-
-def red_at(clip: Clip, place: tuple[slice, slice], frames: slice = slice(None)) -> Clip:
-    face_THWC = np.full_like(clip.face_THWC, 120)
-    face_THWC[(frames, *place)] = (255, 0, 0)
-    oval = 112 + 80 * np.stack([f(np.linspace(0, 2 * np.pi, 478)) for f in (np.cos, np.sin)], -1)
-    return replace(clip, face_THWC=face_THWC, landmarks_TN2=np.tile(oval.astype(np.float32), (clip.frames, 1, 1)))
 
 
 @pytest.mark.parametrize("frames", [2, 5, 6, 7, 11, 24, 25, 50])

@@ -19,8 +19,7 @@ from npvf.errors import NpvfError
 from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
 from npvf.models import create_model
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.red_localizer import red_localizer
+from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 MOUTH = (slice(140, 180), slice(84, 140))

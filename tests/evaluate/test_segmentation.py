@@ -17,8 +17,7 @@ from npvf.evaluate.segmentation import evaluate_localization
 from npvf.io.corpus import Corpus
 from npvf.io.masks import write_masks
 from npvf.metrics.bootstrap import Bootstrap
-from tests.detect.test_localizer import red_at, tiny_stddl
-from tests.helpers.red_localizer import red_localizer
+from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 MOUTH = (slice(140, 180), slice(84, 140))

@@ -1,16 +1,32 @@
-"""A localizer that learnt nothing: what is red is forged. For tests of everything around the network."""
+"""A localizer without training, for tests of everything around the network: red pixels are forged."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from npvf.clip import Clip
 from npvf.detect.calibration import Calibration
+from npvf.detect.fusion import Fusion
 from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.models.stddl.face_batch import FaceSpec
-from npvf.models.stddl.stddl import STDDLOutput
+from npvf.models.stddl.stddl import STDDL, STDDLOutput
 
 SETTINGS = LocalizerSettings(name="red", frames=6, calibration=Calibration(1.0, 0.0), undecided=0.0)
+
+FUSION = Fusion(0.5, 2.0, 0.25, undecided=0.0)
+MOUTH = (slice(140, 180), slice(84, 140))  # rows and columns of a face crop
+TINY_STDDL = {
+    "size": 32,
+    "dim": 32,
+    "heads": 2,
+    "decoder": (8, 8),
+    "motion": "none",
+    "picture__width": 4,
+    "picture__stem": 8,
+}
 
 
 class RedIsForged(nn.Module):
@@ -32,3 +48,20 @@ def red_localizer(**changes) -> Localizer:
 
 def vars_of(settings: LocalizerSettings) -> dict:
     return {name: getattr(settings, name) for name in settings.__slots__}
+
+
+def tiny_stddl(seed: int = 0) -> STDDL:
+    torch.manual_seed(seed)
+    return STDDL.create("stddl_nano", **TINY_STDDL)
+
+
+def red_at(clip: Clip, place: tuple[slice, slice], frames: slice = slice(None)) -> Clip:
+    face_THWC = np.full_like(clip.face_THWC, 120)
+    face_THWC[(frames, *place)] = (255, 0, 0)
+    oval = 112 + 80 * np.stack([f(np.linspace(0, 2 * np.pi, 478)) for f in (np.cos, np.sin)], -1)
+    return replace(clip, face_THWC=face_THWC, landmarks_TN2=np.tile(oval.astype(np.float32), (clip.frames, 1, 1)))
+
+
+def with_meta(clip: Clip, **meta: object) -> Clip:
+    """The clip with other entries in its meta data."""
+    return replace(clip, meta=replace(clip.meta, **meta))

@@ -15,7 +15,7 @@ from npvf.losses import DetectionObjective, NPVObjective
 from npvf.losses.distributed import gather_rows
 from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
-from tests.conftest import TINY_MODEL, synthetic_batch
+from tests.helpers.tiny_model import TINY_MODEL, synthetic_batch
 
 STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12], [0, 5, 16]])
 

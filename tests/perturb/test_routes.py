@@ -64,7 +64,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_routes_of_ones_own(tmp_path: Path, clicking: Path, registry: None) -> None:
     harsh = {**CONTENT["whatsapp"]["passes"][0], "short_side": 64, "crf": 40}
     own = tmp_path / "own.yaml"
-    own.write_text(yaml.safe_dump({"intranet": {"says": "ours", "passes": [harsh]}}))
+    own.write_text(yaml.safe_dump({"intranet": {"description": "ours", "passes": [harsh]}}))
     assert [route.name for route in add_routes(own)] == ["intranet"]
     perturb_video(clicking, tmp_path / "out.mp4", Condition("intranet"))
     assert probe(tmp_path / "out.mp4").video.height == 64
@@ -74,16 +74,17 @@ def test_routes_of_ones_own(tmp_path: Path, clicking: Path, registry: None) -> N
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda route: route.pop("says"), "has not"),
-        (lambda route: route.update(passes=[]), "has not"),
-        (lambda route: route["passes"][0].pop("crf"), "does not give exactly"),
+        (lambda route: route.pop("description"), "needs `description`"),
+        (lambda route: route.update(says="ours"), "rename it to `description`"),
+        (lambda route: route.update(passes=[]), "needs `description`"),
+        (lambda route: route["passes"][0].pop("crf"), "must have exactly"),
         (lambda route: route["passes"][0].update(crf="low"), "crf is 'low'"),
         (lambda route: route["passes"][0].update(max_fps=0), "max_fps is 0"),
-        (lambda route: route["passes"][0].update(bitrate=1), "does not give exactly"),
+        (lambda route: route["passes"][0].update(bitrate=1), "must have exactly"),
     ],
 )
 def test_a_broken_file_says_where(tmp_path: Path, registry: None, change, fault: str) -> None:
-    route = {"says": "ours", "passes": [dict(CONTENT["whatsapp"]["passes"][0])]}
+    route = {"description": "ours", "passes": [dict(CONTENT["whatsapp"]["passes"][0])]}
     change(route)
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump({"intranet": route}))

@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from npvf.forge.take import Take
 
 from npvf.cli.main import main
 from npvf.errors import NpvfError
 from npvf.forge.self_blend import self_blend
+from npvf.forge.source_video import SourceVideo
 from npvf.io.annotations import Annotation
 from npvf.io.masks import mask_of, read_masks
 from npvf.media.decode import iter_frames
@@ -31,7 +31,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndar
     shifts = [np.array([(1, 0, 6 * np.sin(k / 7)), (0, 1, 3 * np.cos(k / 5))]) for k in range(FRAMES + EARLIER)]
     frames = [cv2.warpAffine(portrait, m, (320, 256), borderMode=cv2.BORDER_REFLECT) for m in shifts]
     write_video(folder / "clean.mp4", frames[EARLIER:], audio=SOUND_N, crf=5)
-    made = self_blend(Take("c", folder / "clean.mp4", Annotation(), 1.0), FRAMES, [], np.random.default_rng(5))
+    made = self_blend(SourceVideo("c", folder / "clean.mp4", Annotation(), 1.0), FRAMES, [], np.random.default_rng(5))
     assert made.masks is not None
     masks_THW = np.stack(list(made.masks))
     write_video(folder / "fake.mp4", made.frames, audio=SOUND_N, crf=23)

@@ -9,7 +9,7 @@ import torch
 
 from npvf.models import NPV, Batch
 from pretrain.module import PretrainModule
-from tests.conftest import TINY_MODEL
+from tests.helpers.tiny_model import TINY_MODEL
 
 
 def test_a_compiled_model_has_the_weights_of_a_plain_one(make_batch: Callable[..., Batch], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from npvf.losses import NPVObjective
 from npvf.losses.representations import Representations
 from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
-from tests.conftest import TINY_MODEL
+from tests.helpers.tiny_model import TINY_MODEL
 
 STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12], [0, 5, 16], [7, 9, 20]])
 
