@@ -1,18 +1,18 @@
-"""Two detectors on the same videos: the scores of two runs of `npvf evaluate`, paired and tested."""
+"""Comparison of two detectors on the same videos: the scores of two runs of `npvf evaluate`, paired and tested."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import Grouping, bootstrap_groups
-from npvf.metrics.paired import delong, paired_bootstrap
+from npvf.metrics.paired import PairedTest, delong, paired_bootstrap
 
 NEEDED = ("video", "label", "identity", "original", "manipulation", "sha256", "status", "score")
 
@@ -42,6 +42,61 @@ class Pair:
         return self.a.score is not None and self.b.score is not None
 
 
+@dataclass(frozen=True, slots=True)
+class PairsTest:
+    """The tests of one set of videos: by bootstrap and by DeLong; `missing` says why there are none."""
+
+    real: int
+    fake: int
+    groups: int
+    group: str
+    bootstrap: PairedTest | None = None
+    delong: PairedTest | None = None
+    missing: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        counts = {"real": self.real, "fake": self.fake, "groups": self.groups, "group": self.group}
+        if self.bootstrap is None or self.delong is None:
+            return counts | {"missing": self.missing}
+        found = {"delong_ci": list(self.delong.interval), "delong_p": self.delong.p}
+        return counts | self.bootstrap.to_json() | found
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs on their common videos: AUC of run A less that of run B.
+
+    Attributes:
+        a, b: the folders of the runs.
+        silence: "kept" or "trimmed", as in the report of the runs.
+        only_in_a, only_in_b: videos that the other run does not have; they are left out.
+        videos: in both runs; `judged_by_a` and `judged_by_b` of them have a score.
+        resamples, seed: of the bootstrap.
+        judged: over the videos that both judged.
+        all: over all videos; a video without a score has the score 0.5.
+        by_manipulation: the fakes of each manipulation against all reals, of those that both judged.
+    """
+
+    a: str
+    b: str
+    silence: str
+    only_in_a: int
+    only_in_b: int
+    videos: int
+    judged_by_a: int
+    judged_by_b: int
+    resamples: int
+    seed: int
+    judged: PairsTest
+    all: PairsTest
+    by_manipulation: Mapping[str, PairsTest]
+
+    def to_json(self) -> dict[str, Any]:
+        content = {name: getattr(self, name) for name in self.__slots__}
+        content |= {"judged": self.judged.to_json(), "all": self.all.to_json()}
+        return content | {"by_manipulation": {kind: test.to_json() for kind, test in self.by_manipulation.items()}}
+
+
 def read_scores(folder: Path, trimmed: bool = False) -> dict[str, Scored]:
     """The videos of a detection run by name, each file once.
 
@@ -50,20 +105,18 @@ def read_scores(folder: Path, trimmed: bool = False) -> dict[str, Scored]:
     """
     path = folder / ("scores_trimmed.csv" if trimmed else "scores.csv")
     if not path.is_file():
-        raise NpvfError(f"{path} is not there. Make it with `npvf evaluate CORPUS --detector DIR --out {folder}`.")
+        raise NpvfError(f"{path} does not exist. Make it with `npvf evaluate CORPUS --detector DIR --out {folder}`.")
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not set(NEEDED) <= set(rows[0]):
-        raise NpvfError(f"{path} holds no scores of videos: compare runs of the detection protocol")
+        raise NpvfError(f"{path} has no scores of videos: compare runs of the detection protocol")
     return {row["video"]: _scored(row) for row in rows if row["status"] != "duplicate"}
 
 
 def compare_runs(
     a: Path, b: Path, trimmed: bool = False, group: Grouping = "auto", n: int = 2000, seed: int = 0
-) -> dict[str, Any]:
-    """AUC of run A less that of run B: over the videos that both judged, over all, and for each manipulation.
-
-    Over all, a video that a run did not judge has the score 0.5 there.
+) -> Comparison:
+    """Test the difference of two runs of the detection protocol on the videos that both have.
 
     Raises:
         NpvfError: no video in common; a video with two labels or two contents; a class is missing.
@@ -73,41 +126,38 @@ def compare_runs(
     _check(pairs, a, b)
     judged = [pair for pair in pairs if pair.judged]
     whole = _test(judged, group, n, seed)
-    if "missing" in whole:
-        raise NpvfError(f"these runs cannot be compared: {whole['missing']}")
+    if whole.missing:
+        raise NpvfError(f"these runs cannot be compared: {whole.missing}")
     kinds = sorted({_kind(pair) for pair in judged if pair.a.label == FAKE})
-    return {
-        "a": str(a),
-        "b": str(b),
-        "silence": "trimmed" if trimmed else _silence(a),
-        "only_in_a": len(scores_a) - len(pairs),
-        "only_in_b": len(scores_b) - len(pairs),
-        "videos": len(pairs),
-        "judged_by_a": sum(pair.a.score is not None for pair in pairs),
-        "judged_by_b": sum(pair.b.score is not None for pair in pairs),
-        "resamples": n,
-        "seed": seed,
-        "judged": whole,
-        "all": _test(pairs, group, n, seed),
-        "by_manipulation": {
-            kind: _test([pair for pair in judged if pair.a.label == REAL or _kind(pair) == kind], group, n, seed)
-            for kind in kinds
-        },
-    }
+    of_kind = {k: [pair for pair in judged if pair.a.label == REAL or _kind(pair) == k] for k in kinds}
+    return Comparison(
+        a=str(a),
+        b=str(b),
+        silence="trimmed" if trimmed else _silence(a),
+        only_in_a=len(scores_a) - len(pairs),
+        only_in_b=len(scores_b) - len(pairs),
+        videos=len(pairs),
+        judged_by_a=sum(pair.a.score is not None for pair in pairs),
+        judged_by_b=sum(pair.b.score is not None for pair in pairs),
+        resamples=n,
+        seed=seed,
+        judged=whole,
+        all=_test(pairs, group, n, seed),
+        by_manipulation={kind: _test(chosen, group, n, seed) for kind, chosen in of_kind.items()},
+    )
 
 
-def _test(pairs: Sequence[Pair], group: Grouping, n: int, seed: int) -> dict[str, Any]:
+def _test(pairs: Sequence[Pair], group: Grouping, n: int, seed: int) -> PairsTest:
     """Both tests of one set of pairs, or why there are none."""
     scores_a, scores_b = ([0.5 if s.score is None else s.score for s in run] for run in _runs(pairs))
     labels = [pair.a.label for pair in pairs]
     groups, grouping = bootstrap_groups([(p.a.identity, p.a.original or p.a.video) for p in pairs], group)
-    counts = {"real": labels.count(REAL), "fake": labels.count(FAKE), "groups": len(set(groups)), "group": grouping}
+    result = PairsTest(labels.count(REAL), labels.count(FAKE), len(set(groups)), grouping)
     try:
         drawn = paired_bootstrap(scores_a, scores_b, labels, groups, n, seed)
-        normal = delong(scores_a, scores_b, labels)
+        return replace(result, bootstrap=drawn, delong=delong(scores_a, scores_b, labels))
     except ValueError as error:
-        return counts | {"missing": str(error)}
-    return counts | drawn.to_json() | {"delong_ci": list(normal.interval), "delong_p": normal.p}
+        return replace(result, missing=str(error))
 
 
 def _kind(pair: Pair) -> str:

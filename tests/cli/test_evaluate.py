@@ -160,7 +160,7 @@ def test_what_cannot_be_compared_is_an_error(runs: Path, tmp_path: Path) -> None
         return folder
 
     for other, said in (
-        (tmp_path, "is not there"),
+        (tmp_path, "does not exist"),
         (changed("other", "p", "q"), "no scores of videos"),
         (changed("names", "\n", "\nx"), "no video in common"),
         (changed("labels", "p0-swap,1", "p0-swap,0"), "p0-swap has two labels, 1 in .* and 0 in"),
