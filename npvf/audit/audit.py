@@ -1,4 +1,4 @@
-"""Before anyone trains: what tells fakes from reals without forensics, and what stands on both sides of the split."""
+"""Audit a labelled corpus before training: traits that separate fakes from reals, and leakage between splits."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from npvf.evaluate.detection import LABELLED
 from npvf.io.corpus import DATASET, Corpus
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
-NAMED = 3  # people and pairs of videos that a sentence names
+NAMED = 3  # the number of examples in a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found.
+    """The result of an audit.
 
     Attributes:
-        real, fake: labelled videos looked at.
-        shortcuts: every trait, the strongest first.
-        by_manipulation: the same of each manipulation's fakes against all reals, where there are several.
-        leakage: None where no video says which part of a split it is in, or only one part is named.
+        real, fake: the numbers of labelled videos.
+        shortcuts: all traits, the strongest first.
+        by_manipulation: the same for the fakes of each manipulation against all reals, if there are several.
+        leakage: None if the videos are not in two or more parts of a split.
     """
 
     real: int
@@ -38,12 +38,12 @@ class Audit:
 
     @property
     def found(self) -> bool:
-        """Whether there is something to mend."""
+        """True if a shortcut or leakage was found."""
         kinds = (one for ranked in self.by_manipulation.values() for one in ranked)
         return any(one.found for one in (*self.shortcuts, *kinds)) or bool(self.leakage and self.leakage.found)
 
     def to_json(self) -> dict[str, Any]:
-        """As `npvf audit --json` prints it."""
+        """Return the content that `npvf audit --json` prints."""
         return {
             "found": self.found,
             "verdict": self.verdict(),
@@ -57,24 +57,24 @@ class Audit:
         }
 
     def verdict(self) -> list[str]:
-        """Sentences: what was found and what to do about it; what is not known."""
-        said = [one.sentence for one in self.shortcuts if one.found]
+        """Return sentences: each finding with what to do about it, and what is unknown."""
+        sentences = [one.sentence for one in self.shortcuts if one.found]
         whole = {one.name for one in self.shortcuts if one.found}
         for kind, ranked in self.by_manipulation.items():
-            said += [f"for {kind}, {one.sentence}" for one in ranked if one.found and one.name not in whole]
-        if not said:
+            sentences += [f"for {kind}, {one.sentence}" for one in ranked if one.found and one.name not in whole]
+        if not sentences:
             strongest = self.shortcuts[0]
-            said.append(
+            sentences.append(
                 f"no shortcut: the strongest trait is {strongest.name}, "
                 + (
-                    "which is known of too few videos"
+                    "which is known for too few videos"
                     if strongest.auc is None
-                    else f"AUC {strongest.auc:.2f}: nothing, or chance"
+                    else f"AUC {strongest.auc:.2f}: not distinguishable from chance"
                 )
             )
         if unknown := [one.name for one in self.shortcuts if one.coverage == 0]:
-            said.append(f"not known, so not looked at: {', '.join(unknown)}")
-        return said + _leakage_verdict(self.leakage)
+            sentences.append(f"unknown, so not measured: {', '.join(unknown)}")
+        return sentences + _leakage_verdict(self.leakage)
 
 
 def audit(
@@ -84,17 +84,17 @@ def audit(
     bootstrap: Bootstrap = DEFAULT,
     on_step: Callable[[], object] = lambda: None,
 ) -> Audit:
-    """Look for shortcuts and leakage in a prepared corpus, or in videos as they lie on disk.
+    """Look for shortcuts and leakage in a prepared corpus, or in videos that are not prepared.
 
     Args:
-        src: a folder that `npvf prepare` made; or a folder, list or file that it would take.
-        selection: of the labelled videos among which shortcuts are looked for (of a prepared corpus).
-        parts: video -> part of the split; None: as each video's `split` says.
-        bootstrap: how intervals are made.
-        on_step: called for each clip or file that is looked at.
+        src: a folder made by `npvf prepare`, or a folder, list or file of videos.
+        selection: the labelled videos of a prepared corpus in which to look for shortcuts.
+        parts: video -> part of the split; None: the `split` of each video.
+        bootstrap: makes the confidence intervals.
+        on_step: called after each clip or file.
 
     Raises:
-        NpvfError: no labelled video.
+        NpvfError: there is no labelled video.
     """
     if (Path(src) / DATASET).is_file():
         corpus = Corpus(src)
@@ -115,11 +115,11 @@ def audit(
 
 def _leakage_verdict(leakage: Leakage | None) -> list[str]:
     if leakage is None:
-        return ["leakage was not looked for: the videos are not in two or more parts of a split"]
-    said = []
+        return ["leakage was not measured: the videos are not in two or more parts of a split"]
+    sentences = []
     if leakage.people:
         named = [f"{person} ({', '.join(parts)})" for person, parts in leakage.people.items()]
-        said.append(
+        sentences.append(
             f"people in several parts of the split ({len(named)}): {_few(named)}: split by person, drivers included"
         )
     if leakage.twins:
@@ -127,16 +127,20 @@ def _leakage_verdict(leakage: Leakage | None) -> list[str]:
             f"{t.first} ({t.parts[0]}) and {t.second} ({t.parts[1]}): same {' and '.join(t.same)}"
             for t in leakage.twins
         ]
-        said.append(f"near-duplicates in different parts ({len(named)}): {_few(named)}: keep each pair in one part")
-    if not said:
-        said.append(f"no leakage between {', '.join(f'{part} ({n} videos)' for part, n in leakage.parts.items())}")
+        sentences.append(
+            f"near-duplicates in different parts ({len(named)}): {_few(named)}: keep each pair in one part"
+        )
+    if not sentences:
+        sentences.append(f"no leakage between {', '.join(f'{part} ({n} videos)' for part, n in leakage.parts.items())}")
     if leakage.unnamed:
-        said.append(f"{leakage.unnamed} videos do not say who is shown: people cannot be checked for them")
+        sentences.append(f"{leakage.unnamed} videos have no identity, so people could not be compared for them")
     if leakage.unprinted:
-        said.append(f"{leakage.unprinted} videos have neither sound nor face to compare: only their files were")
+        sentences.append(
+            f"{leakage.unprinted} videos have neither audio nor face to compare; only their files were compared"
+        )
     if leakage.without_part:
-        said.append(f"{leakage.without_part} videos are in no part of the split")
-    return said
+        sentences.append(f"{leakage.without_part} videos are in no part of the split")
+    return sentences
 
 
 def _few(names: list[str]) -> str:

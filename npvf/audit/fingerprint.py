@@ -1,6 +1,6 @@
-"""Fingerprints that a copy keeps when it is encoded anew, made smaller or cut: of the sound, and of the face.
+"""Fingerprints of audio and face that survive re-encoding, scaling and cutting.
 
-Sound: the signs of how energy differences between 33 bands change in time, 32 bits each 10 ms, after Haitsma and
+Audio: the signs of the changes in time of energy differences between 33 bands, 32 bits each 10 ms, after Haitsma and
 Kalker ("A Highly Robust Audio Fingerprinting System", ISMIR 2002). Face: OpenCV's perceptual hash of the crops.
 """
 
@@ -16,24 +16,24 @@ from scipy.signal import stft
 from npvf.clip import SAMPLE_RATE
 
 HOP = SAMPLE_RATE // 100
-WINDOW = 4096  # 256 ms: codes change slowly, so that a cut anywhere still meets them
+WINDOW = 4096  # 256 ms: long windows make codes change slowly, so they still match if a copy is cut anywhere
 BAND_EDGES_HZ = np.geomspace(300, 2000, 34)
-FEW_CODES = 100  # 1 s that two sounds must have in common
-COMMONPLACE = 32  # a code of so many places is a hum or silence, and points nowhere
+FEW_CODES = 100  # two recordings must share at least 1 s
+COMMONPLACE = 32  # a code that occurs more often is hum or silence and is ignored
 BIT_ERRORS = 0.3  # GRID, encoded anew at 60 % of its size: at most 0.07; other sentences of one speaker: from 0.40 on
 FACE_BITS = 6  # of 64
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Of one video: `sound_T` (T,) uint32, empty where there is none; `face` of 64 bits, None where there is none."""
+    """The fingerprint of a video: `sound_T` (T,) uint32, empty without audio; `face`, 64 bits, None without a face."""
 
     sound_T: np.ndarray
     face: int | None
 
 
 def sound_codes(audio_N: np.ndarray) -> np.ndarray:
-    """(N,) sound at 16 kHz -> (T,) uint32, one code each 10 ms; empty below a third of a second."""
+    """Compute audio codes: (N,) at 16 kHz -> (T,) uint32, one each 10 ms; empty below a third of a second."""
     if len(audio_N) < WINDOW + HOP:
         return np.zeros(0, np.uint32)
     frequencies, _, spectrum_FT = stft(audio_N, SAMPLE_RATE, nperseg=WINDOW, noverlap=WINDOW - HOP, boundary=None)
@@ -44,7 +44,7 @@ def sound_codes(audio_N: np.ndarray) -> np.ndarray:
 
 
 def face_hash(pictures_THWC: Sequence[np.ndarray]) -> int | None:
-    """64 bits that most of the pictures (H, W, 3) have; None without pictures."""
+    """Compute 64 bits, each by majority over the images (H, W, 3); None without images."""
     if not len(pictures_THWC):
         return None
     hashes_TB = np.unpackbits(np.stack([cv2.img_hash.pHash(p).ravel() for p in pictures_THWC]).astype(np.uint8), axis=1)
@@ -52,7 +52,7 @@ def face_hash(pictures_THWC: Sequence[np.ndarray]) -> int | None:
 
 
 def same_face(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Pairs of places whose faces look alike: copies, or one person in one setting."""
+    """Yield pairs of indices with similar faces: copies, or one person in one setting."""
     faces_B = np.array([0 if one.face is None else one.face for one in b], np.uint64)
     known_B = np.array([one.face is not None for one in b], bool)
     for i, one in enumerate(a):
@@ -62,7 +62,7 @@ def same_face(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[tu
 
 
 def same_sound(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Pairs of places that share at least a second of sound: codes that are equal say where to compare the others."""
+    """Yield pairs of indices that share at least a second of audio. Equal codes give the offsets to compare at."""
     codes, owner, place = _index(a)
     for j, one in enumerate(b):
         low, high = (np.searchsorted(codes, one.sound_T, side) for side in ("left", "right"))
@@ -76,7 +76,7 @@ def same_sound(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[t
 
 
 def _index(prints: Sequence[Fingerprint]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All codes in order, with the print and the place in it that each comes from."""
+    """Return all codes, sorted, with the fingerprint and the position that each comes from."""
     lengths = [len(one.sound_T) for one in prints]
     codes = np.concatenate([one.sound_T for one in prints] or [np.zeros(0, np.uint32)])
     owner = np.repeat(np.arange(len(prints)), lengths)
@@ -86,7 +86,7 @@ def _index(prints: Sequence[Fingerprint]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _agree(a_T: np.ndarray, b_T: np.ndarray, offset: int) -> bool:
-    """Whether a[t + offset] and b[t] differ in few bits over at least a second."""
+    """True if a[t + offset] and b[t] differ in few bits over at least a second."""
     start = max(0, -offset)
     common = min(len(b_T), len(a_T) - offset) - start
     if common < FEW_CODES:

@@ -1,4 +1,4 @@
-"""Whoever, or whatever, stands on both sides of a split: a detector is then praised for knowing it."""
+"""Leakage between the parts of a split: the same people, files, audio or faces. It makes results look too good."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_crops, decode_flac
 from npvf.media.probe import probe
 
-PICTURES = 8  # a video that are hashed, one each second
+PICTURES = 8  # frames of a video that are hashed, one each second
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One video, the part of the split it is in, and what may connect it with others."""
+    """One video, its part of the split, and the facts that may connect it with other videos."""
 
     video: str
     part: str
-    people: frozenset[str] = frozenset()  # shown or driven by
+    people: frozenset[str] = frozenset()  # people shown or used as a donor
     original: str | None = None
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
@@ -38,9 +38,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Two videos of different parts with the same `file`, `sound` or `face`, or made from each other: `original`.
+    """Two videos of different parts with the same `file`, `sound` or `face`, or made from each other (`original`).
 
-    "face" alone is a copy with another sound, or one person in one setting under two names.
+    If only "face" matches, it is a copy with other audio, or one person in one setting under two names.
     """
 
     first: str
@@ -51,14 +51,14 @@ class Twins:
 
 @dataclass(frozen=True, slots=True)
 class Leakage:
-    """What two parts have in common.
+    """The leakage between the parts of a split.
 
     Attributes:
-        parts: videos in each part; `without_part` are in none and are not looked at.
-        people: identity -> the parts in which somebody shows or is driven by it, where these are several.
-        twins: videos that are one another's near-duplicates.
-        unnamed: videos with no identity, of which `people` can say nothing.
-        unprinted: videos with neither sound nor face to compare; only their files were.
+        parts: the number of videos in each part; `without_part` are in none and are not compared.
+        people: identity -> its parts, for identities that are shown or used as a donor in several parts.
+        twins: pairs of near-duplicates in different parts.
+        unnamed: the number of videos without an identity, which `people` cannot cover.
+        unprinted: the number of videos without audio and face; only their files are compared.
     """
 
     parts: dict[str, int]
@@ -70,11 +70,11 @@ class Leakage:
 
     @property
     def found(self) -> bool:
-        """Whether there is any."""
+        """True if there is any leakage."""
         return bool(self.people or self.twins)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `npvf audit --json`."""
+        """Return the content for `npvf audit --json`."""
         return {**asdict(self), "found": self.found}
 
 
@@ -99,12 +99,12 @@ def find_leakage(entries: Sequence[Entry], without_part: int = 0) -> Leakage:
 def corpus_entries(
     corpus: Corpus, parts: Mapping[str, str] | None = None, on_clip: Callable[[], object] = lambda: None
 ) -> tuple[list[Entry], int]:
-    """The videos of a prepared corpus, refused ones included, and how many are in no part.
+    """Return the videos of a prepared corpus, including refused ones, and the number that is in no part.
 
     Args:
-        corpus: prepared.
-        parts: video -> part; None: the manifest's `split`.
-        on_clip: called for each clip that is looked at.
+        corpus: the prepared corpus.
+        parts: video -> part; None: the `split` in the manifest.
+        on_clip: called after each clip.
     """
     lines = {line["video"]: line for line in corpus.manifest}
     part_of = {v: line["split"] for v, line in lines.items()} if parts is None else parts
@@ -123,25 +123,25 @@ def corpus_entries(
 def file_entries(
     src: str | Path, parts: Mapping[str, str] | None = None, on_file: Callable[[], object] = lambda: None
 ) -> tuple[list[Entry], int]:
-    """As `corpus_entries`, of videos that are not prepared: files and sounds are compared, faces are not."""
+    """Like `corpus_entries`, for videos that are not prepared: files and audio are compared, faces are not."""
     sources = find_sources(Path(src)).items
     entries = []
     for source in sources:
         on_file()
         part = source.annotation.split if parts is None else parts.get(source.video)
         if part is not None and source.path.is_file():
-            said = {"video": source.video, "sha256": sha256(source.path), **source.annotation.to_json()}
-            entries.append(_entry(said, part, _file_print(source.path)))
+            facts = {"video": source.video, "sha256": sha256(source.path), **source.annotation.to_json()}
+            entries.append(_entry(facts, part, _file_print(source.path)))
     return entries, len(sources) - len(entries)
 
 
-def _entry(said: Mapping[str, Any], part: str, fingerprint: Fingerprint | None) -> Entry:
-    people = frozenset(filter(None, (said["identity"], *said["identities"])))
-    return Entry(said["video"], part, people, said["original"], said["sha256"], fingerprint)
+def _entry(facts: Mapping[str, Any], part: str, fingerprint: Fingerprint | None) -> Entry:
+    people = frozenset(filter(None, (facts["identity"], *facts["identities"])))
+    return Entry(facts["video"], part, people, facts["original"], facts["sha256"], fingerprint)
 
 
 def _print(sample: Sample, silent: bool) -> Fingerprint:
-    """Of the first clip of a video's speaker."""
+    """Compute the fingerprint of the first clip of the speaker of a video."""
     meta = read_meta(sample)
     frames = round((meta.span[1] - meta.span[0]) * FPS)
     pictures = [
@@ -159,7 +159,7 @@ def _file_print(path: Path) -> Fingerprint | None:
 
 
 def _twins(first: Sequence[Entry], second: Sequence[Entry]) -> Iterator[Twins]:
-    """Every pair of near-duplicates, with all that they have in common."""
+    """Yield all pairs of near-duplicates, with everything that they share."""
     same: dict[tuple[str, str], list[str]] = defaultdict(list)
     for what, pairs in (
         ("file", _same_file),
@@ -184,7 +184,7 @@ def _same_file(first: Iterable[Entry], second: Iterable[Entry]) -> Pairs:
 
 
 def _same_original(first: Iterable[Entry], second: Iterable[Entry]) -> Pairs:
-    """A forgery and its original, or two forgeries of one."""
+    """Pair a forgery with its original, or two forgeries of one original."""
     sources = defaultdict(list)
     for a in first:
         sources[a.original or a.video].append(a)

@@ -1,4 +1,4 @@
-"""How well each trait alone tells fakes from reals: what a detector may have learnt in place of forgeries."""
+"""Measure how well each trait alone separates fakes from reals: a detector may learn it instead of the forgery."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from npvf.metrics.categories import category_auc, category_p_value
 from npvf.metrics.detection import auc
 
 WORTH_SAYING = 0.6
-"""A trait with an AUC from here on is called a shortcut, where chance is an unlikely explanation."""
+"""A trait with at least this AUC is called a shortcut if chance is an unlikely explanation."""
 FALSE_DISCOVERIES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """What one trait alone is worth.
+    """The AUC of one trait alone between fakes and reals.
 
     Attributes:
-        name: of the trait.
-        auc: free of direction, from 0.5 on; None where it is known of too few videos to say.
-        interval: of the AUC in this direction, by a bootstrap over people (source videos where they are unknown).
+        name: the name of the trait.
+        auc: the AUC in the better direction, so at least 0.5; None if the trait is known for too few videos.
+        interval: of the AUC in this direction, by a bootstrap over people (or source videos, if people are unknown).
         typical_real, typical_fake: medians with units, or the most frequent categories with their shares.
-        coverage: share of the videos of which the trait is known; `real` and `fake` count them.
-        p: probability of such a difference by chance, with the number of traits looked at taken into account.
+        coverage: the share of videos for which the trait is known; `real` and `fake` count them.
+        p: the probability of such a difference by chance, corrected for the number of traits.
         found: the AUC is at least `WORTH_SAYING`, its interval lies above 0.5, and `p` is below 0.05.
         cure: what to do about it.
     """
@@ -52,29 +52,29 @@ class Shortcut:
     cure: str
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `npvf audit --json`."""
+        """Return the content for `npvf audit --json`."""
         ends = None if self.interval is None else [self.interval.low, self.interval.high]
         content = {name: value for name, value in asdict(self).items() if name != "interval"}
         return {**content, "auc_ci": ends}
 
     @property
     def sentence(self) -> str:
-        """For people: what it is worth, and what to do."""
-        said = f"{self.name} alone gives AUC {self.auc:.2f} (real: {self.typical_real}; fake: {self.typical_fake})"
-        return f"{said}: {self.cure}"
+        """A sentence for people: the AUC, and what to do."""
+        finding = f"{self.name} alone gives AUC {self.auc:.2f} (real: {self.typical_real}; fake: {self.typical_fake})"
+        return f"{finding}: {self.cure}"
 
 
 def shortcuts(corpus: Corpus, selection: Selection = LABELLED, bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:
-    """Every trait of a prepared corpus, the strongest first.
+    """Measure all traits of a prepared corpus, the strongest first.
 
     Raises:
-        NpvfError: the selection holds no labelled video.
+        NpvfError: the selection contains no labelled video.
     """
     return rank_traits(corpus_traits(corpus, selection), bootstrap)
 
 
 def rank_traits(videos: Sequence[VideoTraits], bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:
-    """Every trait over these videos, the strongest first; unknown ones last."""
+    """Measure all traits of these videos, the strongest first, unknown ones last."""
     groups, _ = bootstrap_groups([(video.identity, video.original or video.video) for video in videos])
     measured = [_measure(trait, videos, groups, bootstrap) for trait in TRAITS]
     p_values = [one.p for one in measured if one.p is not None]
@@ -84,7 +84,7 @@ def rank_traits(videos: Sequence[VideoTraits], bootstrap: Bootstrap = DEFAULT) -
 
 
 def by_manipulation(videos: Sequence[VideoTraits], bootstrap: Bootstrap = DEFAULT) -> dict[str, list[Shortcut]]:
-    """`rank_traits` of each manipulation's fakes against all reals: one method's habit drowns among the others."""
+    """Call `rank_traits` for the fakes of each manipulation: a trait of one method is hard to see among all fakes."""
     kinds = sorted({video.manipulation or "unknown" for video in videos if video.label == FAKE})
     return {
         kind: rank_traits([v for v in videos if v.label == REAL or (v.manipulation or "unknown") == kind], bootstrap)
@@ -117,7 +117,7 @@ def _measure(trait: Trait, videos: Sequence[VideoTraits], groups: Sequence[Any],
 
 
 def _numbers(values_N: np.ndarray, labels_N: np.ndarray) -> tuple[Statistic, float]:
-    """The AUC of a number, in the direction in which it is at least 0.5 on all videos, and its p value."""
+    """Return the AUC of a numeric trait in the direction in which it is at least 0.5, and its p value."""
     sign = 1.0 if auc(values_N, labels_N) >= 0.5 else -1.0
     p = mannwhitneyu(values_N[labels_N == FAKE], values_N[labels_N == REAL]).pvalue
     return lambda weights_RN: auc(sign * values_N, labels_N, weights_RN), float(np.nan_to_num(p, nan=1.0))

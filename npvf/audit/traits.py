@@ -1,7 +1,7 @@
-"""What can be known of a video without looking at its lips: each of these must not tell fakes from reals.
+"""Traits of a video that have nothing to do with its lips. None of them should separate fakes from reals.
 
-Files are described by `npvf.media.probe`, as `npvf prepare` writes it into the manifest; sound and faces are measured
-in the prepared clips. What is not known of a video is None: never a guess.
+`npvf.media.probe` describes files, and `npvf prepare` writes this into the manifest; audio and faces are measured in
+the prepared clips. An unknown trait is None, never a guess.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Value = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """One thing to look at: a number with its `unit`, or a category (no unit). `cure` is what to do about it."""
+    """A numeric trait with its `unit`, or a category (no unit). `cure` is what to do if it is a shortcut."""
 
     name: str
     unit: str | None
@@ -63,7 +63,7 @@ TRAITS = (
 
 @dataclass(frozen=True, slots=True)
 class VideoTraits:
-    """One labelled video and the values of its traits by name."""
+    """One labelled video with the values of its traits by name."""
 
     video: str
     label: int
@@ -76,16 +76,14 @@ class VideoTraits:
 def corpus_traits(
     corpus: Corpus, selection: Selection = LABELLED, on_clip: Callable[[], object] = lambda: None
 ) -> list[VideoTraits]:
-    """Of each labelled video that the selection keeps; a file that stands there twice counts once.
-
-    Corpora prepared before files were described in the manifest lack most of what is said of files.
+    """Measure the traits of each labelled video in the selection. Identical files count once.
 
     Raises:
-        NpvfError: no such video.
+        NpvfError: there is no such video.
     """
     lines = _once(selected_lines(corpus, replace(selection, label="known")))
     if not lines:
-        raise NpvfError(f"{corpus.folder} holds no labelled video in this selection: nothing to tell apart.")
+        raise NpvfError(f"{corpus.folder} has no labelled video in this selection: nothing to compare.")
     heard = {line["video"]: _Heard() for line in lines}
     for sample in _samples(corpus):
         meta = read_meta(sample)
@@ -96,10 +94,10 @@ def corpus_traits(
 
 
 def file_traits(src: str | Path, on_file: Callable[[], object] = lambda: None) -> list[VideoTraits]:
-    """Of each labelled video of a folder or list (`npvf.io.sources`) that has not been prepared. Faces are not known.
+    """Measure the traits of each labelled video of a folder or list that is not prepared. Face sizes stay unknown.
 
     Raises:
-        NpvfError: no labelled video.
+        NpvfError: there is no labelled video.
     """
     found = []
     for source in find_sources(Path(src)).items:
@@ -107,29 +105,29 @@ def file_traits(src: str | Path, on_file: Callable[[], object] = lambda: None) -
         if source.problem is None and source.annotation.label is not None:
             found.append(_video({"video": source.video, **source.annotation.to_json()}, _of_file(source.path)))
     if not found:
-        raise NpvfError(f"{src} holds no labelled video: say `label` in each video's meta.json, or in a list file.")
+        raise NpvfError(f"{src} has no labelled video: give `label` in the meta.json of each video, or in a list file.")
     return found
 
 
 def _once(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the second and later lines of one file."""
+    """Keep only the first line of each file."""
     first = {line["sha256"] or line["video"]: line for line in reversed(list(lines))}
     return list(reversed(first.values()))
 
 
 def _samples(corpus: Corpus) -> Iterator[Sample]:
-    """The samples without their pictures, which are nearly all of the bytes."""
+    """Yield the samples without their crops, which are nearly all of the bytes."""
     for path in corpus.paths:
         yield from read_tar(path, ("audio.flac", "track.npz", "meta.json"))
 
 
-def _video(said: Mapping[str, Any], values: dict[str, Value]) -> VideoTraits:
-    known = {name: said[name] for name in ("video", "label", "manipulation", "identity", "original")}
+def _video(facts: Mapping[str, Any], values: dict[str, Value]) -> VideoTraits:
+    known = {name: facts[name] for name in ("video", "label", "manipulation", "identity", "original")}
     return VideoTraits(**known, values=values)
 
 
 def _of_line(line: Mapping[str, Any]) -> dict[str, Value]:
-    """What a manifest line says of a file."""
+    """Return the traits in a line of the manifest."""
     values = _of_media(line.get("media"))
     size, frames = line.get("size_bytes"), line.get("frames")
     if frames and size:
@@ -139,7 +137,7 @@ def _of_line(line: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _of_file(path: Path) -> dict[str, Value]:
-    """What a file says of itself; nothing where it cannot be read."""
+    """Measure the traits of a file; empty if it cannot be read."""
     try:
         info = probe(path)
         values = _of_media(info.to_json())
@@ -149,7 +147,7 @@ def _of_file(path: Path) -> dict[str, Value]:
 
 
 def _of_media(media: Mapping[str, Any] | None) -> dict[str, Value]:
-    """The traits in `MediaInfo.to_json`."""
+    """Return the traits in `MediaInfo.to_json`."""
     if media is None:
         return {}
     video, audio, seconds = media["video"], media["audio"], media["duration"]
@@ -181,7 +179,7 @@ def _of_sound(audio_N: np.ndarray) -> dict[str, Value]:
 
 @dataclass(slots=True)
 class _Heard:
-    """What the clips of one video say. Its start is known only where some face is there from the first frame."""
+    """Collects the traits in the clips of one video. Its start is known only if a face track begins at frame 0."""
 
     meta: ClipMeta | None = None
     start: dict[str, Value] = field(default_factory=dict)

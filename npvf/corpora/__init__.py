@@ -1,4 +1,4 @@
-"""Corpora as they lie on users' disks, each read into the same `Record`s. One file a corpus."""
+"""Readers for public corpora as they are on disk. Each reads into the same `Record`s; one file for each corpus."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ __all__ = ["DETECTION", "NAMES", "PRE_TRAINING", "Listing", "Reader", "Record", 
 
 
 def get_reader(name: str) -> Reader:
-    """A corpus by name. Raises NpvfError for a name that is not in `NAMES`."""
+    """Return the reader of a corpus. Raises NpvfError if the name is not in `NAMES`."""
     if name not in NAMES:
         near = difflib.get_close_matches(name.lower(), NAMES, n=1)
-        raise NpvfError(f"no corpus {name!r}" + (f"; did you mean {near[0]!r}?" if near else "; see `npvf corpora`"))
+        hint = f"did you mean {near[0]!r}?" if near else "`npvf corpora` lists the names"
+        raise NpvfError(f"unknown corpus {name!r}; {hint}")
     module = import_module(f"npvf.corpora.{'csv_list' if name == 'csv' else name}")
     reader: Reader = module.READER
     return reader
 
 
 def corpus_sources(name: str, root: Path) -> Sources:
-    """The videos of a corpus for `npvf.prepare.run`: all of them, also those that are missing or cannot be used."""
+    """Return all videos of a corpus for `npvf.prepare.run`, including those that are missing or cannot be used."""
     listing = get_reader(name).read(root)
     return Sources([_source(listing.root, record) for record in listing.records])
 

@@ -1,7 +1,7 @@
-"""AV-Deepfake1M (Cai et al. 2024): words changed by a language model, then in picture, sound or both.
+"""AV-Deepfake1M (Cai et al. 2024): a language model changes words, then video, audio or both are forged.
 
-`modify_type` is one of four words with an underscore. Others, such as `both-modified`, are refused: read as "not
-both_modified" they would turn forgeries into originals.
+`modify_type` is one of four words with an underscore. Other values, such as `both-modified`, are refused: if they
+counted as "not both_modified", forgeries would become originals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TYPES = {  # (picture, sound) forged
 
 
 def read(root: Path) -> Listing:
-    """The lists there are. The test set's has no labels, so its videos are unlabelled."""
+    """Read the lists that exist. The list of the test set has no labels, so its videos are unlabelled."""
     root = locate(root, *_LISTS.values(), what="AV-Deepfake1M")
     records: list[Record] = []
     for subset, name in _LISTS.items():
@@ -34,7 +34,7 @@ def read(root: Path) -> Listing:
             continue
         content = read_json(root / name)
         if not isinstance(content, list) or not all(isinstance(entry, dict) and "file" in entry for entry in content):
-            raise NpvfError(f"{root / name} is no list of objects with a `file`: it is not AV-Deepfake1M's.")
+            raise NpvfError(f"{root / name} is not a list of AV-Deepfake1M: expected a list of objects with a `file`.")
         records += [_record(entry, subset, name) for entry in content]
     if (root / _UNLABELLED).is_file():
         names = [line.strip() for line in read_text(root / _UNLABELLED).splitlines() if line.strip()]
@@ -45,7 +45,7 @@ def read(root: Path) -> Listing:
 
 
 def _below(subset: str, name: str) -> str:
-    """Lists write a file with its subset's folder or without."""
+    """Return the path with the folder of its subset; lists write it with the folder or without."""
     return name if name.startswith(f"{subset}/") else f"{subset}/{name}"
 
 

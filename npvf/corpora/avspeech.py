@@ -1,6 +1,6 @@
-"""AVSpeech (Ephrat et al. 2018): a list of spans of YouTube videos. There is no archive: users fetch what still exists.
+"""AVSpeech (Ephrat et al. 2018): a list of spans of YouTube videos, which users download as far as they still exist.
 
-Downloaders name files `<youtube id>_<start>...`; ids are 11 characters and may hold underscores and hyphens.
+Downloaders name files `<youtube id>_<start>...`; ids have 11 characters and may contain underscores and hyphens.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _NAME = re.compile(r"([\w-]{11})(?:[_.-].+)?")
 
 
 def read(root: Path) -> Listing:
-    """Every video below `root`; folders called train or test are the sets."""
+    """Read all videos below `root`; folders called train or test are the sets."""
     videos = find_videos(root)
     if not videos:
-        raise NpvfError(f"{root} holds no videos. `npvf corpora` shows how AVSpeech is laid out.")
+        raise NpvfError(f"{root} contains no videos. `npvf corpora` shows the layout of AVSpeech.")
     return listing(root, map(_record, videos))
 
 

@@ -1,6 +1,6 @@
-"""Celeb-DF v2 (Li et al. 2020). Its list of test videos says 1 for real, the reverse of ours.
+"""Celeb-DF v2 (Li et al. 2020). In its list of test videos 1 means real, the reverse of ours.
 
-The folder of a video decides, and the list has to agree. Most copies carry no sound.
+The folder of a video determines its label, and the list must agree. Most copies have no audio.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(r"(id\d+)(?:_(id\d+))?_\d+")
 
 
 def read(root: Path) -> Listing:
-    """The three folders; those on the test list are `test`, the others `train`."""
+    """Read the three folders. Videos in the test list are `test`, the others `train`."""
     root = locate(root, *_FOLDERS, what="Celeb-DF v2")
     test = _read_test_list(root)
     videos = [path for folder in _FOLDERS for path in find_videos(root, folder)]
@@ -58,7 +58,7 @@ def _read_test_list(root: Path) -> set[str] | None:
 
 
 def _checked_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(label, video) with the label turned to ours: `1 YouTube-real/00170.mp4` is real."""
+    """Yield (label, video) with our labels: `1 YouTube-real/00170.mp4` is real."""
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
@@ -70,7 +70,7 @@ def _checked_lines(path: Path) -> Iterator[tuple[int, str]]:
         if label != _FOLDERS[folder]:
             raise NpvfError(
                 f"{path}, line {number}: {word} for a video in {folder}. In Celeb-DF's own list 1 is real and 0 is "
-                "fake; this one has been turned round. Get the file again."
+                "fake; in this one the labels are swapped. Get the file again."
             )
         yield label, video.strip()
 

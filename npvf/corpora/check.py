@@ -1,4 +1,4 @@
-"""Whether a copy of a corpus is complete: by counts, and by the files that its list names."""
+"""Check that a copy of a corpus is complete, by the number of videos and by the files in its list."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from npvf.errors import Reason
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        rows: (class, videos that are there, videos of a whole copy or None where nobody knows).
-        missing: videos that the corpus names and that are not there.
+        rows: (class, videos found, videos of a complete copy or None if unknown).
+        missing: listed videos that do not exist.
         faults: code -> videos that cannot be used as the corpus describes them.
-        notes: what else is missing.
-        repeated: rows of its list that say the same again.
-        complete: nothing is missing. None: nothing that is known to belong to it.
+        notes: sentences about other missing things.
+        repeated: the number of rows that repeat another one.
+        complete: True if nothing is missing. None: no missing file was found, but the full size is unknown.
     """
 
     rows: tuple[tuple[str, int, int | None], ...]
@@ -32,7 +32,7 @@ class Check:
 
 
 def check(reader: Reader, listing: Listing) -> Check:
-    """Compare a copy with a whole one. Files are looked for, not opened."""
+    """Compare a copy with a complete one. Files are not opened."""
     found: Counter[str] = Counter()
     missing, faults = [], defaultdict(list)
     for record in listing.records:
@@ -54,7 +54,7 @@ def check(reader: Reader, listing: Listing) -> Check:
 
 
 def _is_whole(reader: Reader, rows: list[tuple[str, int, int | None]]) -> bool:
-    """Every class has its count; with editions, every class of those that are there at all."""
+    """True if each class has its full count; with editions, only the editions that exist at all are checked."""
     if not reader.editions:
         return all(count == known for _, count, known in rows)
     there = {name.partition("/")[0] for name, count, _ in rows if count}

@@ -11,9 +11,9 @@ from npvf.io.sources import find_sources
 
 
 def read(root: Path) -> Listing:
-    """As `npvf prepare LIST.csv`."""
+    """Read the list as `npvf prepare LIST.csv` does."""
     if root.suffix.lower() != ".csv":
-        raise NpvfError(f"{root} is no .csv file: give the list itself.")
+        raise NpvfError(f"{root} is not a .csv file: give the list itself.")
     return listing(root.parent, (as_record(source, root.parent) for source in find_sources(root).items))
 
 

@@ -1,7 +1,7 @@
-"""DeepfakeTIMIT (Korshunov, Marcel 2018), with VidTIMIT (Sanderson 2002) as its reals.
+"""DeepfakeTIMIT (Korshunov, Marcel 2018), with VidTIMIT (Sanderson 2002) as its real videos.
 
-The forged AVI has no sound: it is in a WAV beside it, called after the sentence or after the AVI. VidTIMIT comes as
-folders of JPEG pictures without a file name ending, 25 a second, and WAVs.
+The audio of a forged AVI is in a WAV beside it, named after the sentence or after the AVI. VidTIMIT consists of folders
+of JPEG images without a file name suffix, 25 a second, and WAVs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _VIDTIMIT = ("VidTIMIT", "vidtimit")
 
 
 def read(root: Path) -> Listing:
-    """`root` holds DeepfakeTIMIT and beside or in it VidTIMIT; or is DeepfakeTIMIT alone."""
+    """Read DeepfakeTIMIT in `root`, and VidTIMIT in it or beside it, if it exists."""
     forged = locate(root, *_QUALITIES, what="DeepfakeTIMIT")
     root = root if forged == root else forged.parent
     real = next((folder / name for folder in (root, forged) for name in _VIDTIMIT if (folder / name).is_dir()), None)
     records = [*_forged(root, forged), *([] if real is None else _real(root, real))]
     notes = ["no folder VidTIMIT beside DeepfakeTIMIT: it holds the real videos"] if real is None else []
     mute = [record.path for record in records if record.audio is None and record.problem is None]
-    notes += [f"{len(mute)} videos have no WAV, {mute[0]} for one"] if mute else []
+    notes += [f"{len(mute)} videos have no WAV, for example {mute[0]}"] if mute else []
     return listing(root, records, notes)
 
 
@@ -56,7 +56,7 @@ def _forged(root: Path, folder: Path) -> Iterator[Record]:
 
 
 def _real(root: Path, folder: Path) -> Iterator[Record]:
-    """`<subject>/video/<sentence>` is a folder of pictures, or a video that somebody made of it."""
+    """Yield the real videos: `<subject>/video/<sentence>` is a folder of images, or a video made from it."""
     for place in sorted(folder.glob("*/video/*")):
         subject, sentence = place.parent.parent.name, place.stem
         if sentence.startswith("head"):  # silent head rotations

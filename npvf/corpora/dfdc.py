@@ -1,7 +1,7 @@
 """DFDC, the Deepfake Detection Challenge (Dolhansky et al. 2020): parts, each a folder with a `metadata.json`.
 
 Three forms of the list are read: Kaggle's (`label` FAKE or REAL, `split`, `original`), the test set's (`is_fake`), and
-`labels.csv` (filename,label) of validation and test. `metadata_audio_altered.csv` says which fakes have forged sound.
+`labels.csv` (filename,label) of validation and test. `metadata_audio_altered.csv` lists the fakes with forged audio.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SPLITS = ("train", "validation", "test")
 
 
 def read(root: Path) -> Listing:
-    """Every part below `root`, and the videos beside a list that the list does not have."""
+    """Read all parts below `root`, and the videos beside a list that it does not contain."""
     root = locate(root, *_LISTS, *(f"*/{name}" for name in _LISTS), what="DFDC")
     lists = [path for path in find_files(root, {".json", ".csv"}) if Path(path).name in _LISTS]
     altered = _altered_sound(root)
@@ -51,7 +51,7 @@ def _part(root: Path, path: str, altered: dict[str, bool]) -> Iterator[Record]:
             video,
             Annotation(
                 label=label,
-                # A fake whose sound is its own was forged in the picture; in one whose sound is not, both may be.
+                # If the audio of a fake is real, its frames are forged; if the audio is forged, both may be.
                 audio_label=REAL if label == REAL else None if sound is None else int(sound),
                 video_label=REAL if label == REAL else FAKE if sound is False else None,
                 original=entry.get("original"),
@@ -61,19 +61,19 @@ def _part(root: Path, path: str, altered: dict[str, bool]) -> Iterator[Record]:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(file name, place for messages, what is said) of either kind of list."""
+    """Yield (file name, place for messages, entry) from either kind of list."""
     if path.suffix == ".csv":
         for where, row in read_rows(path, ["filename", "label"]):
             yield row["filename"], where, {"label": row["label"]}
         return
     content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
-        raise NpvfError(f"{path} is no list of DFDC's: it maps no file names to objects.")
+        raise NpvfError(f"{path} is not a list of DFDC: expected an object that maps file names to objects.")
     yield from ((name, f"{path.name}, {name}", entry) for name, entry in content.items())
 
 
 def _altered_sound(root: Path) -> dict[str, bool]:
-    """File name -> whether its sound is forged. Empty where there is no such list: then it is not known."""
+    """Return file name -> True if its audio is forged. Empty if there is no such list; then it is unknown."""
     path = next((root / found for found in find_files(root, {".csv"}) if Path(found).name == _ALTERED), None)
     if path is None:
         return {}
@@ -87,7 +87,7 @@ def _altered_sound(root: Path) -> dict[str, bool]:
 
 
 def _with_original(record: Record, places: dict[str, str]) -> Record:
-    """The original by its id where it is in this copy, else by the name that the list has."""
+    """Set the original: its id if this copy contains it, else the name in the list."""
     original = record.said.original
     if original is None:
         return record

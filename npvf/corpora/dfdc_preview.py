@@ -16,11 +16,11 @@ _LABELS = {"fake": FAKE, "real": REAL}
 
 
 def read(root: Path) -> Listing:
-    """`dataset.json`: path -> label, set, target_id, swapped_id."""
+    """Read `dataset.json`: path -> label, set, target_id, swapped_id."""
     root = locate(root, LIST, what="the DFDC preview")
     content = read_json(root / LIST)
     if not isinstance(content, dict):
-        raise NpvfError(f"{root / LIST} maps no paths to objects: it is not the DFDC preview's list.")
+        raise NpvfError(f"{root / LIST} is not the list of the DFDC preview: expected paths mapped to objects.")
     records = [_record(path, entry) for path, entry in content.items()]
     stray = (not_listed(path, LIST) for path in find_videos(root) if path not in content)
     return listing(root, [*records, *stray])
@@ -33,7 +33,7 @@ def _record(path: str, entry: Any) -> Record:
     people = [str(entry[key]) for key in ("target_id", "swapped_id") if entry.get(key) is not None]
     said = Annotation(
         label=label,
-        audio_label=REAL,  # the preview's sound is untouched
+        audio_label=REAL,  # the audio of the preview is not forged
         video_label=label,
         manipulation=path.partition("/")[0] if label == FAKE else None,
         identity=people[0] if people else None,

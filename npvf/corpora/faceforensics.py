@@ -1,7 +1,7 @@
-"""FaceForensics++ (Rössler et al. 2019) with FaceShifter and DeepFakeDetection. The clips carry no sound.
+"""FaceForensics++ (Rössler et al. 2019) with FaceShifter and DeepFakeDetection. The videos have no audio.
 
-A forgery `TTT_SSS` is the recording TTT with what was taken from SSS. Its mask is a video under `masks/videos/`. The
-official splits are lists of pairs [A, B], of which each gives A, B, A_B and B_A; they are not in the videos' download.
+A forgery `TTT_SSS` is the recording TTT with the face or expression of SSS. Its mask is a video under `masks/videos/`.
+The official splits are lists of pairs [A, B]; each pair stands for A, B, A_B and B_A. They are a separate download.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNMASKED = ("FaceShifter",)
 
 
 def read(root: Path) -> Listing:
-    """The videos there are, and those of the official splits that are not."""
+    """Read the videos that exist, and the missing ones that the official splits contain."""
     root = locate(root, "original_sequences", "manipulated_sequences", what="FaceForensics++")
     splits = _read_splits(root)
     masks = set(find_videos(root, "manipulated_sequences"))
@@ -44,12 +44,12 @@ def read(root: Path) -> Listing:
             path = f"{group}_sequences/{method}/{compression}/videos/{name}.mp4"
             place = _PLACE.fullmatch(path)
             if path not in there and place and (record := _record(path, place, splits, masks)):
-                records.append(record)  # `prepare` says not_found of it
+                records.append(record)  # `prepare` refuses it as not_found
     return listing(root, records, _notes(records, splits))
 
 
 def _record(path: str, place: re.Match[str], splits: dict[str, str], masks: set[str]) -> Record | None:
-    """None for a name that is none of this method's."""
+    """Return the record, or None if the name does not fit the method."""
     group, method, compression, name = place.groups()
     about = {"compression": compression}
     if group == "original" and method in ("youtube", "actors"):
@@ -75,7 +75,7 @@ def _record(path: str, place: re.Match[str], splits: dict[str, str], masks: set[
 
 
 def _people(method: str, name: str) -> tuple[str, ...]:
-    """000 -> youtube-000; 000_003 -> both; 01_02__meeting__ABCD -> actor-01, actor-02. Empty: no such name."""
+    """Parse people: 000 -> youtube-000; 000_003 -> both; 01_02__meeting__ABCD -> actor-01, actor-02; else empty."""
     actors = method in ("actors", _ACTORS)
     pattern = r"(\d{2})(?:_(\d{2}))?__.+" if actors else r"(\d{3})(?:_(\d{3}))?"
     match = re.fullmatch(pattern, name)
@@ -93,13 +93,13 @@ def _original(method: str, compression: str, name: str) -> str:
 
 
 def _read_splits(root: Path) -> dict[str, str]:
-    """Video name -> official split; empty where none of the three lists lies in `root` or `root/splits`."""
+    """Return video name -> official split; empty if no list is in `root` or `root/splits`."""
     splits: dict[str, str] = {}
     for split in SPLITS:
         path = next((p for p in (root / f"{split}.json", root / "splits" / f"{split}.json") if p.is_file()), None)
         for pair in [] if path is None else read_json(path):
             if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)):
-                raise NpvfError(f"{path}: {pair!r} is no pair of ids.")
+                raise NpvfError(f"{path}: {pair!r} is not a pair of ids.")
             a, b = pair
             for name in (a, b, f"{a}_{b}", f"{b}_{a}"):
                 if splits.setdefault(name, split) != split:
@@ -119,7 +119,7 @@ def _notes(records: list[Record], splits: dict[str, str]) -> Iterator[str]:
         yield "no train.json, val.json and test.json: the official split is not known"
     bare = [r.path for r in records if r.said.label and r.said.mask is None and r.said.manipulation not in _UNMASKED]
     if bare:
-        yield f"{len(bare)} forgeries have no mask under masks/videos/, {bare[0]} for one"
+        yield f"{len(bare)} forgeries have no mask under masks/videos/, for example {bare[0]}"
 
 
 def _class_of(record: Record) -> str:

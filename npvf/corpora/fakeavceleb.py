@@ -1,7 +1,7 @@
-"""FakeAVCeleb v1.2 (Khalid, Tariq, Kim, Woo 2021): 500 people of VoxCeleb2, forged in picture, sound or both.
+"""FakeAVCeleb v1.2 (Khalid, Tariq, Kim, Woo 2021): 500 people of VoxCeleb2 with forged video, audio or both.
 
-`meta_data.csv` names a file and its folder. As distributed its header calls the file name `path` and leaves the
-folder's column without a name; many copies have had that put right by hand to `filename,path`. Both are read.
+`meta_data.csv` lists each file and its folder. In the distributed header the file name is called `path` and the column
+of the folder has no name; many copies have a corrected header, `filename,path`. Both are read.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ FORGERIES = {
     ("D", "faceswap-wav2lip"): "FVFA-FS",
     ("D", "fsgan-wav2lip"): "FVFA-GAN",
 }
-"""The field's names of (category, method), which leave-one-out leaves out one at a time."""
+"""The usual names of (category, method). Leave-one-out leaves out one of them."""
 
 
 def read(root: Path) -> Listing:
-    """`meta_data.csv`, and the videos below its folder that it does not have."""
+    """Read `meta_data.csv`, and the videos below its folder that it does not contain."""
     root = locate(root, LIST, what="FakeAVCeleb")
     records = list(_records(root / LIST))
     reals = {record.path for record in records if record.said.label == REAL}
@@ -60,7 +60,7 @@ def _records(path: Path) -> Iterator[Record]:
     rows = csv.reader(read_text(path).splitlines())
     header = [name.strip() for name in next(rows, [])]
     if header[:8] != _KNOWN or tuple(header[8:]) not in _HEADERS:
-        raise NpvfError(f"{path}: the header is {','.join(header)!r}, which is none of FakeAVCeleb's. Get it again.")
+        raise NpvfError(f"{path}: the header {','.join(header)!r} is not that of FakeAVCeleb. Get the file again.")
     for cells in rows:
         where = f"{LIST}, line {rows.line_num}"
         if len(cells) != 10:
@@ -81,7 +81,7 @@ def _record(
     name: str,
     folder: str,
 ) -> Record:
-    top, _, below = folder.partition("/")  # FakeAVCeleb/... or FakeAVCeleb_v1.2/...; the unpacked folder is either
+    top, _, below = folder.partition("/")  # FakeAVCeleb/... or FakeAVCeleb_v1.2/...; copies differ
     path = f"{below}/{name}"
     known = _METHODS.get((category, method))
     if known is None or known[0] != kind:
@@ -89,8 +89,8 @@ def _record(
     if race not in RACES or gender not in ("men", "women"):
         return bad_value(path, where, f"race {race!r} or gender {gender!r} is not known")
     if not top.startswith("FakeAVCeleb") or below != f"{kind}/{race}/{gender}/{source}":
-        return bad_value(path, where, f"the folder {folder!r} does not go with the other columns")
-    # Target columns hold whatever stood between two underscores: '-', 'fake.mp4', '10', halves of YouTube ids.
+        return bad_value(path, where, f"the folder {folder!r} contradicts the other columns")
+    # Target columns contain whatever was between two underscores: '-', 'fake.mp4', '10', halves of YouTube ids.
     in_name = [part for part in Path(name).stem.split("_") if _PERSON.fullmatch(part)]
     targets = [target for target in (target1, target2) if _PERSON.fullmatch(target)]
     said = Annotation(
@@ -107,7 +107,7 @@ def _record(
 
 
 def _with_original(record: Record, reals: set[str]) -> Record:
-    """The source's real video, which the name of a forgery begins with."""
+    """Set the original: the real video of the source, whose name is the beginning of the name of the forgery."""
     if not record.said.label:
         return record
     _, race, gender, source, name = record.path.split("/")

@@ -1,4 +1,4 @@
-"""Finding a corpus in the folder a user gives, and reading its lists as they really are."""
+"""Find a corpus in the folder that a user gives, and read its lists."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 
 def locate(root: Path, *marks: str, what: str) -> Path:
-    """The folder at `root` or up to three levels below it that holds one of `marks` (names or patterns).
+    """Find the folder that contains one of `marks` (names or patterns): `root`, or up to three levels below it.
 
-    Unpacked archives are often nested once or twice; the uppermost folder wins.
+    Unpacked archives are often nested once or twice; the uppermost folder is returned.
 
     Raises:
-        NpvfError: there is none, or there are two that lie equally deep: two copies.
+        NpvfError: there is none, or there are two at the same depth, that is, two copies.
     """
     if not root.is_dir():
-        raise NpvfError(f"{root} is no folder. Give the folder that {what} was unpacked into.")
+        raise NpvfError(f"{root} is not a folder. Give the folder that contains {what}.")
     level = [root]
     for _ in range(_DEPTH + 1):
         found = [folder for folder in level if any(next(folder.glob(mark), None) for mark in marks)]
         if len(found) > 1:
-            raise NpvfError(f"{root} holds {what} twice: {found[0]} and {found[1]}. Give one of them.")
+            raise NpvfError(f"{root} contains {what} twice: {found[0]} and {found[1]}. Give one of them.")
         if found:
             return found[0]
         level = sorted(Path(entry) for folder in level for entry in os.scandir(folder) if entry.is_dir())
-    raise NpvfError(f"{root} holds no {what}: there is no {' or '.join(marks)} in it. `npvf corpora` shows its layout.")
+    raise NpvfError(
+        f"{root} does not contain {what}: there is no {' or '.join(marks)} in it. `npvf corpora` shows its layout."
+    )
 
 
 def find_videos(root: Path, below: str = "") -> list[str]:
-    """The videos under `root/below`, links followed; sorted, relative to `root`, with forward slashes."""
+    """List the videos under `root/below`, following links; sorted, relative to `root`, with forward slashes."""
     return find_files(root, VIDEO_SUFFIXES, below)
 
 
 def find_files(root: Path, suffixes: frozenset[str] | set[str], below: str = "") -> list[str]:
-    """As `find_videos`, for other file name endings (lower case)."""
+    """Like `find_videos`, for files with other suffixes (in lower case)."""
     folder = root / below
     if not folder.is_dir():
         return []
@@ -52,10 +54,10 @@ def find_files(root: Path, suffixes: frozenset[str] | set[str], below: str = "")
 
 
 def read_text(path: Path) -> str:
-    """A list's text, without a byte-order mark.
+    """Read the text of a list, without a byte-order mark.
 
     Raises:
-        NpvfError: it is not UTF-8, or somebody has left a conflict of git in it.
+        NpvfError: it is not UTF-8, or it contains an unresolved git conflict.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -68,18 +70,18 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON in a file. Raises NpvfError where there is none."""
+    """Read a JSON file. Raises NpvfError if it is not valid JSON."""
     try:
         return json.loads(read_text(path))
     except ValueError as error:
-        raise NpvfError(f"{path} is no JSON: {error}. Get the file again.") from error
+        raise NpvfError(f"{path} is not valid JSON: {error}. Get the file again.") from error
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV file with a header, cells stripped: (file and line, for messages; column -> cell).
+    """Yield the rows of a CSV file with a header, cells stripped: (file and line for messages, column -> cell).
 
     Raises:
-        NpvfError: one of `columns` is missing, or a row has other than as many cells as the header.
+        NpvfError: one of `columns` is missing, or a row has not as many cells as the header.
     """
     reader = csv.reader(read_text(path).splitlines())
     header = [name.strip() for name in next(reader, [])]

@@ -1,4 +1,4 @@
-"""Any folder of videos, with what `<stem>.meta.json` beside each says."""
+"""Any folder of videos, with a sidecar `<stem>.meta.json` beside each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from npvf.io.sources import Source, find_sources
 
 
 def read(root: Path) -> Listing:
-    """As `npvf prepare FOLDER`."""
+    """Read the videos as `npvf prepare FOLDER` does."""
     return listing(root, (as_record(source, root) for source in find_sources(root).items))
 
 
 def as_record(source: Source, root: Path) -> Record:
-    """A source that was found without a corpus; its mask is relative to `root`, and not to a sidecar."""
+    """Turn a source into a record; the path of its mask becomes relative to `root`."""
     said = source.annotation
     if source.mask is not None:
         said = replace(said, mask=os.path.relpath(source.mask, root))
@@ -24,7 +24,7 @@ def as_record(source: Source, root: Path) -> Record:
 
 
 def class_of(record: Record) -> str:
-    """By label."""
+    """Return the label in words."""
     return {None: "unlabelled", 0: "real", 1: "fake"}[record.said.label]
 
 

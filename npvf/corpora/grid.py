@@ -1,4 +1,4 @@
-"""GRID (Cooke, Barker, Cunningham, Shao 2006): short commands; a clip's file name is its sentence.
+"""GRID (Cooke, Barker, Cunningham, Shao 2006): short commands; the file name of a clip encodes its sentence.
 
 `align/<name>.align` has the words with times in 1/25,000 s. Speaker 21 has no video.
 """
@@ -25,14 +25,14 @@ _SPEAKER = re.compile(r"s\d{1,2}")
 
 
 def read(root: Path) -> Listing:
-    """`sN/**/<name>.mpg`, in whatever folders below the speaker's a copy has them."""
+    """Read `sN/**/<name>.mpg`; copies differ in the folders below that of the speaker."""
     root = locate(root, "s[0-9]", "s[0-9][0-9]", what="GRID")
     aligned = {_utterance(path): path for path in find_files(root, {".align"})}
     return listing(root, (_record(root, path, aligned) for path in find_videos(root)))
 
 
 def parse_grid_name(stem: str) -> str | None:
-    """The sentence of a GRID clip, `bbaf2n` -> "bin blue at f two now"; None where the stem is no GRID name."""
+    """Return the sentence of a clip, `bbaf2n` -> "bin blue at f two now"; None if the stem is not a name of GRID."""
     match = _NAME.fullmatch(stem.lower())
     if match is None:
         return None
@@ -42,7 +42,7 @@ def parse_grid_name(stem: str) -> str | None:
 
 
 def _utterance(path: str) -> tuple[str, str]:
-    """(speaker, name): `s1/align/bbaf2n.align` and `alignments/s1/bbaf2n.align` go with `s1/bbaf2n.mpg`."""
+    """Return (speaker, name): `s1/align/bbaf2n.align` and `alignments/s1/bbaf2n.align` belong to `s1/bbaf2n.mpg`."""
     speaker = next((part for part in Path(path).parts if _SPEAKER.fullmatch(part)), "")
     return speaker, Path(path).stem
 

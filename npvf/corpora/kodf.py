@@ -21,12 +21,12 @@ MODELS = ("dfl", "dffs", "fsgan", "fo", "audio-driven")
 
 
 def read(root: Path) -> Listing:
-    """Every list below `root`, and the videos that none of them has. Ids are file names."""
+    """Read all lists below `root`, and the videos that none of them contains. Ids are file names."""
     if not root.is_dir():
         root = locate(root, what="KoDF")
     records = [record for path in find_files(root, {".csv"}) for record in _read_list(root / path)]
     if not records:
-        raise NpvfError(f"{root} holds no list with the column {_VIDEO}. `npvf corpora` shows KoDF's layout.")
+        raise NpvfError(f"{root} contains no list with the column {_VIDEO}. `npvf corpora` shows the layout of KoDF.")
     places: dict[str, list[str]] = {}
     for place in find_videos(root):
         places.setdefault(Path(place).name, []).append(place)
@@ -73,10 +73,10 @@ def _fake(where: str, row: dict[str, str]) -> Record:
 
 
 def _placed(record: Record, places: list[str]) -> Record:
-    """With its file; one that lies in two places is not known to be either."""
+    """Set the path of the file. If the file exists twice, the video is refused."""
     problem = record.problem
     if len(places) > 1:
-        problem = Refused(Reason.LISTED_TWICE, f"{record.path} lies in {len(places)} places: {', '.join(places[:2])}.")
+        problem = Refused(Reason.LISTED_TWICE, f"{record.path} exists {len(places)} times: {', '.join(places[:2])}.")
     return Record(record.path, record.said, places[0] if places else None, problem=problem, unnamed=record.unnamed)
 
 

@@ -1,4 +1,4 @@
-"""LAV-DF (Cai et al. 2022): short spans of picture or sound are forged; `metadata.json` (or `.min.json`) says which."""
+"""LAV-DF (Cai et al. 2022): short spans of video or audio are forged; `metadata.json` (or `.min.json`) lists them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SPLITS = ("train", "dev", "test")
 
 
 def read(root: Path) -> Listing:
-    """Its list; the long one where both are there."""
+    """Read the list; the long one if both exist."""
     root = locate(root, *_LISTS, what="LAV-DF")
     path = next(root / name for name in _LISTS if (root / name).is_file())
     content = read_json(path)
     if not isinstance(content, list) or not all(isinstance(entry, dict) and "file" in entry for entry in content):
-        raise NpvfError(f"{path} is no list of objects with a `file`: it is not LAV-DF's.")
+        raise NpvfError(f"{path} is not a list of LAV-DF: expected a list of objects with a `file`.")
     records = [_record(entry, path.name) for entry in content]
     listed = {record.path for record in records}
     videos = (video for split in _SPLITS for video in find_videos(root, split))
@@ -33,7 +33,7 @@ def _record(entry: dict[str, Any], where: str) -> Record:
     if not (isinstance(picture, bool) and isinstance(sound, bool) and split in _SPLITS and isinstance(spans, list)):
         return bad_value(video, f"{where}, {video}", f"a value is not known: {entry!r}")
     if bool(spans) != (picture or sound) or entry.get("n_fakes", len(spans)) != len(spans):
-        return bad_value(video, f"{where}, {video}", f"its spans contradict what it says of them: {entry!r}")
+        return bad_value(video, f"{where}, {video}", f"its spans contradict its other values: {entry!r}")
     said = {
         "label": int(picture or sound),
         "audio_label": int(sound),
@@ -50,7 +50,7 @@ def _record(entry: dict[str, Any], where: str) -> Record:
 
 
 def manipulation(picture: bool, sound: bool) -> str | None:
-    """`video`, `audio` or `video+audio`; None: neither is forged."""
+    """Return `video`, `audio` or `video+audio`; None if neither is forged."""
     return "+".join(["video"] * picture + ["audio"] * sound) or None
 
 

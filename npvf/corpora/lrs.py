@@ -1,6 +1,6 @@
-"""What LRS2 and LRS3 share: a video and a text of the same name, in a folder a recording.
+"""The format that LRS2 and LRS3 share: a video and a text of the same name, in one folder for each recording.
 
-The text begins with `Text:  WORDS`; in the pre-training set times of the words follow.
+The text begins with `Text:  WORDS`; in the pre-training set, times of the words follow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NOISE = re.compile(r"\{[^}]*\}")  # {NS}: no speech
 
 
 def find_utterances(root: Path, folder: str, split: str | None) -> list[Record]:
-    """Every video of `root/folder` with its words. The speakers have no names."""
+    """Read all videos of `root/folder` with their words. The speakers are not identified."""
     return [_record(root, path, split) for path in find_videos(root, folder)]
 
 
@@ -36,6 +36,6 @@ def _record(root: Path, path: str, split: str | None) -> Record:
 
 
 def without_text(records: list[Record]) -> list[str]:
-    """A note where texts are missing."""
+    """Return a note if texts are missing."""
     mute = [record.path for record in records if record.problem is None and record.said.transcript is None]
-    return [f"{len(mute)} videos have no words in a .txt beside them, {mute[0]} for one"] if mute else []
+    return [f"{len(mute)} videos have no words in a .txt beside them, for example {mute[0]}"] if mute else []

@@ -1,4 +1,4 @@
-"""LRS2 (Son, Senior, Vinyals, Zisserman 2017): BBC television. Lists beside `mvlrs_v1` divide `main` into its sets."""
+"""LRS2 (Son, Senior, Vinyals, Zisserman 2017): BBC television. Lists beside `mvlrs_v1` split `main` into its sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTS = ("train", "val", "test")
 
 
 def read(root: Path) -> Listing:
-    """`pretrain`, and `main` with the sets of the lists."""
+    """Read `pretrain`, and `main` with the sets of the lists."""
     folder = locate(root, "main", "pretrain", what="LRS2")
     root = root if folder == root else folder.parent
     inside = "" if folder == root else f"{folder.name}/"
@@ -35,7 +35,7 @@ def _in_its_set(record: Record, splits: dict[str, str]) -> Record:
 
 
 def _read_lists(*folders: Path) -> dict[str, str]:
-    """`<programme>/<number>` -> set. Lines of test.txt end with a mark of their own."""
+    """Read `<programme>/<number>` -> set. Lines of test.txt have an extra mark at the end."""
     splits: dict[str, str] = {}
     for split in _LISTS:
         path = next((folder / f"{split}.txt" for folder in folders if (folder / f"{split}.txt").is_file()), None)

@@ -1,4 +1,4 @@
-"""LRS3-TED (Afouras, Chung, Zisserman 2018): talks. A folder is one talk; who speaks is not said."""
+"""LRS3-TED (Afouras, Chung, Zisserman 2018): talks. Each folder is one talk; the speakers are not identified."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SETS = ("pretrain", "trainval", "test")
 
 
 def read(root: Path) -> Listing:
-    """Its three sets."""
+    """Read the three sets."""
     root = locate(root, *_SETS, what="LRS3")
     records = [record for split in _SETS for record in find_utterances(root, split, split)]
     return listing(root, records, without_text(records))

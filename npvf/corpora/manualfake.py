@@ -1,6 +1,6 @@
 """ManualFake, the corpus of ST-DDL (arXiv 2210.15872): forged by hand in editors, with a mask video for each forgery.
 
-Mask and video pair by file name. Their frame rates differ (a sample has 25 and 30), so they are paired by time.
+Mask and video have the same file name. Their frame rates can differ (such as 25 and 30), so frames are paired by time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from npvf.io.annotations import Annotation
 
 
 def read(root: Path) -> Listing:
-    """`real/videos`, `fake/videos`, `fake/masks`."""
+    """Read `real/videos`, `fake/videos` and `fake/masks`."""
     root = locate(root, "real/videos", "fake/videos", what="ManualFake")
     masks = {Path(path).stem: path for path in find_videos(root, "fake/masks")}
     said_real = Annotation(label=REAL, video_label=REAL)
@@ -24,8 +24,8 @@ def read(root: Path) -> Listing:
         records.append(Record(path, said, unnamed=True))
     bare = [record.path for record in records if record.said.label and record.said.mask is None]
     lone = sorted(set(masks) - {Path(record.path).stem for record in records if record.said.label})
-    notes = [f"{len(bare)} forgeries have no mask, {bare[0]} for one"] if bare else []
-    notes += [f"{len(lone)} masks have no video, {masks[lone[0]]} for one"] if lone else []
+    notes = [f"{len(bare)} forgeries have no mask, for example {bare[0]}"] if bare else []
+    notes += [f"{len(lone)} masks have no video, for example {masks[lone[0]]}"] if lone else []
     return listing(root, records, notes)
 
 

@@ -1,4 +1,4 @@
-"""A file that divides videos into the parts of a split."""
+"""Read a file that assigns videos to the parts of a split."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from npvf.errors import NpvfError
 
 
 def read_parts(path: Path) -> dict[str, str]:
-    """Video -> part, of what `npvf corpora split` wrote, of JSON `{"train": [videos], "test": [...]}`, or of a CSV.
+    """Read video -> part from a file of `npvf corpora split`, from JSON `{"train": [videos], ...}`, or from a CSV.
 
     Raises:
-        NpvfError: the file is none of these, or puts one video into two parts.
+        NpvfError: the file is none of these, or assigns one video to two parts.
     """
     if not path.is_file():
         raise NpvfError(f"{path} does not exist")
     try:
         pairs = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NpvfError(f'{path} is no split: {{"part": [videos]}} as JSON, or CSV with "path" and "split"') from error
+        raise NpvfError(
+            f'{path} is not a split file: expected JSON {{"part": [videos]}}, or CSV with "path" and "split"'
+        ) from error
     parts: dict[str, str] = {}
     for video, part in pairs:
         if parts.setdefault(video, part) != part:
-            raise NpvfError(f"{path} puts {video} into both {parts[video]} and {part}")
+            raise NpvfError(f"{path} assigns {video} to both {parts[video]} and {part}")
     return parts
 
 

@@ -1,4 +1,4 @@
-"""What every corpus is read into: `Record`s, with the facts that tell whether a copy is complete (`Reader`)."""
+"""`Record`, one video of a corpus, and `Reader`, which reads a corpus and knows what a complete copy contains."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Record:
     """One video as its corpus describes it.
 
     Attributes:
-        path: its id, the same in every copy: the path in the corpus, less the folders that copies differ in.
-        said: what the corpus says of it. `identity` is whose recording it is, `identities` everybody shown or driving;
-            `mask` is relative to the listing's root.
-        file: where it lies, relative to the listing's root; None: at `path`.
-        audio: the file its sound is in, where that is another one; relative to the root.
-        problem: why it cannot be used as the corpus describes it: listed twice, not listed, an unknown value.
-        unnamed: somebody had a part in it whom the corpus does not name, so no split can promise to keep them apart.
+        path: the id, the same in each copy: the path in the corpus without the folders in which copies differ.
+        said: the annotation of the corpus. `identity` is the person of the recording, `identities` are all people shown
+            or used as a donor; `mask` is relative to the root of the listing.
+        file: the path relative to the root of the listing; None: the same as `path`.
+        audio: the file with the audio if it is not in the video, relative to the root.
+        problem: the reason to refuse the video: listed twice, not listed, an unknown value.
+        unnamed: a person in the video or a donor is not identified, so identity-disjoint splits leave the video out.
     """
 
     path: str
@@ -34,19 +34,19 @@ class Record:
 
     @property
     def place(self) -> str:
-        """Where the file lies, relative to the listing's root."""
+        """The path of the file, relative to the root of the listing."""
         return self.path if self.file is None else self.file
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A corpus as it lies at `root` (the folder that was found in the one the user gave).
+    """All videos of a copy of a corpus.
 
     Attributes:
-        root: what the records' files are relative to.
-        records: one a video, sorted by path; videos that are listed and not there, or there and not listed, included.
-        notes: what else is missing, each a sentence; a copy with notes is not complete.
-        repeated: rows that say once more, word for word, what an earlier row said.
+        root: the folder of the corpus, found in the folder that the user gave; paths of records are relative to it.
+        records: one for each video, sorted by path, including videos that are missing or not listed.
+        notes: sentences about other missing things; a copy with notes is not complete.
+        repeated: the number of rows that repeat an earlier row exactly.
     """
 
     root: Path
@@ -57,21 +57,21 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One corpus: how to read a copy of it, and what a user has to know.
+    """One corpus: how to read a copy of it, and what a user needs to know.
 
     Attributes:
-        name: as `npvf prepare --corpus` takes it.
-        title, get, licence, layout: for people. `get` says where it comes from and what one has to sign.
-        use: what it is for.
-        read: the folder a user gives -> its listing. Raises NpvfError where there is no such corpus.
-        counts: videos of each class in a whole copy. Empty: nobody knows.
-        class_of: the class of a record.
-        editions: classes are named `<edition>/...`, and one whole edition is a whole copy.
-        sound: whether its videos have sound.
-        people: whose identities these are; corpora made of VoxCeleb2 share its people.
-        official: what the corpus calls the parts of its split -> train, val, test. Empty: it has none.
-        forgery_of: the kind of forgery, as leave-one-out names it; None: real, or not known.
-        doubles: files that every copy lists twice, contradicting itself.
+        name: the value of `npvf prepare --corpus`.
+        title, get, licence, layout: texts for people. `get` tells where to get the corpus and what to sign.
+        use: its purpose.
+        read: maps the folder that a user gives to its listing. Raises NpvfError if the corpus is not in it.
+        counts: the number of videos of each class in a complete copy. Empty: unknown.
+        class_of: returns the class of a record.
+        editions: classes are named `<edition>/...`, and a copy with one complete edition is complete.
+        sound: True if its videos have audio.
+        people: the namespace of its identities; corpora made from VoxCeleb2 share its people.
+        official: maps the official parts to train, val, test. Empty: there is no official split.
+        forgery_of: returns the kind of forgery for leave-one-out; None: real, or unknown.
+        doubles: the number of files that each copy lists twice, with different facts.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Reader:
 
 
 def listing(root: Path, records: Iterable[Record], notes: Iterable[str] = ()) -> Listing:
-    """Sorted, with one record a video. Where two rows contradict each other, the video is refused as listed twice."""
+    """Sort records and merge those of one video. If two of them contradict each other, the video is refused."""
     by_path: dict[str, list[Record]] = {}
     repeated = 0
     for record in records:
@@ -106,24 +106,24 @@ def listing(root: Path, records: Iterable[Record], notes: Iterable[str] = ()) ->
 
 
 def bad_value(path: str, where: str, sentence: str, **more: Any) -> Record:
-    """A video of which the corpus says something that is not known; it becomes a refused line of the manifest."""
+    """Return a record with an unknown value in its corpus; it becomes a refused line of the manifest."""
     return Record(path, problem=Refused(Reason.BAD_SIDECAR, f"{where}: {sentence}"), **more)
 
 
 def misnamed(path: str, rule: str, file: str | None = None) -> Record:
-    """A video whose name tells nothing, in a corpus that has no list."""
-    problem = Refused(Reason.NOT_LISTED, f"{path} does not follow {rule}, so nothing is known of it.")
+    """Return a refused record: a video whose name does not follow the rule of a corpus without a list."""
+    problem = Refused(Reason.NOT_LISTED, f"{path} does not follow {rule}, so nothing is known about it.")
     return Record(path, file=file, problem=problem)
 
 
 def not_listed(path: str, list_name: str, file: str | None = None) -> Record:
-    """A video that is there and of which the corpus says nothing."""
-    problem = Refused(Reason.NOT_LISTED, f"{path} is not in {list_name}, so nothing is known of it.")
+    """Return a refused record: a file that the list of its corpus does not contain."""
+    problem = Refused(Reason.NOT_LISTED, f"{path} is not in {list_name}, so nothing is known about it.")
     return Record(path, file=file, problem=problem)
 
 
 def _contradicting(rows: list[Record]) -> Record:
-    """What all rows agree on; what they do not stays unknown."""
+    """Merge rows: keep the values on which all agree; other values become unknown."""
     first = rows[0].said
     doubtful = [part.name for part in fields(Annotation) if len({repr(getattr(r.said, part.name)) for r in rows}) > 1]
     nothing = {name: getattr(NOTHING_SAID, name) for name in doubtful}

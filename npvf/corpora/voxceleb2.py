@@ -1,6 +1,6 @@
-"""VoxCeleb2 (Chung, Nagrani, Zisserman 2018): interviews. The official MP4s are silent: sound is in `aac/`.
+"""VoxCeleb2 (Chung, Nagrani, Zisserman 2018): interviews. The official MP4s have no audio; it is in `aac/`.
 
-Copies differ: `mp4/` and `aac/` at the top, in `dev/` and `test/`, or the sound muxed into the MP4 and no `aac/`.
+Copies differ: `mp4/` and `aac/` are at the top or in `dev/` and `test/`, or the audio is in the MP4 without `aac/`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GENDERS = {"m": "men", "f": "women"}
 
 
 def read(root: Path) -> Listing:
-    """Every utterance; its sound from `aac/` where that is there."""
+    """Read all utterances, with their audio from `aac/` if it exists."""
     root = locate(root, "mp4", "dev/mp4", "test/mp4", what="VoxCeleb2")
     people = _read_meta(root / _META)
     tops = [top for top in ("", "dev/", "test/") if (root / top / "mp4").is_dir()]
@@ -30,10 +30,10 @@ def read(root: Path) -> Listing:
     records = [_record(video, sounds, people) for video in videos]
     there = {record.audio for record in records}
     lone = sorted(sounds - {sound for sound in there if sound})
-    notes = [f"{len(lone)} files of sound have no video, {lone[0]} for one"] if lone else []
+    notes = [f"{len(lone)} audio files have no video, for example {lone[0]}"] if lone else []
     mute = [record.path for record in records if record.audio is None]
     if sounds and mute:
-        notes.append(f"{len(mute)} videos have no sound in aac/, {mute[0]} for one")
+        notes.append(f"{len(mute)} videos have no audio in aac/, for example {mute[0]}")
     return listing(root, records, notes)
 
 
@@ -56,7 +56,7 @@ def _record(place: str, sounds: set[str], people: dict[str, tuple[str, str]]) ->
 
 
 def _read_meta(path: Path) -> dict[str, tuple[str, str]]:
-    """Person -> (gender, dev or test). Its cells are padded with blanks. Empty where there is no such file."""
+    """Read person -> (gender, dev or test). Cells are padded with blanks. Empty if there is no such file."""
     if not path.is_file():
         return {}
     rows = [[cell.strip() for cell in row] for row in csv.reader(read_text(path).splitlines())]

@@ -41,7 +41,7 @@ def test_a_clean_corpus_passes(clean: str, capsys: pytest.CaptureFixture[str]) -
     said = " ".join(capsys.readouterr().out.split())
     assert "8 real and 8 fake videos" in said and "no shortcut: the strongest trait is" in said
     assert "no leakage between train (8 videos), test (8 videos)" in said
-    assert "not known, so not looked at:" in said and "encoder tag" in said
+    assert "unknown, so not measured:" in said and "encoder tag" in said
 
 
 def test_silence_before_fakes_fails_and_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -191,15 +191,15 @@ def test_a_whole_edition_is_a_whole_copy(tmp_path: Path) -> None:
     ("name", "files", "message"),
     [
         ("fakeavceleb", {"meta_data.csv": "<<<<<<< HEAD\nsource,target1\n"}, "git conflict"),
-        ("fakeavceleb", {"meta_data.csv": "source,target1,target2,method\n"}, "none of FakeAVCeleb's"),
+        ("fakeavceleb", {"meta_data.csv": "source,target1,target2,method\n"}, "is not that of FakeAVCeleb"),
         ("fakeavceleb", {"x.csv": ""}, "holds no FakeAVCeleb"),
         (
             "celebdf",
             {"Celeb-real/id0_0000.mp4": "", "List_of_testing_videos.txt": "0 Celeb-real/id0_0000.mp4\n"},
             "turned",
         ),
-        ("dfdc", {"metadata.json": "[1]"}, "no list of DFDC's"),
-        ("lavdf", {"metadata.json": "{}"}, "not LAV-DF's"),
+        ("dfdc", {"metadata.json": "[1]"}, "not a list of DFDC"),
+        ("lavdf", {"metadata.json": "{}"}, "not a list of LAV-DF"),
         ("lavdf", {"a/metadata.json": "[]", "b/metadata.json": "[]"}, "twice"),
         ("kodf", {"a.csv": "x,y\n1,2\n"}, "영상ID"),
         ("faceforensics", {"original_sequences/x": "", "train.json": '[["a"]]'}, "no pair"),

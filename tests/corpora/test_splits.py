@@ -104,9 +104,9 @@ def test_what_cannot_be_kept_apart_is_left_out_and_counted() -> None:
         Record("c.mp4", Annotation(label=1, identities=("p00",)), unnamed=True),
     ]
     split = make_split(READER, [*people_records(), *odd], "identity-disjoint")
-    assert split.left_out["somebody in it is not named"] == 2 and split.left_out["listed_twice"] == 1
+    assert split.left_out["a person in it is not identified"] == 2 and split.left_out["listed_twice"] == 1
     assert not {"a.mp4", "b.mp4", "c.mp4"} & {video for videos in split.parts.values() for video in videos}
-    with pytest.raises(NpvfError, match="does not name the people"):
+    with pytest.raises(NpvfError, match="does not identify people"):
         make_split(READER, odd, "identity-disjoint")
     with pytest.raises(NpvfError, match="no official split"):
         make_split(READER, odd, "official")
@@ -116,7 +116,7 @@ def test_another_corpus_of_the_same_people_is_tested_on_the_others() -> None:
     trained = make_split(READER, people_records(), "identity-disjoint")
     split = make_split(READER, people_records(), "cross-corpus", apart_from=[trained])
     assert set(split.people["test"]) <= set(trained.people["test"])
-    assert split.left_out["shows somebody whom another split trains on"] == 80 - len(split.parts["test"])
+    assert split.left_out["contains a person that another split trains on"] == 80 - len(split.parts["test"])
     elsewhere = Reader("other", "Other", "detection", "", "", "", read=lambda root: NotImplemented)
     assert len(make_split(elsewhere, people_records(), "cross-corpus", apart_from=[trained]).parts["test"]) == 80
 
@@ -134,7 +134,7 @@ def test_the_same_seed_gives_the_same_file_and_a_changed_one_is_noticed(tmp_path
     with pytest.raises(NpvfError, match="its hash"):
         read_split(path)
     path.write_text("{}")
-    with pytest.raises(NpvfError, match="is no split"):
+    with pytest.raises(NpvfError, match="is not a split file"):
         read_split(path)
     with pytest.raises(NpvfError, match="train, val, test"):
         first.videos("dev")

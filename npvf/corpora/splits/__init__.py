@@ -1,4 +1,4 @@
-"""A split: which videos of a corpus train, validate and test. A small JSON file whose hash stands in every result."""
+"""A split of a corpus into train, val and test: a JSON file whose hash is part of each result."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Videos by part, and how they came there.
+    """The videos of each part, and how they were chosen.
 
     Attributes:
-        corpus: its name, as `npvf corpora` has it.
-        protocol: the rule; `settings` are its seed and the like.
+        corpus: the name of the corpus in `npvf corpora`.
+        protocol: the rule; `settings` are its seed and other values.
         parts: part -> ids of videos, sorted.
-        people: part -> everybody shown or driving there whom the corpus names, sorted.
-        namespace: whose names these are: corpora made of one another share them.
-        counts: part -> videos of each class.
-        left_out: reason -> videos of the corpus that are in no part.
-        shared_people: how many people are in more than one part. 0 in every split that is made here; official ones
-            are what they are.
+        people: part -> identified people shown or used as a donor, sorted.
+        namespace: the corpus that the identities come from; corpora made from one another share them.
+        counts: part -> number of videos of each class.
+        left_out: reason -> number of videos that are in no part.
+        shared_people: the number of people in more than one part. It is 0 for splits made here, but official splits
+            may share people.
     """
 
     corpus: str
@@ -44,33 +44,33 @@ class Split:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the corpus and who is in which part: the same for the same videos, however they were chosen."""
+        """SHA-256 of the corpus and the videos of each part, independent of how they were chosen."""
         content = {"corpus": self.corpus, "parts": {part: list(videos) for part, videos in sorted(self.parts.items())}}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def videos(self, part: str) -> frozenset[str]:
-        """The ids of one part. Raises NpvfError where it has no such part."""
+        """Return the ids of one part. Raises NpvfError if the split does not have it."""
         if part not in self.parts:
-            raise NpvfError(f"the split has no part {part!r}; its parts are {', '.join(self.parts)}.")
+            raise NpvfError(f"the split has no part {part!r}; choose one of {', '.join(self.parts)}.")
         return frozenset(self.parts[part])
 
     def describe(self) -> dict[str, Any]:
-        """What a result says of the split that it was measured on."""
+        """Return the description of the split that results contain."""
         sizes = {part: len(videos) for part, videos in self.parts.items()}
-        said = {"corpus": self.corpus, "protocol": self.protocol, **self.settings, "videos": sizes}
-        return said | {"left_out": dict(self.left_out), "shared_people": self.shared_people, "hash": self.hash}
+        content = {"corpus": self.corpus, "protocol": self.protocol, **self.settings, "videos": sizes}
+        return content | {"left_out": dict(self.left_out), "shared_people": self.shared_people, "hash": self.hash}
 
     def write(self, path: Path) -> None:
-        """To a file for `read_split`."""
+        """Write the split to a file for `read_split`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"hash": self.hash, **asdict(self)})
 
 
 def part_videos(splits: Iterable[Split], part: str, corpora: Iterable[Corpus]) -> frozenset[str]:
-    """The ids of one part of some splits, all of which have a line in the corpora's manifests, prepared or refused.
+    """Return the ids of one part of some splits, and check that the manifests contain them, prepared or refused.
 
     Raises:
-        NpvfError: one has no line. Left out in silence, it would be missing from every denominator.
+        NpvfError: a video is in no manifest. It would be missing from every denominator.
     """
     splits, corpora = list(splits), list(corpora)
     wanted = frozenset().union(*(split.videos(part) for split in splits))
@@ -78,17 +78,17 @@ def part_videos(splits: Iterable[Split], part: str, corpora: Iterable[Corpus]) -
     if gone:
         raise NpvfError(
             f"{len(gone)} of the {len(wanted)} videos of the part {part!r} are not in "
-            f"{', '.join(str(corpus.folder) for corpus in corpora)}, {gone[0]!r} for one. Prepare all of them, with "
-            f"`npvf prepare ROOT OUT --corpus {splits[0].corpus}`: those whose files are missing are counted there."
+            f"{', '.join(str(corpus.folder) for corpus in corpora)}, for example {gone[0]!r}. Prepare all of them with "
+            f"`npvf prepare ROOT OUT --corpus {splits[0].corpus}`; missing files are counted as refused."
         )
     return wanted
 
 
 def read_split(path: str | Path) -> Split:
-    """A split out of its file.
+    """Read a split from its file.
 
     Raises:
-        NpvfError: there is none, it is no split, or somebody has changed its parts since it was written.
+        NpvfError: the file does not exist, is not a split, or its parts were changed by hand.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -97,7 +97,7 @@ def read_split(path: str | Path) -> Split:
             content[key] = {part: tuple(names) for part, names in content[key].items()}
         split = Split(**content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NpvfError(f"{path} is no split ({error}). `npvf corpora split` makes one.") from error
+        raise NpvfError(f"{path} is not a split file ({error}). Make one with `npvf corpora split`.") from error
     if split.hash != written:
-        raise NpvfError(f"{path}: its parts are not those that its hash stands for. Make it again.")
+        raise NpvfError(f"{path}: the parts do not fit the hash, so they were changed. Make the file again.")
     return split

@@ -1,8 +1,8 @@
-"""Dividing people into parts so that as many videos as possible show and are driven by people of one part alone.
+"""Assign people to parts so that as many videos as possible contain people of one part only.
 
-A forgery often joins two or three people. Whoever is divided by the folder of a video alone leaks the others across the
-split. Here a video is an edge of a hypergraph over its people; edges between parts are lost. Finding the division that
-loses least is hard (minimum k-section), so a seeded annealing looks for a good one; the loss is reported.
+A forgery often combines two or three people. A split by the folder of the video would put the others into several
+parts. Here each video is an edge of a hypergraph over its people, and edges between parts are lost. Finding the
+assignment that loses least is hard (minimum k-section), so a seeded annealing searches for a good one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-_SWEEPS = 100  # proposals a person; 400 keep half a percent more of FakeAVCeleb
+_SWEEPS = 100  # proposals for each person; 400 would keep half a percent more of FakeAVCeleb
 _HOT, _COLD = 3.0, 0.05  # in videos
 
 
@@ -22,13 +22,13 @@ def divide(
     strata: Mapping[str, Hashable],
     seed: int,
 ) -> dict[str, str]:
-    """Person -> part.
+    """Assign each person to a part.
 
     Args:
         videos: the people of each video.
-        shares: part -> share of the people. They add up to 1.
-        strata: person -> group (race and gender, say); each group is divided by the shares, as far as whole people go.
-        seed: of the start and of the search.
+        shares: part -> share of the people. The shares add up to 1.
+        strata: person -> group (such as race and gender); each group is split by the shares as closely as possible.
+        seed: random seed of the start and of the search.
     """
     people = sorted({person for video in videos for person in video})
     rng = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ def divide(
 def _deal(
     people: list[str], shares: list[float], strata: Mapping[str, Hashable], rng: np.random.Generator
 ) -> np.ndarray:
-    """(P,) int: group after group in random order, each person to the part that lacks most of its share."""
+    """Return (P,) int: people by group, in random order, each assigned to the part that is farthest below its share."""
     part_P = np.zeros(len(people), np.int64)
     grouped = sorted(rng.permutation(len(people)), key=lambda p: repr(strata.get(people[p])))
     counts = np.zeros(len(shares))
@@ -54,7 +54,7 @@ def _deal(
 
 
 class _Graph:
-    """Videos as edges, those of the same people as one with a weight; how many people of an edge are in each part."""
+    """Videos as weighted edges (one for each set of people), and the number of people of each edge in each part."""
 
     def __init__(self, people: list[str], videos: Sequence[frozenset[str]], part_P: np.ndarray, parts: int) -> None:
         number = {person: p for p, person in enumerate(people)}
@@ -71,9 +71,9 @@ class _Graph:
         self.edges_of = [np.array(found, np.int64) for found in of_person]
 
     def swap(self, a: int, b: int) -> int:
-        """Let two people change places. Returns how many videos more are kept, negative where fewer are."""
+        """Swap the parts of two people. Returns the change in the number of kept videos."""
         from_a, from_b = self.part_P[a], self.part_P[b]
-        # An edge of both comes twice, and stays what it was.
+        # An edge with both people is counted twice, but a swap does not change it.
         touched = np.concatenate([self.edges_of[a], self.edges_of[b]])
         before = self._kept(touched)
         self._move(a, from_b)
@@ -91,13 +91,13 @@ class _Graph:
 
 
 def _anneal(graph: _Graph, groups: list[np.ndarray], rng: np.random.Generator) -> None:
-    """Swaps within groups, at first also for the worse. Leaves the graph at the best division seen."""
+    """Swap people within groups; early on, also accept losses. Leaves the graph at the best assignment found."""
     total = best = 0
     best_P = graph.part_P.copy()
     for group in groups:
         proposals = _SWEEPS * len(group)
         heat_N = _HOT * (_COLD / _HOT) ** (np.arange(proposals) / proposals)
-        # The least gain that is taken: a loss of x with the probability exp(-x / heat).
+        # The least gain that is accepted: a loss of x is accepted with probability exp(-x / heat).
         least_N = heat_N * np.log(1 - rng.random(proposals))
         for (a, b), least in zip(rng.choice(group, (proposals, 2)), least_N, strict=True):
             if graph.part_P[a] == graph.part_P[b]:

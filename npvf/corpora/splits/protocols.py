@@ -1,13 +1,14 @@
-"""The rules by which corpora are split.
+"""The protocols for splitting a corpus.
 
-- `official`: what the corpus says. It says how many people are in two parts.
-- `identity-disjoint`: 70 % of the people train, 10 % validate, 20 % test (`npvf.corpora.splits.people`).
-- `leave-one-out`: as that, with one kind of forgery kept for the test, and no other forgery in it.
-- `five-fold`: people in five folds; as many videos of each category as there are reals, one a person if possible;
-  one fold tests, the next validates.
-- `cross-corpus`: everything tests, less whom other splits of the same people train on.
+- `official`: the split of the corpus. People may be in two parts; their number is reported.
+- `identity-disjoint`: 70 % of the people for train, 10 % for val, 20 % for test (`npvf.corpora.splits.people`).
+- `leave-one-out`: the same, but one kind of forgery is only in test, and test has no other forgery.
+- `five-fold`: people in five folds; as many videos of each category as reals, one for each person if possible; one
+  fold is test, the next is val.
+- `cross-corpus`: everything is test, except people that the given splits train or validate on.
 
-Who is not named cannot be kept apart, so in all but the first and the last such a video is left out, and counted.
+People who are not identified cannot be kept apart. So all protocols but the first and the last leave out videos with
+such people, and count them.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ def make_split(
 
     Args:
         reader: the corpus.
-        records: of its listing. Videos need not be there: the same list gives the same split in every copy.
+        records: the records of its listing. Missing videos are included, so each copy gives the same split.
         protocol: one of `PROTOCOLS`.
-        seed: of the division of people.
-        left_out: leave-one-out: the kind of forgery, as `reader.forgery_of` calls it.
-        fold: five-fold: which fold tests, from 0.
-        apart_from: cross-corpus: nobody whom these splits train or validate on.
+        seed: random seed of the assignment of people.
+        left_out: leave-one-out: the kind of forgery, as `reader.forgery_of` names it.
+        fold: five-fold: the number of the test fold, from 0.
+        apart_from: cross-corpus: the splits whose train and val people are left out.
 
     Raises:
-        NpvfError: a protocol that this corpus cannot serve, with what it lacks.
+        NpvfError: the corpus does not have what the protocol needs.
     """
     lost: Counter[str] = Counter(r.problem.reason.value for r in records if r.problem is not None)
     usable = [record for record in records if record.problem is None]
@@ -68,7 +69,7 @@ def make_split(
         parts = _cross_corpus(reader, usable, lost, apart_from)
         settings = {"apart_from": [split.hash for split in apart_from]}
     else:
-        raise NpvfError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
+        raise NpvfError(f"unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
     people = {part: tuple(sorted({p for r in found for p in r.said.identities})) for part, found in parts.items()}
     seen = Counter(person for named in people.values() for person in named)
     return Split(
@@ -89,7 +90,7 @@ Parts = dict[str, list[Record]]
 
 def _official(reader: Reader, records: Iterable[Record], lost: Counter[str]) -> Parts:
     if not reader.official:
-        raise NpvfError(f"{reader.title} has no official split. Take identity-disjoint, and publish the file it makes.")
+        raise NpvfError(f"{reader.title} has no official split. Use identity-disjoint, and publish the file it makes.")
     parts: Parts = {part: [] for part in dict.fromkeys(reader.official.values())}
     for record in records:
         part = reader.official.get(record.said.split or "")
@@ -98,7 +99,7 @@ def _official(reader: Reader, records: Iterable[Record], lost: Counter[str]) -> 
         else:
             parts[part].append(record)
     if not any(parts.values()):
-        raise NpvfError(f"this copy of {reader.title} does not say which video is in which official split.")
+        raise NpvfError(f"this copy of {reader.title} does not contain its official split.")
     return parts
 
 
@@ -108,11 +109,11 @@ def _identity_disjoint(
     named = []
     for record in records:
         if record.unnamed or not record.said.identities:
-            lost["somebody in it is not named"] += 1
+            lost["a person in it is not identified"] += 1
         else:
             named.append(record)
     if not named:
-        raise NpvfError(f"{reader.title} does not name the people it shows: nobody can be kept apart by identity.")
+        raise NpvfError(f"{reader.title} does not identify people, so it cannot be split by identity.")
     strata: dict[str, Hashable] = {
         record.said.identity: tuple(sorted((k, v) for k, v in record.said.attributes.items() if k in _GROUPS))
         for record in named
@@ -125,7 +126,7 @@ def _identity_disjoint(
         if len(places) == 1:
             parts[places.pop()].append(record)
         else:
-            lost["joins people of two parts"] += 1
+            lost["combines people of two parts"] += 1
     return parts
 
 
@@ -135,10 +136,10 @@ _GROUPS = ("race", "gender")
 def _leave_one_out(reader: Reader, parts: Parts, lost: Counter[str], left_out: str | None) -> Parts:
     kinds = sorted({kind for found in parts.values() for r in found if (kind := reader.forgery_of(r)) is not None})
     if left_out not in kinds:
-        raise NpvfError(f"say which kind of forgery is left out; {reader.title} has {', '.join(kinds) or 'none'}.")
+        raise NpvfError(f"--left-out is missing or unknown; {reader.title} has {', '.join(kinds) or 'no forgeries'}.")
     kept: Parts = {}
     for part, found in parts.items():
-        # The test: the forgery that training never saw against the reals of the test's people.
+        # Test: the left-out forgery against the real videos of the same people.
         fits = [(reader.forgery_of(r) == left_out) == (part == "test") or r.said.label == REAL for r in found]
         kept[part] = [record for record, fit in zip(found, fits, strict=True) if fit]
         lost["the forgery left out" if part != "test" else "another forgery than the one left out"] += fits.count(False)
@@ -147,17 +148,17 @@ def _leave_one_out(reader: Reader, parts: Parts, lost: Counter[str], left_out: s
 
 def _five_fold(reader: Reader, records: Iterable[Record], lost: Counter[str], seed: int, fold: int) -> Parts:
     if not 0 <= fold < FOLDS:
-        raise NpvfError(f"there are {FOLDS} folds, 0 to {FOLDS - 1}, and no fold {fold}.")
+        raise NpvfError(f"--fold must be 0 to {FOLDS - 1}, got {fold}.")
     folds = _identity_disjoint(reader, records, lost, seed, {str(k): 1 / FOLDS for k in range(FOLDS)})
     chosen = [_balanced(folds[str(k)], np.random.default_rng([seed, k])) for k in range(FOLDS)]
-    lost["more than one a person and category"] += sum(map(len, folds.values())) - sum(map(len, chosen))
+    lost["beyond the balanced number"] += sum(map(len, folds.values())) - sum(map(len, chosen))
     validates = (fold + 1) % FOLDS
     train = [record for k in range(FOLDS) if k not in (fold, validates) for record in chosen[k]]
     return {"train": train, "val": chosen[validates], "test": chosen[fold]}
 
 
 def _balanced(records: Sequence[Record], rng: np.random.Generator) -> list[Record]:
-    """As many of each category as there are reals: one a person where they have one, methods in turn."""
+    """Choose as many of each category as there are reals: one for each person if possible, methods in turn."""
     by_category: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_category[record.said.category or str(record.said.label)].append(record)
@@ -190,7 +191,7 @@ def _cross_corpus(reader: Reader, records: Iterable[Record], lost: Counter[str],
         if record.said.label is None:
             lost["no label"] += 1
         elif known & set(record.said.identities):
-            lost["shows somebody whom another split trains on"] += 1
+            lost["contains a person that another split trains on"] += 1
         else:
             test.append(record)
     return {"test": test}
