@@ -23,8 +23,7 @@ ROOT = Path(__file__).parents[1]
 PATHS = [
     "CONTRIBUTING.md",
     "README.md",
-    "docs/evaluation.md",
-    "docs/howto",
+    "docs",
     "npvf/__init__.py",
     "npvf/audit",
     "npvf/cli",
@@ -57,7 +56,10 @@ OPENING = _rule(
 )
 
 RULES = [
-    _rule(r"(?<!there )\b(?:is|are|was|were) no (?!longer|more|less|fewer|later|earlier)[a-z]", "write 'is not a ...'"),
+    _rule(
+        r"(?<!there )\b(?:is|are|was|were) no (?!longer|more|less|fewer|later|earlier|better|worse|different)[a-z]",
+        "write 'is not a ...'",
+    ),
     _rule(r"\b(?:has|have|had) not(?=[.,;:)]|$| (?:the|a|an|any|its|their|one|it)\b)", "write 'does not have'"),
     _rule(r"\b(?:of|by|for|from|to|in|on) (?:which|whom) (?:nobody|no one|nothing|none)\b", "turn the clause round"),
     _rule(r"\b(?:nobody|somebody|no one) (?:said|says|knows|gave|named|names)\b", "write 'unknown' or 'not given'"),

@@ -192,7 +192,7 @@ def test_a_whole_edition_is_a_whole_copy(tmp_path: Path) -> None:
     [
         ("fakeavceleb", {"meta_data.csv": "<<<<<<< HEAD\nsource,target1\n"}, "git conflict"),
         ("fakeavceleb", {"meta_data.csv": "source,target1,target2,method\n"}, "is not that of FakeAVCeleb"),
-        ("fakeavceleb", {"x.csv": ""}, "holds no FakeAVCeleb"),
+        ("fakeavceleb", {"x.csv": ""}, "does not contain FakeAVCeleb"),
         (
             "celebdf",
             {"Celeb-real/id0_0000.mp4": "", "List_of_testing_videos.txt": "0 Celeb-real/id0_0000.mp4\n"},
