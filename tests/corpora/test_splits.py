@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_file_and_a_changed_one_is_noticed(tmp_path
     content = json.loads(path.read_text())
     content["parts"]["test"].append(content["parts"]["train"].pop())
     path.write_text(json.dumps(content))
-    with pytest.raises(NpvfError, match="its hash"):
+    with pytest.raises(NpvfError, match="do not fit the hash"):
         read_split(path)
     path.write_text("{}")
     with pytest.raises(NpvfError, match="is not a split file"):
