@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from heapq import nsmallest
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from torch.optim import AdamW
 
+from npvf.data.selection import hash_share
 from npvf.losses import NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_embeddings import FramewiseFeatures
@@ -42,6 +45,8 @@ class PretrainModule(TrainingModule):
         betas: of AdamW.
         warmup: share of the steps in which the rate rises, before it falls along half a cosine.
         val_segments: segments among which retrieval is measured in validation; chance is one over it.
+        val_clips: validate on at most so many clips, chosen by a hash of their keys. Their features stay in memory on
+            all ranks: 8 D bytes a frame for common spaces of width D, so .8 MB for 8 s at width 512.
         chunk_clips: run the network over so many clips at a time, for batches beyond memory (`pretrain.grad_cache`);
             null: over all at once.
         compile: the towers, with `torch.compile`; needs a compiler, and some minutes before the first step.
@@ -65,6 +70,7 @@ class PretrainModule(TrainingModule):
         betas: tuple[float, float] = (0.9, 0.98),
         warmup: float = 0.1,
         val_segments: int = 60,
+        val_clips: int = 1000,
         chunk_clips: int | None = None,
         compile: bool = False,
         seed: int = 0,
@@ -75,6 +81,7 @@ class PretrainModule(TrainingModule):
         self.objective = NPVObjective(**(objective or {}))
         self.lr, self.weight_decay, self.betas, self.warmup = lr, weight_decay, betas, warmup
         self.val_segments, self.chunk_clips, self.seed = val_segments, chunk_clips, seed
+        self.val_clips = val_clips
         self._validated: list[dict[str, Any]] = []
         self.model.head.requires_grad_(False)  # not of this stage, and ranks wait for every gradient that may come
         if compile:
@@ -106,7 +113,7 @@ class PretrainModule(TrainingModule):
                 )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep each clip's unit features; `on_validation_epoch_end` compares all clips with all."""
+        """Keep unit features of at most `val_clips` clips; `on_validation_epoch_end` compares all with all."""
         features = self.model.encode(batch)
         projections = self.model.project(features)
         for row, length in enumerate(batch.valid_BT.sum(1).tolist()):
@@ -114,11 +121,13 @@ class PretrainModule(TrainingModule):
                 {
                     "key": batch.keys[row],
                     "identity": batch.identities[row],
-                    "viseme": projections.viseme[row, :length].float().cpu(),
-                    "audio": projections.audio[row, :length].float().cpu(),
-                    "gate": features.gate_BT[row, :length].cpu(),
+                    # Copies: a view would keep the whole batch in memory.
+                    "viseme": projections.viseme[row, :length].float().cpu().clone(),
+                    "audio": projections.audio[row, :length].float().cpu().clone(),
+                    "gate": features.gate_BT[row, :length].cpu().clone(),
                 }
             )
+        self._validated = chosen_by_hash(self._validated, ceil(self.val_clips / self.trainer.world_size))
 
     def on_validation_epoch_end(self) -> None:
         """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.sync_protocol`).
@@ -143,3 +152,8 @@ class PretrainModule(TrainingModule):
     def export(self, folder: Path) -> None:
         """The encoder folder: `config.json` and `model.safetensors`."""
         self.model.save_pretrained(folder)
+
+
+def chosen_by_hash(clips: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The `count` clips whose keys have the smallest hashes: the same ones in every epoch, in whatever order."""
+    return clips if len(clips) <= count else nsmallest(count, clips, key=lambda clip: hash_share(clip["key"]))

@@ -74,7 +74,7 @@ class Selection:
             return "another identity"
         if self.no_identities & people(meta):
             return "a held-out identity"
-        if self.part is not None and (_share(meta.original or meta.video) < self.held_out) != (self.part == "val"):
+        if self.part is not None and (hash_share(meta.original or meta.video) < self.held_out) != (self.part == "val"):
             return "another part"
         return None
 
@@ -158,6 +158,6 @@ def describe(left_out: Counter[str]) -> str:
     return f"{left_out.total()} clips left out ({parts})"
 
 
-def _share(video: str) -> float:
+def hash_share(video: str) -> float:
     """A video's fixed place in [0, 1), whatever else the corpus holds."""
     return int.from_bytes(sha256(video.encode()).digest()[:6]) / 2**48

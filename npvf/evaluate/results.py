@@ -258,7 +258,8 @@ class SynchronyReport:
     Attributes:
         group: what the bootstrap draws as a whole, `groups` of them.
         videos: of the selection; `refused` of them were not prepared, `duplicates` are the same file as another one.
-        coverage: share of the files from which at least one clip was measured.
+        coverage: share of the files from which at least one clip was measured; files beyond the limit do not count.
+        beyond_limit: files that were left out because there are more than are measured at once.
         columns: the results of "model" (all frames), "model_gated" (frames inside the phone gate), "baseline" and
             "baseline_change"; those that were measured.
     """
@@ -270,11 +271,13 @@ class SynchronyReport:
     duplicates: int
     coverage: float
     columns: Mapping[str, SynchronyMetrics]
+    beyond_limit: int = 0
     protocol: Literal["synchrony"] = "synchrony"
 
     def to_json(self) -> Json:
         content = {"protocol": self.protocol, "group": self.group, "groups": self.groups, "videos": self.videos}
         content |= {"videos_refused": self.refused, "videos_duplicate": self.duplicates, "coverage": self.coverage}
+        content |= {"videos_beyond_limit": self.beyond_limit}
         return content | json_of(self.columns)
 
 

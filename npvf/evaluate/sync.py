@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from npvf.clip import Clip
-from npvf.data.selection import Selection, read_meta
+from npvf.data.selection import Selection, hash_share, read_meta
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import Grouping, bootstrap_groups
 from npvf.evaluate.results import SynchronyReport
@@ -26,6 +27,7 @@ Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 
 UNFORGED = Selection(label="unforged")
 SETTINGS = Settings()
+MAX_VIDEOS = 5000
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ def evaluate_synchrony(
     group: Grouping = "auto",
     settings: Settings = SETTINGS,
     on_clip: Callable[[], object] = lambda: None,
+    max_videos: int = MAX_VIDEOS,
 ) -> tuple[SynchronyReport, list[dict[str, Any]]]:
     """Run the protocol on the speakers' clips of the videos that are not forged; each file counts once.
 
@@ -82,6 +85,8 @@ def evaluate_synchrony(
         group: what the bootstrap draws as a whole, see `npvf.evaluate.detection.detection_metrics_of`.
         settings: of the protocol.
         on_clip: called after each clip.
+        max_videos: measure at most this many videos, chosen by a hash of their ids. The features of all their clips
+            are compared, so they stay in memory: 0.8 MB for 8 s at width 512.
 
     Returns:
         The report, and a row for each clip with its best offset by each column of the report.
@@ -91,7 +96,8 @@ def evaluate_synchrony(
     """
     lines = selected_lines(corpus, selection)
     first = {line["sha256"]: line["video"] for line in reversed(lines) if line["status"] == "prepared"}
-    chosen = set(first.values())
+    distinct = set(first.values())
+    chosen = set(nsmallest(max_videos, distinct, key=hash_share))
     measured = _ClipStreams()
     for sample in corpus.samples:
         meta = read_meta(sample)
@@ -113,7 +119,8 @@ def evaluate_synchrony(
         groups=len(set(groups)),
         videos=len(lines),
         refused=refused,
-        duplicates=len(lines) - refused - len(chosen),
+        duplicates=len(lines) - refused - len(distinct),
+        beyond_limit=len(distinct) - len(chosen),
         coverage=len(set(measured.videos)) / (refused + len(chosen)),
         columns=columns,
     )

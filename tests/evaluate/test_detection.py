@@ -227,6 +227,16 @@ def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
     assert report["model"]["retrieval_r1"] == 1 and report["model"]["retrieval_chance"] == 1 / 16
 
 
+def test_synchrony_keeps_no_more_videos_in_memory_than_asked_for(talkers: Corpus) -> None:
+    settings = Settings(segments=16, bootstrap=QUICK)
+    found, rows = evaluate_synchrony(talkers, embed_energy, settings=settings, max_videos=3)
+    report = found.to_json()
+    assert len(rows) == 3 and report["videos_beyond_limit"] == 5
+    assert report["coverage"] == pytest.approx(3 / 4) and report["videos_duplicate"] == 1
+    again = evaluate_synchrony(talkers, embed_energy, settings=settings, max_videos=3)[1]
+    assert [row["video"] for row in again] == [row["video"] for row in rows]
+
+
 def test_the_baseline_alone_needs_no_model(talkers: Corpus) -> None:
     report, _ = evaluate_synchrony(talkers, None, settings=Settings(bootstrap=QUICK))
     assert set(report.columns) == {"baseline", "baseline_change"}

@@ -6,6 +6,7 @@ import csv
 import math
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ import torch
 from npvf.errors import NpvfError
 from npvf.models import NPV
 from pretrain.cli import main
-from pretrain.module import PretrainModule
+from pretrain.module import PretrainModule, chosen_by_hash
 from tests.helpers.tiny_corpus import real_corpus
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
@@ -98,6 +99,23 @@ def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
 def test_too_few_clips_for_a_batch_say_so(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(NpvfError, match=r"lower data\.batch_size"):
         fit(corpus, tmp_path, "--data.batch_size=50")
+
+
+def test_validation_keeps_the_same_few_clips_in_whatever_order() -> None:
+    clips = [{"key": f"clip{i}"} for i in range(100)]
+    kept = {clip["key"] for clip in chosen_by_hash(clips, 10)}
+    in_parts: list[dict[str, Any]] = []
+    for first in range(90, -10, -10):
+        in_parts = chosen_by_hash([*in_parts, *clips[first : first + 10]], 10)
+        assert len(in_parts) <= 10
+    assert {clip["key"] for clip in in_parts} == kept and len(kept) == 10
+
+
+def test_val_clips_bounds_what_validation_compares(corpus: Path, tmp_path: Path) -> None:
+    fit(corpus, tmp_path, "--trainer.max_epochs=1", "--model.val_clips=2", "--data.held_out=0.5")
+    rows = list(csv.DictReader((tmp_path / "logs" / "version_0" / "metrics.csv").open()))
+    counts = [float(row["val/clips"]) + float(row["val/clips_unusable"]) for row in rows if row.get("val/clips")]
+    assert counts and set(counts) == {2.0}
 
 
 def test_collapsing_features_warn() -> None:
