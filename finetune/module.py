@@ -20,12 +20,16 @@ from npvf.errors import NpvfError
 from npvf.losses import DetectionObjective
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
+from npvf.models.npv.detection_head import FusedHead
 from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
 from npvf.training.optim import cosine_schedule, parameter_groups
 
 SCORING = ScoringSettings()
-HEAD = ("head", "awareness_va", "awareness_fa")
+AWARENESS = ("awareness_va", "awareness_fa")
+# Of the fused part of a residual head, ten times that of the rest: it may add to the agreement only what many people
+# confirm. Our choice.
+FUSED_WEIGHT_DECAY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,14 @@ class DetectionModule(TrainingModule):
 
     @property
     def head(self) -> list[nn.Module]:
-        """What pre-training leaves to learn: the awareness module is tuned with the head it feeds."""
-        return [module for name, module in self.model.named_children() if name in HEAD]
+        """What pre-training leaves to learn: the awareness module is tuned with the parts of the head."""
+        awareness = [module for name, module in self.model.named_children() if name in AWARENESS]
+        return [*awareness, *self.model.head.children()]
 
     @property
     def backbone(self) -> list[nn.Module]:
         """Towers and projection heads."""
-        head = {id(module) for module in self.head}
+        head = {id(module) for module in (*self.head, self.model.head)}
         return [module for module in self.model.children() if id(module) not in head]
 
     def train(self, mode: bool = True) -> DetectionModule:
@@ -113,7 +118,10 @@ class DetectionModule(TrainingModule):
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters with their rates: the head's, and the backbone's, which falls towards the pixels."""
-        groups = parameter_groups(self.head, self.head_lr, self.weight_decay)
+        residual = [part for part in self.model.head.children() if isinstance(part, FusedHead) and part.residual]
+        others = [module for module in self.head if module not in residual]
+        groups = parameter_groups(others, self.head_lr, self.weight_decay)
+        groups += parameter_groups(residual, self.head_lr, FUSED_WEIGHT_DECAY)
         if not self.frozen:
             groups += parameter_groups(self.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         return groups

@@ -76,6 +76,14 @@ def test_the_head_and_the_backbone_have_their_rates(encoder: Path) -> None:
     assert parts[0] | parts[1] == {id(p) for p in module.model.parameters()}
 
 
+def test_what_a_residual_head_adds_decays_more(tiny_overrides: dict) -> None:
+    module = DetectionModule(model_args={**tiny_overrides, "head": "residual"}, weight_decay=0.05)
+    decays = {id(p): group["weight_decay"] for group in module.groups() for p in group["params"]}
+    head = module.model.head
+    assert decays[id(head.fused.mlp[-1].weight)] == 0.5 and decays[id(head.agreement.mlp[0].weight)] == 0.05
+    assert decays.keys() == {id(p) for p in module.model.parameters()}
+
+
 def test_model_arguments_do_not_go_with_an_encoder(encoder: Path) -> None:
     with pytest.raises(NpvfError, match="either an encoder or model_args"):
         DetectionModule(str(encoder), model_args={"dim": 8})
