@@ -13,7 +13,7 @@ from npvf.cli import options
 from npvf.cli.perturb import add_choice, conditions
 from npvf.evaluate.baselines.loading import load_scorer
 from npvf.evaluate.plots import need_matplotlib
-from npvf.evaluate.robustness import detector_hash, measure_robustness, settings
+from npvf.evaluate.robustness import RobustnessRecord, detector_hash, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
 from npvf.io.files import write_json
 from npvf.metrics.bootstrap import Bootstrap
@@ -87,9 +87,11 @@ def run(args: argparse.Namespace) -> int:
             bootstrap=bootstrap,
             on_score=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    rests_on = settings(identity, bootstrap, args.seed)
-    paths = write_results(found.results, rests_on, args.out, args.plots)
-    write_json(args.out / "settings.json", rests_on | {"videos": str(args.videos), "detector": str(args.detector)})
+    record = RobustnessRecord(identity, args.seed, bootstrap)
+    paths = write_results(found.results, record, args.out, args.plots)
+    write_json(
+        args.out / "settings.json", record.to_json() | {"videos": str(args.videos), "detector": str(args.detector)}
+    )
     table = Table()
     for title in ("condition", "what", "AUC [95 %]", "judged", "not judged"):
         table.add_column(title, no_wrap=title == "condition", overflow="fold")

@@ -12,9 +12,9 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,20 @@ class Result:
     auc_high: float | None
     auc_all: float
     reasons: str
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessRecord:
+    """Everything that a set of results depends on; `detector_sha256` is of `detector_hash`."""
+
+    detector_sha256: str
+    seed: int
+    bootstrap: Bootstrap
+    npvf: str = __version__
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def measure_robustness(
@@ -279,10 +293,3 @@ class _Kept:
 def _key(content: str | None, recipe: dict[str, Any] | None, identity: str) -> str:
     made_of = {"video": content, "condition": recipe, "detector": identity, "versions": versions()}
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-
-
-def settings(identity: str, bootstrap: Bootstrap, seed: int) -> dict[str, Any]:
-    """What a set of results rests on, for the record."""
-    return {"npvf": __version__, "versions": versions(), "detector_sha256": identity, "seed": seed} | {
-        "bootstrap": asdict(bootstrap)
-    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npvf.evaluate.plots import need_matplotlib
-from npvf.evaluate.robustness import CLEAN, Result
+from npvf.evaluate.robustness import CLEAN, Result, RobustnessRecord
 from npvf.metrics.bootstrap import FEW_GROUPS
 from npvf.perturb import GROUPS
 from npvf.report.pages import data_address, render
@@ -28,7 +28,7 @@ _BLUE, _GREY = "#2667b2", "#b9b5ac"
 _COLUMNS = 4
 
 
-def write_results(results: Sequence[Result], settings: dict[str, Any], out: Path, plots: bool = True) -> list[Path]:
+def write_results(results: Sequence[Result], record: RobustnessRecord, out: Path, plots: bool = True) -> list[Path]:
     """`robustness.csv`, `.md`, `.html` and, for each group, `<group>.svg` and `.png`; the paths of all.
 
     Raises MissingDependency where `plots` are wanted without matplotlib.
@@ -42,7 +42,7 @@ def write_results(results: Sequence[Result], settings: dict[str, Any], out: Path
         writer.writerows(_rounded(asdict(result)) for result in results)
     markdown, page = out / "robustness.md", out / "robustness.html"
     markdown.write_text(markdown_table(results), encoding="utf-8")
-    page.write_text(render_page(results, settings, curves), encoding="utf-8")
+    page.write_text(render_page(results, record, curves), encoding="utf-8")
     drawings = [path for svg in curves.values() for path in (svg, svg.with_suffix(".png"))]
     return [table, markdown, page, *drawings]
 
@@ -67,7 +67,7 @@ def auc_cell(result: Result) -> str:
     return f"{_value(result.auc)} [{_value(result.auc_low)}, {_value(result.auc_high)}]"
 
 
-def render_page(results: Sequence[Result], settings: dict[str, Any], curves: dict[str, Path]) -> str:
+def render_page(results: Sequence[Result], record: RobustnessRecord, curves: dict[str, Path]) -> str:
     """One self-contained HTML page."""
     return render(
         "robustness",
@@ -81,7 +81,7 @@ def render_page(results: Sequence[Result], settings: dict[str, Any], curves: dic
             for group in GROUPS
             if any(r.group == group for r in results)
         ],
-        settings=settings,
+        record=record,
     )
 
 

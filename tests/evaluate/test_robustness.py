@@ -12,7 +12,7 @@ from npvf.cli.main import main
 from npvf.clip import Clip
 from npvf.detect.detector import ClipScore, Detector
 from npvf.errors import NpvfError, Reason, Refused
-from npvf.evaluate.robustness import SCORES, detector_hash, judge_video, measure_robustness
+from npvf.evaluate.robustness import SCORES, RobustnessRecord, detector_hash, judge_video, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
 from npvf.faces.landmarks import Landmarker
 from npvf.media import read_audio, write_video
@@ -117,7 +117,7 @@ def test_results_to_read(videos: Path, tmp_path: Path) -> None:
     found = measure_robustness(
         videos, Hissing(), "a", tmp_path / "o", [*levels, Condition("youtube")], bootstrap=Bootstrap(50)
     )
-    paths = write_results(found.results, {"npvf": "<1>"}, tmp_path / "o")
+    paths = write_results(found.results, RobustnessRecord("<1>", 0, Bootstrap(50)), tmp_path / "o")
     assert {path.name for path in paths} == {
         "robustness.csv",
         "robustness.md",
@@ -137,7 +137,7 @@ def test_results_to_read(videos: Path, tmp_path: Path) -> None:
     table = (tmp_path / "o" / "robustness.md").read_text().splitlines()
     assert len(table) == 2 + 4 and table[2].startswith("| clean | as they are | 1.000 [")
     before = [path.read_bytes() for path in paths]
-    write_results(found.results, {"npvf": "<1>"}, tmp_path / "o")
+    write_results(found.results, RobustnessRecord("<1>", 0, Bootstrap(50)), tmp_path / "o")
     assert [path.read_bytes() for path in paths] == before
 
 
