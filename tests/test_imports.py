@@ -45,6 +45,7 @@ def test_commands_that_only_look_load_nothing_heavy(command: str) -> None:
     assert not loaded_by(f"import npvf.cli.{command}") & HEAVY
 
 
+@pytest.mark.slow
 def test_core_runs_without_extras_and_loads_the_tracker_only_when_it_tracks() -> None:
     """Every module of the library imports and a model is made where no extra is installed."""
     code = f"""

@@ -58,6 +58,7 @@ def named(found: list[Shortcut], name: str) -> Shortcut:
     return next(one for one in found if one.name == name)
 
 
+@pytest.mark.slow
 def test_80_ms_of_silence_are_found(corpus: Corpus) -> None:
     found = shortcuts(corpus, Selection(label="known", exclude=("clean*",)), QUICK)
     silence = named(found, "silence at the start")

@@ -120,6 +120,7 @@ def test_every_corpus_has_its_miniature() -> None:
     assert set(MINIATURES) == set(NAMES) == {*OUTCOMES, "fakeavceleb", "lavdf"}  # these two go through training, too
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_corpus_is_read_and_prepared(name: str, templates: Path, tmp_path: Path) -> None:
     src, reader = build(name, templates, tmp_path / "src"), get_reader(name)

@@ -38,6 +38,7 @@ def detector(home: Path) -> Path:
     return run / "detector"
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_in_the_manifest(home: Path) -> None:
     manifest = Corpus(home / "fakeavceleb").manifest
     reasons = [line["reason"] for line in manifest]

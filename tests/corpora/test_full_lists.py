@@ -96,6 +96,7 @@ def test_a_forgery_left_out_is_tested_alone(listing: Listing, kind: str, monkeyp
     assert split.shared_people == 0
 
 
+@pytest.mark.slow
 def test_five_balanced_folds(listing: Listing) -> None:
     splits = [make_split(FAKEAVCELEB, listing.records, "five-fold", fold=fold) for fold in (0, 3)]
     for split in splits:

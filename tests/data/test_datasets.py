@@ -88,6 +88,7 @@ def test_a_training_stream_goes_round_and_repeats_itself_only_with_its_epoch(url
     assert Counter(keys(0)) == {f"v{i:02d}-t0-000": 2 for i in range(7)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_training_stream_goes_on_where_it_was_left(urls: list[str], workers: int) -> None:
     def batches(done: int) -> list[tuple[list[str], torch.Tensor]]:

@@ -63,6 +63,7 @@ def test_the_forged_area_counts_the_face_alone() -> None:
     assert forged_area(mask_Thw, square[None], 0.9) == pytest.approx([0.0])
 
 
+@pytest.mark.slow
 def test_a_large_mask_is_kept_at_the_size_of_the_crop() -> None:
     model = STDDL.create("stddl_nano", **TINY | {"size": 256})
     located = Localizer(model, LocalizerSettings(frames=8)).localize(blob_clip("a", 1, frames=24))

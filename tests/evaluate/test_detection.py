@@ -212,6 +212,7 @@ def talkers(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return make_corpus(tmp_path_factory.mktemp("talkers"), lines, clips)
 
 
+@pytest.mark.slow
 def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
     settings = Settings(segments=16, bootstrap=QUICK)
     found, rows = evaluate_synchrony(talkers, embed_energy, settings=settings)
@@ -264,6 +265,7 @@ def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, caps
     assert "baseline, change" in page and "chance 0.0" in page and written["provenance"]["videos"]["count"] == 10
 
 
+@pytest.mark.slow
 def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     detector = Detector(create_model("npv_nano")).save(tmp_path / "detector")

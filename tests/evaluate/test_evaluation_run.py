@@ -33,6 +33,7 @@ def found(corpus: Corpus) -> Evaluation:
     return run_evaluation(corpus, Teller(), settings=QUICK)
 
 
+@pytest.mark.slow
 def test_planted_missing_files_change_the_coverage_and_never_the_denominator(tmp_path: Path, found: Evaluation) -> None:
     whole = run_evaluation(people_corpus(tmp_path, silence=2, missing=False), Teller(), settings=QUICK).report.to_json()
     report = found.report.to_json()
@@ -164,6 +165,7 @@ def test_a_group_without_a_class_has_no_gap() -> None:
     assert group["gap"] is None and "0 real and 2 fake" in group["parts"]["women"]["missing"]
 
 
+@pytest.mark.slow
 def test_forged_seconds_are_found_and_lost_videos_miss_theirs(corpus: Corpus, tmp_path: Path) -> None:
     sharp = run_evaluation(corpus, Teller(blind=0.02), silence="kept", settings=QUICK).report.to_json()[
         "temporal_localization"

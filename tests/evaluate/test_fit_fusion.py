@@ -53,6 +53,7 @@ def test_clips_come_video_by_video(corpus: Path) -> None:
     assert found[0] == ["v0-t0-000", "v0-t1-000"] and len(found) == 11
 
 
+@pytest.mark.slow
 def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus: Path, speech: Detector) -> None:
     joint = JointDetector(red_localizer(), speech)
     found = collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="val"))
@@ -69,6 +70,7 @@ def test_one_class_is_no_fusion(corpus: Path, speech: Detector) -> None:
         fit_fusion(collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="train")))
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector, tmp_path: Path) -> None:
     speech.save(tmp_path / "npv", {"seed": 1})
     Localizer(tiny_stddl()).save(tmp_path / "stddl")
@@ -86,6 +88,7 @@ def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector,
     assert main([*map(str, words)]) == 2  # nothing is overwritten
 
 
+@pytest.mark.slow
 def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: Detector, tmp_path: Path) -> None:
     speech.save(tmp_path / "npv")
     Localizer(tiny_stddl()).save(tmp_path / "stddl")

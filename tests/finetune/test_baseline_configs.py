@@ -14,6 +14,8 @@ from npvf.io.corpus import Corpus
 from pretrain.cli import main as pretrain
 from tests.helpers.tiny_corpus import labelled_corpus, real_corpus
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs" / "baseline"
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
 SMALL = ["--data.batch_size=3", "--data.clip_frames=32"]

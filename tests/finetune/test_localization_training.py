@@ -46,6 +46,7 @@ def fit(corpus: Path, run: Path, *more: str) -> Localizer:
     return Localizer.from_pretrained(run / "localizer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("motion", ["anchor_mesh", "flow", "none"])
 def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: str) -> None:
     localizer = fit(corpus, tmp_path, f"--model.model_args.motion={motion}")
@@ -67,6 +68,7 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     assert next(float(row["val/faces"]) for row in rows if row["val/faces"]) == 5
 
 
+@pytest.mark.slow
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     localizer = fit(corpus, tmp_path, "--config", CONFIG.replace(".yaml", "_switches.yaml"))
     assert localizer.model.config.mesh == "dense" and localizer.settings.stride == 2
@@ -75,6 +77,7 @@ def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in weights.items()), "averaged ones"
 
 
+@pytest.mark.slow
 def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp_path: Path) -> None:
     one_epoch = ("--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
     first = fit(corpus, tmp_path / "first", *one_epoch)
@@ -85,6 +88,7 @@ def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp
         LocalizationModule(start="somewhere", imagenet=True)
 
 
+@pytest.mark.slow
 def test_it_learns_where_and_whether() -> None:
     torch.manual_seed(0)
     windows = FaceWindows(FaceTransform(FaceSpec(32)), length=2)

@@ -31,6 +31,7 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return {**base, **inner}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "name"), CASES)
 def test_it_trains_from_a_configuration_file(stage: str, name: str, corpus: Path, tmp_path: Path) -> None:
     if stage == "pretrain":

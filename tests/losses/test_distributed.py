@@ -91,6 +91,7 @@ def batch() -> Batch:
     return batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["together", "in chunks", "fine-tuning"])
 def test_two_processes_learn_what_one_would(name: str, ranks: list[dict[str, Any]], batch: Batch) -> None:
     whole = OBJECTIVES["together" if name == "in chunks" else name]

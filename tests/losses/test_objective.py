@@ -24,6 +24,7 @@ def test_pretraining_reaches_every_encoder(model, make_batch):
     assert {n.split(".")[0] for n, p in model.named_parameters() if p.grad is None} == {"head"}
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss(model, make_batch):
     batch, objective = make_batch(model.config.inputs), NPVObjective()
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)

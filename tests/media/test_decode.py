@@ -94,6 +94,7 @@ def test_flash_and_click_meet(tmp_path, suffix, codec, audio_codec, bframes):
     assert abs(np.abs(read_audio(path)).argmax() / 16000 - 30 / 25) < 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("audio_start", [0.8, 0.013, 0.0])
 @pytest.mark.parametrize("video_start", [Fraction(0), Fraction(1, 2), Fraction(333, 1000)])

@@ -104,6 +104,7 @@ def packed() -> tuple[bytes, np.ndarray]:
     return data, decode_crops(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "count"), [(0, 1), (0, 24), (1, 1), (7, 1), (8, 24), (15, 3), (255, 3), (257, 24), (290, None), (299, 1)]
 )

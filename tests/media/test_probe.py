@@ -122,6 +122,7 @@ def test_odd_names(tmp_path):
         assert probe(path).video.frames == 50
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
 def test_real_clips():
     paths = sorted(Path(CLIPS).glob("grid/speakers/*.mpg")) + sorted(Path(CLIPS).glob("wild/*.mp4"))

@@ -41,6 +41,7 @@ def test_pictures_without_presentation_times_are_written_anew(tmp_path):
     assert [number_of(p) for p in iter_frames(tmp_path / "b.mp4")] == list(range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("codec", ["aac", "libmp3lame"])
 @pytest.mark.parametrize("start", [Fraction(0), Fraction(1, 3)])

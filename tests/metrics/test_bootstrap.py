@@ -85,6 +85,7 @@ def people(rng: np.random.Generator, groups: int) -> tuple[np.ndarray, np.ndarra
     return rng.normal(1.5 * labels) + habit[labels, group], labels, group
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_about_as_often_as_stated() -> None:
     truth = 0.8068  # Phi(1.5 / sqrt(2 * 1.5))
     hits = {"grouped": 0, "single": 0}

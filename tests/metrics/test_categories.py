@@ -65,6 +65,7 @@ def test_a_persons_own_camera_says_nothing() -> None:
     assert value(people, [0, 1, 1, 1, 1] * 6, people) == 0.5
 
 
+@pytest.mark.slow
 def test_chance_is_a_half_on_average() -> None:
     draws = [np.random.default_rng(seed).integers(0, (30, 2), (100, 2)).T for seed in range(200)]
     assert np.mean([value(*draw) for draw in draws]) == pytest.approx(0.5, abs=0.02)

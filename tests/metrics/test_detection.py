@@ -42,6 +42,7 @@ def naive_eer(labels: np.ndarray, scores: np.ndarray) -> float:
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
 def test_metrics_equal_scikit_learn_on_tied_scores(block: int) -> None:
     for seed in range(block * 20, block * 20 + 20):

@@ -162,6 +162,7 @@ def test_what_is_no_mask_is_said(probability_HW: np.ndarray, forged_HW: np.ndarr
         pixel_metrics([PixelTally()])
 
 
+@pytest.mark.slow
 def test_the_best_threshold_is_found_by_trying_all() -> None:
     frames = frames_of(3) + frames_of(4, share=0.0)
     threshold = best_mask_threshold([tally_of(frames[:3]), tally_of(frames[3:])])

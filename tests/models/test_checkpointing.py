@@ -52,6 +52,7 @@ def test_activations_are_not_kept():
     assert _kept(saving) < 0.5 * _kept(plain)
 
 
+@pytest.mark.slow
 def test_compiled():
     plain, saving = twins(replace(SPEC, depths=(1,), num_heads=(2,), temporal_layers=0, drop_path=0.0), "pictures")
     compiled = torch.compile(saving, backend="aot_eager")

@@ -41,6 +41,7 @@ def plain(weights, monkeypatch):
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [224, 112])
 @pytest.mark.parametrize("position", ["after_attention", "after_mlp", "before_block"])
 def test_pictures_start_as_timms_swin(plain, size, position):
@@ -65,12 +66,14 @@ def test_sound_starts_as_timms_swin_up_to_the_first_merging(plain):
     assert_close(tower.swin.layers[0](grid), reference.layers[0](reference.patch_embed(mel)))
 
 
+@pytest.mark.slow
 def test_lfa_leaves_the_sound_tower_unchanged(plain):
     without, with_lfa = (AudioTower(replace(SPEC, lfa=lfa), 64, 8, pretrained=True).eval() for lfa in (False, True))
     mel = torch.randn(1, 1, 120, 64)
     assert_close(with_lfa.swin.forward_features(mel), without.swin.forward_features(mel))
 
 
+@pytest.mark.slow
 def test_every_weight_of_the_sound_tower_comes_from_the_file(plain):
     """Later stages too: their windows keep seven rows, and what was learnt for neighbours in time stays as it is."""
     tower = AudioTower(replace(SPEC, lfa=False), 64, 8, pretrained=True)

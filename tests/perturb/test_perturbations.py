@@ -40,6 +40,7 @@ def test_the_suite_is_what_the_issue_asks_for() -> None:
         get_perturbation("blur").setting(6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NAMES["picture"])
 def test_picture_kinds_leave_sound_and_time_alone(video: Path, tmp_path: Path, kind: str) -> None:
     target, applied = through(video, tmp_path, kind)
@@ -50,6 +51,7 @@ def test_picture_kinds_leave_sound_and_time_alone(video: Path, tmp_path: Path, k
     assert np.abs(frames(target) - frames(video)).mean() > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [k for k in NAMES["sound"] if k != "stretch"])
 def test_sound_kinds_leave_picture_and_time_alone(video: Path, tmp_path: Path, kind: str) -> None:
     target, applied = through(video, tmp_path, kind)
@@ -63,6 +65,7 @@ def test_sound_kinds_leave_picture_and_time_alone(video: Path, tmp_path: Path, k
     assert abs(lag) <= (4 if kind == "reverberation" else 1)  # of 10 ms; an echo drags the envelope
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NAMES["picture"] + NAMES["sound"] + NAMES["both"])
 def test_five_levels_are_harsher_than_one_and_every_seed_repeats(brief: Path, tmp_path: Path, kind: str) -> None:
     made = [through(brief, tmp_path / folder, kind, level)[0] for folder, level in (("a", 1), ("b", 5), ("c", 5))]
@@ -76,6 +79,7 @@ def test_another_seed_draws_other_noise(brief: Path, tmp_path: Path) -> None:
         assert a != b, kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [1, 3, 5])
 def test_picture_levels_are_what_they_say(video: Path, tmp_path: Path, level: int) -> None:
     before = frames(video)

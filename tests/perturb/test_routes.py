@@ -30,6 +30,7 @@ def tall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("film") / "tall.mp4", speechlike(0.2), frames=14, fps=70, size=(1300, 1100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVEN)
 def test_a_route_does_what_its_file_says(tall: Path, tmp_path: Path, name: str) -> None:
     perturb_video(tall, tmp_path / "out.mp4", Condition(name))

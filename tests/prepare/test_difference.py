@@ -43,6 +43,7 @@ def _iou(found_THW: np.ndarray, exact_THW: np.ndarray) -> float:
     return float((found_THW & exact_THW).sum() / (found_THW | exact_THW).sum())
 
 
+@pytest.mark.slow
 def test_exact_masks_are_recovered_after_coding(films):
     fake, real, exact_THW = films
     aligned = pair(fake, real)
@@ -53,6 +54,7 @@ def test_exact_masks_are_recovered_after_coding(films):
     assert (found_THW & ~exact_THW).sum() < 0.1 * found_THW.sum()
 
 
+@pytest.mark.slow
 def test_an_original_of_another_size_rate_and_brightness_will_do(films, tmp_path):
     fake, real, exact_THW = films
     larger = [cv2.resize(f, (480, 384), interpolation=cv2.INTER_CUBIC) for f in iter_frames(real, fps=50)]
@@ -106,6 +108,7 @@ def test_an_original_that_ends_too_early_is_refused(films, tmp_path):
         list(pair(fake, tmp_path / "short.mp4").masks())
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_mask_where_it_is_found_again_and_a_sheet(films, capsys):
     fake, real, exact_THW = films
     out = fake.with_name("fake.mask.npz")

@@ -50,6 +50,7 @@ def src(tmp_path: Path) -> Path:
     return tmp_path / "src"
 
 
+@pytest.mark.slow
 def test_only_the_face_that_the_mask_meets_is_forged(src):
     """A video of 30 pictures a second, a mask of 25."""
     two_faces(src / "a.mp4", 30)
@@ -98,6 +99,7 @@ def test_a_video_without_a_mask_has_none(src):
     assert [(clip.meta.label, clip.mask_THW) for clip in clips] == [(1, None)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("meta", "mask_frames", "words"),
     [
@@ -117,6 +119,7 @@ def test_a_mask_that_contradicts_refuses_the_video(src, meta, mask_frames, words
     assert words in line["sentence"]
 
 
+@pytest.mark.slow
 def test_a_mask_that_came_or_changed_since_is_noticed(src):
     two_faces(src / "a.mp4", 25)
     masks_THW = np.zeros((50, SIDE, 2 * SIDE), bool)

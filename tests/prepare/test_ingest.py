@@ -23,6 +23,8 @@ from npvf.models import InputSpec
 from npvf.prepare.ingest import IngestSettings, ingest, read_clips
 from npvf.prepare.run import prepare
 
+pytestmark = pytest.mark.slow
+
 VOICE = IngestSettings(phones="voice_activity")
 
 

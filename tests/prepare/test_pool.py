@@ -18,6 +18,7 @@ def work(task):
     return os.getpid(), task
 
 
+@pytest.mark.slow
 def test_a_death_costs_one_task_only():
     outcomes = dict(run_tasks(work, ["a", "die", "b", "raise", "c"], 2))
     assert str(outcomes["die"]) == "SIGSEGV"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers.kill_prepare import hashes, kill_often
 
+pytestmark = pytest.mark.slow
+
 MAIN = Path(__file__).parents[1] / "helpers" / "killed_main.py"
 
 

@@ -12,6 +12,7 @@ CLIPS = os.environ.get("NPVF_CLIPS")
 pytestmark = pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
 
 
+@pytest.mark.slow
 def test_each_speaker_is_followed_from_the_first_frame_to_the_last(tmp_path):
     prepare(Path(CLIPS) / "grid/speakers", tmp_path, workers=2, transcript_from="grid")
     corpus = Corpus(tmp_path)

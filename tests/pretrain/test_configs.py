@@ -8,6 +8,8 @@ import pytest
 
 from npvf.models import list_models
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(path for path in ROOT.glob("*/*.yaml") if "\ntrainer:" in path.read_text())
 

@@ -39,6 +39,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(close)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk_clips", [1, 2, 5])
 def test_gradients_are_those_of_the_plain_batch(chunk_clips: int, batch: Batch) -> None:
     model, objective = new_model().eval(), NPVObjective()

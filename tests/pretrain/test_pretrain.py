@@ -74,6 +74,7 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_were_not(
     assert same_weights(resumed, undisturbed[1])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
+@pytest.mark.slow
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     model = fit(corpus, tmp_path, "--config", str(CONFIG).replace(".yaml", "_switches.yaml"))
     saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)

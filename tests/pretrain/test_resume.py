@@ -12,6 +12,8 @@ from pretrain.cli import main
 from tests.helpers.pretrain_stop import Fault
 from tests.helpers.tiny_corpus import real_corpus
 
+pytestmark = pytest.mark.slow
+
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
 
 

@@ -55,6 +55,7 @@ def read(path):
         return np.concatenate([r.to_ndarray()[0] for f in frames for r in resampler.resample(f)])
 
 
+@pytest.mark.slow
 def test_the_recogniser_agrees_with_the_forced_alignment(recognised, reference):
     assert phone_error_rate(recognised, reference) <= 0.35
     assert np.median(np.abs(onset_errors(recognised, reference))) <= 0.030
@@ -81,6 +82,7 @@ def test_a_clip_is_covered_with_phones_of_sane_length(sounds, source, request):
         assert 0.8 <= sum(p.end - p.start for p in phones.items if p.phone != "sil") <= 2.4
 
 
+@pytest.mark.slow
 def test_windows_say_what_the_whole_says(sounds, monkeypatch):
     together = np.concatenate(list(sounds.values())[:4])  # 12 s, shorter than one window
     whole = recognise(together)

@@ -25,6 +25,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_each_clip_is_a_video_with_all_that_is_known_of_it(corpus: Path) -> None:
     videos = sorted(corpus.rglob("*.mp4"))
     assert len(videos) == 2

@@ -14,6 +14,8 @@ from finetune.module import ClipLogits, by_video
 from npvf.metrics.detection import auc
 from tests.helpers.gather_rank import gather_on
 
+pytestmark = pytest.mark.slow
+
 SHARES = (slice(0, 5), slice(5, 12), slice(12, 12))  # clips of each rank: the last one has none
 
 

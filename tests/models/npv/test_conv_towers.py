@@ -26,6 +26,7 @@ def test_the_clocks_agree():
     assert change_T.argmax() == 10
 
 
+@pytest.mark.slow
 def test_the_baseline_learns_and_has_one_path(make_batch):
     torch.manual_seed(0)
     model = create_model("conv_two_tower", dim=24, common_dim=16)

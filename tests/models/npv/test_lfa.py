@@ -14,6 +14,7 @@ def small_swin() -> timm.models.SwinTransformer:
 POSITIONS = ("after_attention", "after_mlp", "before_block")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("training", [False, True])
 def test_zero_initialised_lfa_leaves_a_swin_unchanged(position, training):

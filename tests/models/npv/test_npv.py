@@ -159,6 +159,7 @@ def test_hub_weights(model, monkeypatch, tmp_path):
     assert asked == ["someone/npv-nano"]
 
 
+@pytest.mark.slow
 def test_imagenet_weights_start_the_towers(monkeypatch, tiny_overrides):
     """timm is asked for pre-trained weights by name, and the LFA leaves them as they are at step 0."""
     import timm

@@ -190,6 +190,7 @@ def test_mixed_precision_leaves_it_alone(face_N2, fill):
     assert_close(mixed, anchor_mesh_motion(landmarks, 96, fill=fill), atol=0, rtol=0)
 
 
+@pytest.mark.slow
 def test_gradients(face_N2):
     face = torch.tensor([[1.3, 1.2], [10.1, 2.4], [3.2, 11.6], [9.7, 9.2]], dtype=torch.float64)
     landmarks = jitter(face, 3, pixels=0.3)[None].requires_grad_()
