@@ -31,6 +31,7 @@ PATHS = [
     "npvf/corpora",
     "npvf/errors.py",
     "npvf/io",
+    "npvf/metrics",
     "npvf/report",
     "npvf/version.py",
     "scripts",

@@ -1,4 +1,4 @@
-"""How well a category (an encoder, a resolution) tells fakes from reals, without learning the answer by heart."""
+"""AUC of a category (an encoder, a resolution) that tells fakes from reals, without leaking an item's own label."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def _shares_elsewhere(category_N: np.ndarray, labels_N: np.ndarray, group_N: np.
 
 
 def _pairs(weights_RN: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-    """How many pairs of a fake and a real there are in each resample, (R,)."""
+    """The number of pairs of a fake and a real in each resample, (R,)."""
     return weights_RN[:, labels_N == 1].sum(-1) * weights_RN[:, labels_N == 0].sum(-1)

@@ -1,6 +1,6 @@
-"""How well a mask finds forged pixels: AUC, F1, IoU and false-positive rate on full frames, in bounded memory.
+"""Metrics of masks of forged pixels: AUC, F1, IoU and false-positive rate on full frames, in bounded memory.
 
-A `PixelTally` keeps counts of one video's frames; `pixel_metrics` makes figures of many tallies, once as a mean over
+A `PixelTally` keeps counts of one video's frames; `pixel_metrics` makes metrics of many tallies, once as a mean over
 frames, as ST-DDL's published test does, and once pooled over pixels. AUC, F1 and IoU, pooled or not, are those of the
 frames that hold a forged pixel. A frame without one counts for the false-positive rates alone, and the number of such
 frames stands beside them: so a perfect answer is perfect however many frames are genuine.
@@ -136,7 +136,7 @@ def auc_error(tallies: Sequence[PixelTally]) -> float:
 
 
 def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
-    """From which probability on to call pixels forged for the best IoU over the pixels of all frames.
+    """The threshold that gives the best IoU over the pixels of all frames.
 
     Genuine frames are among them, so what is marked there costs too. 0.5 where no pixel is forged.
     """

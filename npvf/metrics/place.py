@@ -22,7 +22,7 @@ LEVELS = 65535
 
 @dataclass(slots=True)
 class PlaceTally:
-    """What is kept of one video's face crops: 6 kB for each frame that is added. Add a few frames a second, not all.
+    """The levels of one video's face crops: 6 kB for each frame that is added. Add a few frames a second, not all.
 
     Attributes:
         forged: of each frame with forged pixels, which cells are forged (C,) int and their levels (C,) uint16.

@@ -1,4 +1,4 @@
-"""What the synchrony protocol compares: a learned model's framewise features, or two plain curves (no learning)."""
+"""The streams that the synchrony protocol compares: framewise features of a model, or two curves without learning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Streams(Protocol):
     lengths: Sequence[int]  # frames of each clip
 
     def frames(self, clip: int, span: slice) -> int:
-        """How many frames of the span count for the comparison."""
+        """The number of frames of the span that are compared."""
 
     def curve(self, picture: int, sound: int, max_offset: int, span: slice = slice(None)) -> np.ndarray:
         """Similarity at offsets -max_offset..max_offset, (2 max_offset + 1,); NaN where too few frames overlap."""
@@ -96,7 +96,7 @@ class CorrelatedCurves(Streams):
 
 
 def _unit_vectors(features_TD: Tensor) -> Tensor:
-    """In float32, with the rounding of half precision taken out."""
+    """Return the features in float32, normalised again, as half precision rounds them."""
     norm_T = features_TD.float().norm(dim=-1, keepdim=True)
     if not torch.allclose(norm_T, torch.ones_like(norm_T), atol=0.02):
         raise ValueError("features must be finite unit vectors, one a frame")
