@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from finetune.data import splits_used
 from npvf.clip import REAL
 from npvf.detect.calibration import Calibration, best_threshold
-from npvf.detect.localizer import GENUINE_QUANTILE, Localizer, LocalizerSettings
+from npvf.detect.localizer import Localizer, LocalizerSettings, usual_area
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.losses import LocalizationObjective
@@ -178,7 +178,7 @@ class LocalizationModule(TrainingModule):
             calibration=calibration,
             threshold=best_threshold(calibration.probabilities(logits_N), labels_N),
             mask_threshold=self.mask_threshold,
-            genuine_area=float(np.quantile(self.genuine_areas, GENUINE_QUANTILE)) if self.genuine_areas else 0.0,
+            genuine_area=usual_area(self.genuine_areas),
             genuine_faces=len(self.genuine_areas),
         )
         training = {**self.hparams, "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}

@@ -165,6 +165,11 @@ def windows(frames: int, length: int) -> Iterator[slice]:
         yield slice(max(0, stop - length), stop)
 
 
+def usual_area(areas: Sequence[float]) -> float:
+    """Of the marked shares of genuine faces, the one that nine in ten (`GENUINE_QUANTILE`) do not exceed; 0 of none."""
+    return float(np.quantile(areas, GENUINE_QUANTILE)) if len(areas) else 0.0
+
+
 def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
     """Share (T,) of the face that a uint8 mask calls forged; the face is its landmarks' convex hull."""
     scale = np.array(mask_Thw.shape[:0:-1]) / CROP_SIZE

@@ -7,7 +7,7 @@ import torch
 
 from npvf.data.face_inputs import face_inputs
 from npvf.detect.calibration import Calibration
-from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, windows
+from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, usual_area, windows
 from npvf.errors import NpvfError
 from npvf.models.stddl.stddl import STDDL
 from tests.helpers.red_localizer import TINY_STDDL as TINY
@@ -61,6 +61,12 @@ def test_the_forged_area_counts_the_face_alone() -> None:
     square = np.array([(50, 50), (174, 50), (174, 174), (50, 174)], np.float32)
     assert forged_area(mask_Thw, square[None], 0.5) == pytest.approx([0.5], abs=0.05)
     assert forged_area(mask_Thw, square[None], 0.9) == pytest.approx([0.0])
+
+
+def test_what_is_usual_for_genuine_faces_does_not_follow_the_one_that_is_marked_most() -> None:
+    assert usual_area([0.1] * 19 + [0.9]) == pytest.approx(0.1)
+    assert usual_area(np.linspace(0, 1, 11).tolist()) == pytest.approx(0.9)
+    assert usual_area([0.3]) == pytest.approx(0.3) and usual_area([]) == 0.0
 
 
 @pytest.mark.slow

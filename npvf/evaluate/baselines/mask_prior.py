@@ -19,7 +19,7 @@ from npvf.clip import CROP_SIZE, FAKE, REAL, Clip
 from npvf.data.face_sample import judge_picture
 from npvf.data.selection import Selection, people, read_meta, selected_metas
 from npvf.detect.detector import ClipScore
-from npvf.detect.localizer import GENUINE_QUANTILE, LocalizerSettings, LocatedClip, forged_area
+from npvf.detect.localizer import LocalizerSettings, LocatedClip, forged_area, usual_area
 from npvf.errors import NpvfError
 from npvf.io.corpus import DATASET, Corpus
 from npvf.io.files import write_json
@@ -75,7 +75,7 @@ class MaskPrior:
         settings = LocalizerSettings(
             name=NAME,
             mask_threshold=threshold,
-            genuine_area=float(np.quantile(areas, GENUINE_QUANTILE)) if areas else 0.0,
+            genuine_area=usual_area(areas),
             genuine_faces=len(areas),
         )
         fitted_on = {"corpus": str(corpus.folder), "forged_clips": masks.forged, "genuine_clips": len(areas)}

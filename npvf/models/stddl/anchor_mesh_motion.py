@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from npvf.models.stddl.face_meshes import Mesh, face_mesh
@@ -100,7 +101,7 @@ def _motion(now_FK32: Tensor, step_FK32: Tensor, size: tuple[int, int], fill: Fi
     x, y = column_P - x0, row_P % height - y0
     moved_2P = torch.stack([dx0 + dx_x * x + dx_y * y, dy0 + dy_x * x + dy_y * y])
     motion_2N = now_FK32.new_zeros(2, F * height * width).scatter_(1, place_P.expand(2, -1), moved_2P)
-    return motion_2N.view(2, F, height, width).transpose(0, 1)
+    return rearrange(motion_2N, "c (f h w) -> f c h w", f=F, h=height)
 
 
 def _affine(now_FK32: Tensor, step_FK32: Tensor) -> tuple[Tensor, Tensor]:
