@@ -131,9 +131,9 @@ class Study:
         if encoder:
             options += ["--model.encoder", encoder]
         else:
-            options += ["--model.encoder", "null", "--model.backbone_lr", "1e-3"]
+            options += ["--model.encoder", "null", "--model.optim.backbone_lr", "1e-3"]
         if variant.without:
-            options += ["--data.exclude", json.dumps([f"{variant.without}/*"])]
+            options += ["--data.clips.exclude", json.dumps([f"{variant.without}/*"])]
         if not (run / "detector").is_dir():
             _npvf("finetune", "fit", "--config", config_path("finetune/nano_synth.yaml"), *options,
                   "--model.objective", json.dumps({"auxiliary": variant.objective}))  # fmt: skip

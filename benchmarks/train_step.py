@@ -32,7 +32,7 @@ from machine import device_name, report, seconds
 from torch import Tensor, nn
 
 from npvf import create_model
-from npvf.losses import NPVObjective
+from npvf.losses import NPVLosses, NPVObjective
 from npvf.models import Batch, InputSpec
 
 SWIN = "swin_tiny_patch4_window7_224"
@@ -115,7 +115,7 @@ def npv_step(args: argparse.Namespace, name: str, clips: int) -> Step:
     model = create_model(name, **saving, **(WITHOUT_LFA if less == "lfa" else {})).to(args.device)
     batch = synthetic_batch(model.config.inputs, clips, args.frames).to(args.device)
     starts_BK = torch.randint(0, args.frames - 23, (clips, SEGMENTS), device=args.device)
-    objective = NPVObjective(gather=False)
+    objective = NPVObjective(NPVLosses(gather=False))
     if args.compile:
         for part, module in model.named_children():
             if part.endswith("_tower"):
@@ -163,6 +163,7 @@ def loader_share(args: argparse.Namespace, name: str, clips: int, steps: int = 8
     """Train for some steps as `npvf pretrain` does and say which share of the time a step waits for its batch."""
     import pytorch_lightning as pl
 
+    from npvf.training.data import Loader, SegmentWindows
     from pretrain.data import TalkingFaces
     from pretrain.module import PretrainModule
 
@@ -188,11 +189,8 @@ def loader_share(args: argparse.Namespace, name: str, clips: int, steps: int = 8
     folders = [str(folder) for folder in args.data]
     data = TalkingFaces(
         folders,
-        batch_size=clips,
-        clip_frames=max(args.frames, 28),
-        cache="stream",
-        steps_per_epoch=steps + 2,
-        workers=args.workers,
+        windows=SegmentWindows(frames=max(args.frames, 28)),
+        loader=Loader(batch_size=clips, cache="stream", steps_per_epoch=steps + 2, workers=args.workers),
     )
     trainer = pl.Trainer(
         accelerator="gpu" if args.device.startswith("cuda") else "cpu",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,59 +13,72 @@ from npvf.clip import FAKE, REAL, ClipMeta
 from npvf.corpora.splits import Split, part_videos, read_split
 from npvf.data.augment import Augment
 from npvf.data.datasets import TrainingClips
-from npvf.data.sampling import MIN_GATE, BalancedSampler, EpochSampler
+from npvf.data.sampling import BalancedSampler, EpochSampler
 from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
-from npvf.training.data import PARTS, Cache, ClipData
+from npvf.training.data import PARTS, ClipData, ClipSelection, Loader, SegmentWindows
+
+
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class LabelledClips(ClipSelection):
+    """Which videos are trained on and which are validated on. Nobody may appear in both parts.
+
+    Args:
+        include: see `ClipSelection`; for both parts, like `exclude`.
+        exclude: see `ClipSelection`; `exclude: [calibrated/*]` leaves one kind of forgery out.
+        train_split: value of `split` in the meta data of training clips; null: any value.
+        val_split: value of `split` in the meta data of validation clips; null: any value.
+        val_identities: people who are kept for validation, in place of the splits.
+        split_file: one or more split files (`npvf corpora split`) in place of the meta data; `train_split` and
+            `val_split` then name their parts.
+    """
+
+    train_split: str | None = "train"
+    val_split: str | None = "val"
+    val_identities: tuple[str, ...] | None = None
+    split_file: tuple[str, ...] | str = ()
 
 
 class LabelledFaces(ClipData):
-    """Real and forged talking faces. Clips without a label take no part.
+    """Real and forged talking faces. Clips without a label do not take part.
 
     Args:
-        train, val: prepared corpora; `val` of None: the same as `train`.
-        train_split, val_split: what `split` in the meta data says of the two; null: anything.
-        val_identities: in place of the splits, the people who are kept for validation.
-        split_file: a split or several (`npvf corpora split`), in place of what the meta data says; `train_split` and
-            `val_split` name its parts.
-        include, exclude: shell patterns on the videos' ids, in both parts; `exclude: [calibrated/*]` keeps a kind out.
+        train: prepared corpora to train on.
+        val: prepared corpora to validate on; null: those of `train`.
+        clips: which videos are trained on and which are validated on.
         balance: real and fake in turn, and manipulations in turn among the fakes; FakeAVCeleb has 42 fakes a real.
-        batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed: as in pre-training.
+        windows: what a step looks at in a clip.
+        augment: random changes of picture and sound, null for none.
+        loader: how clips are read and batched.
+        seed: of every random draw. The command sets it to `seed_everything`.
+
+    Raises:
+        NpvfError: `clips` has both a split file and people to keep for validation.
     """
 
     def __init__(
         self,
         train: list[str],
         val: list[str] | None = None,
-        train_split: str | None = "train",
-        val_split: str | None = "val",
-        val_identities: list[str] | None = None,
-        split_file: str | list[str] | None = None,
-        include: list[str] | None = None,
-        exclude: list[str] | None = None,
+        clips: LabelledClips = LabelledClips(),
         balance: bool = True,
-        batch_size: int = 12,
-        segments: int = 4,
-        clip_frames: int = 72,
-        min_gate: int = MIN_GATE,
-        augment: Augment | None = Augment(),  # noqa: B008  (frozen)
-        cache: Cache = "auto",
-        steps_per_epoch: int | None = None,
-        workers: int = 0,
+        windows: SegmentWindows = SegmentWindows(segments=4),
+        augment: Augment | None = Augment(),
+        loader: Loader = Loader(),
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            train, val, batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed
-        )
-        self.splits: dict[Part, str | None] = {"train": train_split, "val": val_split}
-        self.val_identities = None if val_identities is None else frozenset(val_identities)
-        self.split_file = [split_file] if isinstance(split_file, str) else split_file or []
-        self._videos: dict[Part, frozenset[str]] = {}
-        if self.split_file and val_identities is not None:
-            raise NpvfError("give either data.split_file or data.val_identities: each says who is kept for validation")
+        super().__init__(train, val, windows, augment, loader, seed)
         self.balance = balance
-        self.labelled = Selection(label="known", include=tuple(include or ["*"]), exclude=tuple(exclude or []))
+        self.splits: dict[Part, str | None] = {"train": clips.train_split, "val": clips.val_split}
+        self.val_identities = None if clips.val_identities is None else frozenset(clips.val_identities)
+        self.split_file = [clips.split_file] if isinstance(clips.split_file, str) else list(clips.split_file)
+        self._videos: dict[Part, frozenset[str]] = {}
+        if self.split_file and self.val_identities is not None:
+            raise NpvfError(
+                "give either data.clips.split_file or data.clips.val_identities: each says who is kept for validation"
+            )
+        self.labelled = Selection(label="known", include=clips.include, exclude=clips.exclude)
 
     @cached_property
     def splits_read(self) -> list[Split]:
@@ -143,10 +156,10 @@ class LabelledFaces(ClipData):
 
     def _where(self, part: Part) -> str:
         if self.val_identities is not None:
-            return "Look at data.val_identities."
+            return "Look at data.clips.val_identities."
         if self.split_file:
-            return f"It is the part {self.splits[part]!r} of data.split_file."
-        return f"It is the clips whose `split` is {self.splits[part]!r} (data.{part}_split)."
+            return f"It is the part {self.splits[part]!r} of data.clips.split_file."
+        return f"It is the clips whose `split` is {self.splits[part]!r} (data.clips.{part}_split)."
 
 
 def splits_used(trainer: Trainer) -> dict[str, Any]:

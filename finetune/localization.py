@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from finetune.data import splits_used
 from npvf.clip import REAL
@@ -17,7 +15,7 @@ from npvf.detect.calibration import Calibration, best_threshold
 from npvf.detect.localizer import Localizer, LocalizerSettings, usual_area
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
-from npvf.losses import LocalizationObjective
+from npvf.losses import LocalizationLosses, LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
@@ -25,9 +23,10 @@ from npvf.metrics.place import PlaceTally, placed_auc
 from npvf.models import STDDL, FaceBatch, STDDLOutput
 from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
-from npvf.training.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import OptimConfig
 
-Schedule = Literal["plateau", "cosine"]
+# Of the paper's training nothing is published; its test code has a learning rate of 1e-4 and imports Adam's module.
+ADAM = OptimConfig(lr=1e-4, weight_decay=0.0, betas=(0.9, 0.999), schedule="plateau")
 AT_ONCE = 8  # windows of a validation
 
 
@@ -50,23 +49,25 @@ class FoundFace:
 class LocalizationModule(TrainingModule):
     """ST-DDL, its objective, and validation by face and by pixel of the crops.
 
-    Of the paper's training nothing is published; its test code has a learning rate of 1e-4 and imports Adam's module.
-
     Args:
-        model: a name of `npvf.list_models("stddl_*")`.
-        model_args: overrides of its configuration, as `create_model` takes them; `motion: flow` or `none`: baselines.
+        model: one of `npvf.list_models("stddl_*")`.
+        model_args: overrides of the model's configuration, as `create_model` takes them; `motion: flow` and
+            `motion: none` are baselines.
         start: a localizer folder to go on from; null: from scratch.
         imagenet: start both HRNets from timm's ImageNet weights.
-        objective: arguments of `LocalizationObjective`.
-        lr: of Adam.
-        weight_decay: not on norms and biases; 0 is plain Adam, else it is AdamW.
-        betas: of Adam.
-        schedule: "plateau" halves the rate when the validation loss has not fallen for `patience` validations, as is
-            usual for such code; "cosine" warms up and falls to 0 over the run's steps, for short ones.
-        patience, warmup: see there.
-        compile: the encoders, with `torch.compile`.
-        seed: The command links it to `seed_everything`.
+        objective: weights and settings of the losses.
+        optim: optimiser and learning rate. By default Adam, whose rate is halved when the validation loss stops
+            falling; `schedule: cosine` suits short runs.
+        compile: compile the encoders with `torch.compile`.
+        seed: of dropout and drop-path. The command sets it to `seed_everything`.
+
+    Raises:
+        NpvfError: both a localizer to go on from and changes of its network are given.
     """
+
+    monitor: ClassVar[str] = "val/score"
+    product: ClassVar[str] = "localizer"
+    run_folder: ClassVar[str] = "runs/localize"
 
     model: STDDL
     objective: LocalizationObjective
@@ -77,13 +78,8 @@ class LocalizationModule(TrainingModule):
         model_args: dict[str, Any] | None = None,
         start: str | None = None,
         imagenet: bool = False,
-        objective: dict[str, Any] | None = None,
-        lr: float = 1e-4,
-        weight_decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: Schedule = "plateau",
-        patience: int = 3,
-        warmup: float = 0.1,
+        objective: LocalizationLosses = LocalizationLosses(),
+        optim: OptimConfig = ADAM,
         compile: bool = False,
         seed: int = 0,
     ) -> None:
@@ -94,9 +90,7 @@ class LocalizationModule(TrainingModule):
         self.model = (
             STDDL.create(model, imagenet, **(model_args or {})) if start is None else STDDL.from_pretrained(start)
         )
-        self.objective = LocalizationObjective(**(objective or {}))
-        self.lr, self.weight_decay, self.betas, self.seed = lr, weight_decay, betas, seed
-        self.schedule, self.patience, self.warmup = schedule, patience, warmup
+        self.objective, self.optim, self.seed = LocalizationObjective(objective), optim, seed
         self.validated: list[FoundFace] = []
         self.pixels: dict[str, PixelTally] = {}
         self.genuine: dict[str, PixelTally] = {}
@@ -104,19 +98,6 @@ class LocalizationModule(TrainingModule):
         if compile:
             self.compile_towers()
         self.train()  # Lightning trains in the modes it finds; a loaded model is in evaluation mode
-
-    def configure_optimizers(self) -> Any:
-        """Adam, or AdamW, with one of the two schedules."""
-        optimizer = AdamW(parameter_groups([self.model], self.lr, self.weight_decay), betas=self.betas)
-        if self.schedule == "cosine":
-            steps = int(self.trainer.estimated_stepping_batches)
-            return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
-        halving = {
-            "scheduler": ReduceLROnPlateau(optimizer, factor=0.5, patience=self.patience),
-            "monitor": "val/loss",
-            "frequency": self.trainer.check_val_every_n_epoch or 1,
-        }
-        return {"optimizer": optimizer, "lr_scheduler": halving}
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -181,7 +162,7 @@ class LocalizationModule(TrainingModule):
             genuine_area=usual_area(self.genuine_areas),
             genuine_faces=len(self.genuine_areas),
         )
-        training = {**self.hparams, "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
+        training = {**self.settings(), "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
         training |= splits_used(self.trainer)
         Localizer(self.model, settings).save(folder, training)
 

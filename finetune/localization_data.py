@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from finetune.data import LabelledFaces
+from finetune.data import LabelledClips, LabelledFaces
 from npvf.clip import REAL, ClipMeta
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_sample import picture_label
@@ -14,73 +14,67 @@ from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
 from npvf.data.selection import Selection
 from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
-from npvf.training.data import Cache
+from npvf.training.data import Loader
 
 GENUINE = 3  # visits of genuine clips for each visit of a forged one, where they bring a forged twin
 
 
-class LocatedFaces(LabelledFaces):
-    """Real and forged faces, each on its own, speaking or not.
-
-    What counts is whether the picture is forged (`npvf.data.face_sample.judge_picture`): a clip whose picture is said
-    to be real is so here, whatever became of its sound. Where nothing is known of the picture, a clip takes no part.
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class WindowFrames:
+    """What a training step looks at in a clip: a few frames of one face.
 
     Args:
-        train, val, train_split, val_split, val_identities, split_file, include, exclude, balance: as for the detector.
-        batch_size: windows a step.
-        frames: of a window; the facts recommend 3 to 8. One of them only says where the others move to.
-        stride: frames of the clip from one frame of a window to the next: 1 shows the smallest motion, 40 ms.
-        val_every: frames of a clip from one window of a validation to the next.
+        frames: frames of a window; the last one only says where the others move to. The published code tests 3 and
+            calls 32 its default.
+        stride: frames of the clip from one frame of a window to the next; 1 shows the smallest motion, 40 ms.
+        val_every: frames of the clip from one window of a validation to the next.
+    """
+
+    frames: int = 4
+    stride: int = 1
+    val_every: int = 12
+
+
+class LocatedFaces(LabelledFaces):
+    """Real and forged faces for localization, each face on its own, speaking or not.
+
+    The label says whether the picture is forged (`npvf.data.face_sample.judge_picture`): a clip whose picture is known
+    to be real counts as real even if its sound is forged. Clips with an unknown picture do not take part.
+
+    Args:
+        train: prepared corpora to train on.
+        val: prepared corpora to validate on; null: those of `train`.
+        clips: which videos are trained on and which are validated on.
+        balance: real and fake in turn, and manipulations in turn among the fakes.
+        windows: what a step looks at in a clip.
         augment: random changes of pictures, landmarks and masks together, null for none.
-        self_blended: a visit of a genuine clip brings its window forged on the spot (`npvf.data.self_blended`) with it,
-            and genuine clips are visited three times for each forged one: so most forgeries have their original beside
-            them, and labels are nearly balanced.
-        cache, steps_per_epoch, workers, seed: as in pre-training. An epoch visits a clip once for each second.
+        self_blended: return each genuine window together with a self-blended copy (`npvf.data.self_blended`), and draw
+            genuine clips three times as often as forged ones. Most forgeries then have their original beside them, and
+            labels are nearly balanced.
+        loader: how clips are read and batched; a batch is one of windows. An epoch visits a clip once for each second.
+        seed: of every random draw. The command sets it to `seed_everything`.
+
+    Raises:
+        NpvfError: a window is too short to show a motion.
     """
 
     def __init__(
         self,
         train: list[str],
         val: list[str] | None = None,
-        train_split: str | None = "train",
-        val_split: str | None = "val",
-        val_identities: list[str] | None = None,
-        split_file: str | list[str] | None = None,
-        include: list[str] | None = None,
-        exclude: list[str] | None = None,
+        clips: LabelledClips = LabelledClips(),
         balance: bool = True,
-        batch_size: int = 8,
-        frames: int = 4,
-        stride: int = 1,
-        val_every: int = 12,
-        augment: FaceAugment | None = FaceAugment(),  # noqa: B008  (frozen)
+        windows: WindowFrames = WindowFrames(),
+        augment: FaceAugment | None = FaceAugment(),
         self_blended: bool = False,
-        cache: Cache = "auto",
-        steps_per_epoch: int | None = None,
-        workers: int = 0,
+        loader: Loader = Loader(batch_size=8),
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            train,
-            val,
-            train_split,
-            val_split,
-            val_identities,
-            split_file,
-            include,
-            exclude,
-            balance,
-            batch_size,
-            augment=None,
-            cache=cache,
-            steps_per_epoch=steps_per_epoch,
-            workers=workers,
-            seed=seed,
-        )
-        if frames < 2 or stride < 1:
-            raise NpvfError("a window needs at least 2 frames, and a stride of at least 1, to show a motion")
-        self.frames, self.stride, self.val_every, self.face_augment = frames, stride, val_every, augment
-        self.self_blended = self_blended
+        super().__init__(train, val, clips, balance, augment=None, loader=loader, seed=seed)
+        if windows.frames < 2 or windows.stride < 1:
+            raise NpvfError("data.windows needs at least 2 frames and a stride of at least 1 to show a motion")
+        self.frames, self.stride, self.val_every = windows.frames, windows.stride, windows.val_every
+        self.face_augment, self.self_blended = augment, self_blended
         self.labelled = replace(self.labelled, speakers_only=False)
 
     def adopt(self, model: PretrainedModel) -> None:

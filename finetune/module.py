@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
 
 from finetune.data import splits_used
 from npvf.detect.calibration import Calibration, best_threshold
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.scoring import ScoringSettings, score_features
 from npvf.errors import NpvfError
-from npvf.losses import DetectionObjective
+from npvf.losses import DetectionLosses, DetectionObjective
 from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
 from npvf.models.npv.detection_head import FusedHead
 from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
-from npvf.training.optim import cosine_schedule, parameter_groups
+from npvf.training.optim import OptimConfig, parameter_groups
 
 SCORING = ScoringSettings()
 AWARENESS = ("awareness_va", "awareness_fa")
 # Of the fused part of a residual head, ten times that of the rest: it may add to the agreement only what many people
 # confirm. Our choice.
 FUSED_WEIGHT_DECAY = 0.5
+
+
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class FineTuneOptim(OptimConfig):
+    """AdamW with a rate for the head and a lower one for what pre-training found.
+
+    Args:
+        lr: peak rate of the detection head and the awareness module. For Swin-T 1e-4 is usual.
+        weight_decay: see `OptimConfig`.
+        betas: see `OptimConfig`.
+        schedule: see `OptimConfig`.
+        warmup: see `OptimConfig`.
+        patience: see `OptimConfig`.
+        backbone_lr: peak rate of the towers and projection heads. For Swin-T 1e-5 is usual; a third-party
+            re-implementation of the paper has 1e-6.
+        layer_decay: factor of the backbone's rate from each Swin block to the one before it; 1 is off. Layers near the
+            pixels are the same for all tasks: 0.75 is usual for Swin.
+    """
+
+    backbone_lr: float = 1e-4
+    layer_decay: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +63,70 @@ class ClipLogits:
     logits_K: np.ndarray
 
 
-class DetectionModule(TrainingModule):
+class Predictor(Protocol):
+    """What fine-tuning exports: a model with its calibration that writes its own folder."""
+
+    def save(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
+        """Write the folder; `training` says how it was trained, for people."""
+
+
+class VideoModule(TrainingModule):
+    """A detector in training: validation by video, and a calibration and a threshold for what is exported.
+
+    A subclass appends the `ClipLogits` of whole clips to `validated` in its `validation_step`.
+    """
+
+    monitor: ClassVar[str] = "val/auc"
+    product: ClassVar[str] = "detector"
+    run_folder: ClassVar[str] = "runs/finetune"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.validated: list[ClipLogits] = []
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self.validated = []
+
+    def on_validation_epoch_end(self) -> None:
+        """Log AUC, average precision and cross-entropy by video."""
+        self.validated = sorted(gather(self.validated), key=lambda clip: clip.key)
+        logits_N, labels_N = by_video(self.validated)
+        values = {
+            "auc": auc(logits_N, labels_N),
+            "ap": average_precision(logits_N, labels_N),
+            "ce": np.mean(np.logaddexp(0, logits_N) - labels_N * logits_N),
+            "videos": len(labels_N),
+            "clips_unjudged": sum(not len(clip.logits_K) for clip in self.validated),
+        }
+        self.log_dict({f"val/{name}": float(value) for name, value in values.items()}, prog_bar=True)
+
+    def export(self, folder: Path) -> None:
+        """The detector folder, with a calibration and a threshold fitted on the last validation."""
+        logits_N, labels_N = by_video(self.validated)
+        calibration = Calibration.fit(logits_N, labels_N)
+        threshold = best_threshold(calibration.probabilities(logits_N), labels_N)
+        training = {**self.settings(), "validation_videos": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
+        training |= splits_used(self.trainer)
+        self.predictor(calibration, threshold).save(folder, training)
+
+    @abstractmethod
+    def predictor(self, calibration: Calibration, threshold: float) -> Predictor:
+        """What is exported."""
+
+
+class DetectionModule(VideoModule):
     """NPV, its fine-tuning objective, and validation by video.
 
     Args:
         encoder: an encoder folder that pre-training wrote, or a hub repository; null trains from scratch.
-        model, model_args: what to create from scratch; an encoder brings its own.
-        objective: arguments of `DetectionObjective`.
-        head_lr, backbone_lr: peak rates of AdamW: of the detection head and the awareness module, and of the towers and
-            projection heads. The facts recommend 1e-4 and 1e-5 for Swin-T; the third-party re-implementation has 1e-6.
+        model: the model to create from scratch; ignored if there is an encoder.
+        model_args: overrides of its configuration.
+        objective: weights and settings of the losses.
+        optim: optimiser and learning rates.
         freeze: train the head and the awareness module alone.
-        layer_decay: factor of the backbone's rate from each Swin block to the one before it; 1 is off. What lies near
-            the pixels is the same for all tasks: 0.75 is usual for Swin.
         compile: as in pre-training.
-        weight_decay, betas, warmup, seed: as in pre-training.
+        seed: of dropout and drop-path. The command sets it to `seed_everything`.
 
     Raises:
         NpvfError: both an encoder and arguments of another model are given.
@@ -68,15 +139,10 @@ class DetectionModule(TrainingModule):
         encoder: str | None = None,
         model: str = "npv_nano",
         model_args: dict[str, Any] | None = None,
-        objective: dict[str, Any] | None = None,
-        head_lr: float = 1e-3,
-        backbone_lr: float = 1e-4,
+        objective: DetectionLosses = DetectionLosses(),
+        optim: FineTuneOptim = FineTuneOptim(),
         freeze: bool = False,
-        layer_decay: float = 1.0,
         compile: bool = False,
-        weight_decay: float = 0.05,
-        betas: tuple[float, float] = (0.9, 0.98),
-        warmup: float = 0.1,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -84,11 +150,9 @@ class DetectionModule(TrainingModule):
             raise NpvfError("model_args would change the encoder's network: give either an encoder or model_args")
         self.save_hyperparameters()
         self.model = NPV.create(model, **(model_args or {})) if encoder is None else NPV.from_pretrained(encoder)
-        self.objective = DetectionObjective(**(objective or {}))
-        self.head_lr, self.backbone_lr, self.frozen = head_lr, backbone_lr, freeze
-        self.weight_decay, self.betas, self.warmup, self.seed = weight_decay, betas, warmup, seed
-        self.layer_decay = layer_decay
-        self.validated: list[ClipLogits] = []
+        self.objective = DetectionObjective(objective)
+        self.optim: FineTuneOptim = optim
+        self.frozen, self.seed = freeze, seed
         if compile:
             self.compile_towers()
         if freeze:
@@ -118,23 +182,14 @@ class DetectionModule(TrainingModule):
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters with their rates: the head's, and the backbone's, which falls towards the pixels."""
+        optim = self.optim
         residual = [part for part in self.model.head.children() if isinstance(part, FusedHead) and part.residual]
         others = [module for module in self.head if module not in residual]
-        groups = parameter_groups(others, self.head_lr, self.weight_decay)
-        groups += parameter_groups(residual, self.head_lr, FUSED_WEIGHT_DECAY)
+        groups = parameter_groups(others, optim.lr, optim.weight_decay)
+        groups += parameter_groups(residual, optim.lr, FUSED_WEIGHT_DECAY)
         if not self.frozen:
-            groups += parameter_groups(self.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
+            groups += parameter_groups(self.backbone, optim.backbone_lr, optim.weight_decay, optim.layer_decay)
         return groups
-
-    def configure_optimizers(self) -> Any:
-        """AdamW, warm-up and half a cosine over all steps of the run."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        optimizer = AdamW(self.groups(), betas=self.betas)
-        return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget the last validation."""
-        self.validated = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Whole clips, judged as the detector will judge them, in single precision."""
@@ -145,30 +200,9 @@ class DetectionModule(TrainingModule):
                 label = int(batch.label_B[row])
                 self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, scored.logits_K))
 
-    def on_validation_epoch_end(self) -> None:
-        """Log AUC, average precision and cross-entropy by video."""
-        self.validated = sorted(gather(self.validated), key=lambda clip: clip.key)
-        logits_N, labels_N = by_video(self.validated)
-        values = {
-            "auc": auc(logits_N, labels_N),
-            "ap": average_precision(logits_N, labels_N),
-            "ce": np.mean(np.logaddexp(0, logits_N) - labels_N * logits_N),
-            "videos": len(labels_N),
-            "clips_unjudged": sum(not len(clip.logits_K) for clip in self.validated),
-        }
-        self.log_dict({f"val/{name}": float(value) for name, value in values.items()}, prog_bar=True)
-
-    def export(self, folder: Path) -> None:
-        """The detector folder, with a calibration and a threshold fitted on the last validation."""
-        logits_N, labels_N = by_video(self.validated)
-        calibration = Calibration.fit(logits_N, labels_N)
-        threshold = best_threshold(calibration.probabilities(logits_N), labels_N)
-        settings = DetectorSettings(
-            name=self.model.config.name, scoring=SCORING, calibration=calibration, threshold=threshold
-        )
-        training = {**self.hparams, "validation_videos": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
-        training |= splits_used(self.trainer)
-        Detector(self.model, settings).save(folder, training)
+    def predictor(self, calibration: Calibration, threshold: float) -> Detector:
+        """The detector, which scores as validation did."""
+        return Detector(self.model, DetectorSettings(self.model.config.name, SCORING, calibration, threshold))
 
 
 def clip_features(features: Features, row: int, length: int) -> Features:

@@ -2,62 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from npvf.data.augment import Augment
-from npvf.data.sampling import MIN_GATE
 from npvf.data.selection import Part, Selection
-from npvf.training.data import Cache, ClipData
+from npvf.training.data import ClipData, ClipSelection, Loader, SegmentWindows
+
+
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class RealClips(ClipSelection):
+    """Which videos take part in pre-training. The patterns do not apply to corpora that `val` names.
+
+    Args:
+        include: see `ClipSelection`.
+        exclude: see `ClipSelection`.
+        held_out: share of the videos of `train` that is kept for validation if `val` is None. Which videos these are
+            depends on their ids alone, so that adding videos moves none.
+    """
+
+    held_out: float = 0.1
 
 
 class TalkingFaces(ClipData):
-    """Real talking faces for stage 1. Clips labelled fake take no part; clips without a label count as real.
+    """Real talking faces for stage 1. Clips labelled fake do not take part; clips without a label count as real.
 
-    Neither paper says how much of this there was (1.8 of the facts: "not found"); the values are ours.
+    Neither paper says how much data of which kind a step takes; all defaults are our choice.
 
     Args:
-        train: prepared corpora.
+        train: prepared corpora to train on.
         val: prepared corpora to validate on; None: a share of the videos of `train`.
-        held_out: that share. Which videos depends on their ids alone, so adding videos moves none.
-        include, exclude: shell patterns on the videos' ids, for training and a `val` of None.
-        batch_size: clips a step. 12 clips of 8 segments make 96 segments to tell apart (the loss wants at least 64).
-        segments: segments a clip. Frame features are computed once a clip, so further ones cost next to nothing.
-        clip_frames: window a step looks at; three segments long, so that starts differ.
-        min_gate: gated frames a segment needs.
+        clips: which videos take part.
+        windows: what a step looks at in a clip.
         augment: random changes of picture and sound, null for none.
-        cache: "memory" decodes once and keeps small tensors, "stream" reads shards, "auto" streams above 4 GB.
-        steps_per_epoch: of a stream; by default about one visit a clip.
-        workers: loader processes; with clips in memory augmentation is so quick that 0 does.
-        seed: of every draw. The command links it to `seed_everything`.
+        loader: how clips are read and batched. 12 clips of 8 segments make 96 segments to tell apart; the contrastive
+            losses need at least 64.
+        seed: of every random draw. The command sets it to `seed_everything`.
     """
 
     def __init__(
         self,
         train: list[str],
         val: list[str] | None = None,
-        held_out: float = 0.1,
-        include: list[str] | None = None,
-        exclude: list[str] | None = None,
-        batch_size: int = 12,
-        segments: int = 8,
-        clip_frames: int = 72,
-        min_gate: int = MIN_GATE,
-        augment: Augment | None = Augment(),  # noqa: B008  (frozen)
-        cache: Cache = "auto",
-        steps_per_epoch: int | None = None,
-        workers: int = 0,
+        clips: RealClips = RealClips(),
+        windows: SegmentWindows = SegmentWindows(),
+        augment: Augment | None = Augment(),
+        loader: Loader = Loader(),
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            train, val, batch_size, segments, clip_frames, min_gate, augment, cache, steps_per_epoch, workers, seed
-        )
-        self.held_out = held_out
-        self.include, self.exclude = tuple(include or ["*"]), tuple(exclude or [])
+        super().__init__(train, val, windows, augment, loader, seed)
+        self.clips = clips
 
     def selection(self, part: Part) -> Selection:
         """Real speakers of one part."""
         real = Selection(label="unforged")
         if self.val is not None and part == "val":
             return real
-        named = replace(real, include=self.include, exclude=self.exclude)
-        return named if self.val is not None else replace(named, part=part, held_out=self.held_out)
+        named = replace(real, include=self.clips.include, exclude=self.clips.exclude)
+        return named if self.val is not None else replace(named, part=part, held_out=self.clips.held_out)

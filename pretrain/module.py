@@ -7,20 +7,19 @@ import warnings
 from heapq import nsmallest
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
-from torch.optim import AdamW
 
 from npvf.data.selection import hash_share
-from npvf.losses import NPVObjective
+from npvf.losses import NPVLosses, NPVObjective
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_embeddings import FramewiseFeatures
 from npvf.metrics.sync_protocol import Settings, measure_synchrony
 from npvf.models import NPV, Batch
 from npvf.training.gather import gather
-from npvf.training.module import TrainingModule, log_name
-from npvf.training.optim import cosine_schedule, parameter_groups
+from npvf.training.module import TrainingModule, Weights, log_name
+from npvf.training.optim import OptimConfig
 from pretrain.grad_cache import represent_in_chunks
 
 # Unit features that fill their sphere deviate by 1 / sqrt(D); the monitors report deviation as a share of that.
@@ -31,30 +30,34 @@ SYNCHRONY_METRICS = ("retrieval_r1", "sync_within_1", "swap_auc", "shift_auc")
 class PretrainModule(TrainingModule):
     """NPV, its pre-training objective and its optimiser.
 
-    Of the paper's training nothing but its two stages is known; what a third-party re-implementation uses is named
-    beside our choice where the two differ.
+    The paper says nothing about its training except that it has two stages. Where a third-party re-implementation
+    differs from our choice, its value is named beside ours.
 
     Args:
-        model: a name of `npvf.list_models()`.
-        model_args: overrides of its configuration, as `create_model` takes them.
+        model: one of `npvf.list_models("npv_*")`, or "conv_two_tower".
+        model_args: overrides of the model's configuration, as `create_model` takes them.
         imagenet: start the Swin towers from timm's ImageNet weights.
-        objective: arguments of `NPVObjective`: weights of the losses, temperature and the rest. On several GPUs a term
-            switched off leaves weights without gradient: then set trainer.strategy to ddp_find_unused_parameters_true.
-        lr: peak rate of AdamW; the re-implementation has 1e-4. On GRID it hardly mattered from 2e-4 to 3e-3.
-        weight_decay: not on norms and biases; the re-implementation has 1e-2.
-        betas: of AdamW.
-        warmup: share of the steps in which the rate rises, before it falls along half a cosine.
-        val_segments: segments among which retrieval is measured in validation; chance is one over it.
-        val_clips: validate on at most so many clips, chosen by a hash of their keys. Their features stay in memory on
-            all ranks: 8 D bytes a frame for common spaces of width D, so .8 MB for 8 s at width 512.
-        chunk_clips: run the network over so many clips at a time, for batches beyond memory (`pretrain.grad_cache`);
-            null: over all at once.
-        compile: the towers, with `torch.compile`; needs a compiler, and some minutes before the first step.
-        seed: of dropout and drop-path. The command links it to `seed_everything`.
+        objective: weights of the losses, temperature and the rest. On several GPUs a loss with weight 0 leaves
+            parameters without a gradient: then set trainer.strategy to ddp_find_unused_parameters_true.
+        optim: optimiser and learning rate. The re-implementation has a rate of 1e-4 and a weight decay of 1e-2; on GRID
+            rates from 2e-4 to 3e-3 gave nearly the same.
+        val_segments: segments among which retrieval is measured in validation; chance is 1 / val_segments.
+        val_clips: validate on at most this many clips, chosen by a hash of their keys. Their features stay in memory on
+            all ranks: 8 D bytes a frame for common spaces of width D, so 0.8 MB for 8 s at width 512.
+        chunk_clips: run the network over this many clips at a time, for batches that do not fit into memory
+            (`pretrain.grad_cache`); null: over all at once.
+        compile: compile the towers with `torch.compile`; needs a compiler, and minutes before the first step.
+        seed: of dropout and drop-path. The command sets it to `seed_everything`.
 
     Warns:
         UserWarning: features deviate by less than a fifth of 1 / sqrt(D): they are collapsing.
     """
+
+    monitor: ClassVar[str] = "val/retrieval_r1"
+    product: ClassVar[str] = "encoder"
+    # A cosine schedule ends best, and the best of many validations on few clips is luck.
+    export_weights: ClassVar[Weights] = "last"
+    run_folder: ClassVar[str] = "runs/pretrain"
 
     model: NPV
     objective: NPVObjective
@@ -64,11 +67,8 @@ class PretrainModule(TrainingModule):
         model: str = "npv_nano",
         model_args: dict[str, Any] | None = None,
         imagenet: bool = False,
-        objective: dict[str, Any] | None = None,
-        lr: float = 1e-3,
-        weight_decay: float = 0.05,
-        betas: tuple[float, float] = (0.9, 0.98),
-        warmup: float = 0.1,
+        objective: NPVLosses = NPVLosses(),
+        optim: OptimConfig = OptimConfig(),
         val_segments: int = 60,
         val_clips: int = 1000,
         chunk_clips: int | None = None,
@@ -78,20 +78,13 @@ class PretrainModule(TrainingModule):
         super().__init__()
         self.save_hyperparameters()
         self.model = NPV.create(model, pretrained=imagenet, **(model_args or {}))
-        self.objective = NPVObjective(**(objective or {}))
-        self.lr, self.weight_decay, self.betas, self.warmup = lr, weight_decay, betas, warmup
+        self.objective, self.optim = NPVObjective(objective), optim
         self.val_segments, self.chunk_clips, self.seed = val_segments, chunk_clips, seed
         self.val_clips = val_clips
         self._validated: list[dict[str, Any]] = []
-        self.model.head.requires_grad_(False)  # not of this stage, and ranks wait for every gradient that may come
+        self.model.head.requires_grad_(False)  # not trained in this stage, and ranks wait for every gradient
         if compile:
             self.compile_towers()
-
-    def configure_optimizers(self) -> Any:
-        """AdamW, warm-up and half a cosine over all steps of the run."""
-        optimizer = AdamW(parameter_groups([self], self.lr, self.weight_decay), betas=self.betas)
-        steps = int(self.trainer.estimated_stepping_batches)
-        return {"optimizer": optimizer, "lr_scheduler": cosine_schedule(optimizer, steps, self.warmup)}
 
     def measure(self, *batch: Any) -> dict[str, Tensor]:
         """The objective, in chunks if asked for."""
@@ -132,7 +125,7 @@ class PretrainModule(TrainingModule):
     def on_validation_epoch_end(self) -> None:
         """Log retrieval R@1, synchrony, swap and shift AUC of all validation clips (`npvf.metrics.sync_protocol`).
 
-        What they leave nothing to measure of is NaN.
+        A metric is NaN if no clip is left to compute it on.
         """
         clips = sorted(gather(self._validated), key=lambda clip: clip["key"])
         self._validated = []

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checker = commands.add_parser(
         "check", help="compare the number of files with a complete copy, and list what is missing"
     )
-    splitter = commands.add_parser("split", help="write a split to a file, for --split-file and data.split_file")
+    splitter = commands.add_parser("split", help="write a split to a file, for --split-file and data.clips.split_file")
     for command in (checker, splitter):
         command.add_argument("name", metavar="NAME", help="the name of a corpus, as `npvf corpora` lists it")
         command.add_argument("root", type=Path, metavar="ROOT", help="the folder that holds the corpus")

@@ -30,11 +30,11 @@ TRAIN, VAL, TEST = "0-7", "8-10", "11-15"
 KINDS = ("sound_swap", "sound_shift", "calibrated")  # for the audio-visual detector
 PICTURE_KINDS = ("mouth_reanimated",)  # for the localizer; more kinds would train better and take longer
 # Without a pre-trained encoder to preserve, the towers use the learning rate of the head.
-FROM_SCRATCH = ("--model.encoder", "null", "--model.backbone_lr", "1e-3")
+FROM_SCRATCH = ("--model.encoder", "null", "--model.optim.backbone_lr", "1e-3")
 # 180 steps give masks of the right shape (docs/results.md) within the time of a demo.
 BRIEFLY = ("--trainer.max_epochs", 10, "--trainer.check_val_every_n_epoch", 10)
 # So few steps suffice for one kind of forgery; self-blended samples and augmentation would need more.
-OF_ONE_KIND = ("--data.self_blended", "false", "--data.batch_size", 8, "--data.augment.h264", 0)
+OF_ONE_KIND = ("--data.self_blended", "false", "--data.loader.batch_size", 8, "--data.augment.h264", 0)
 DEMO_CONFIGS = {
     "pretrain": "pretrain/nano_synth.yaml",
     "finetune": "finetune/nano_synth.yaml",
@@ -154,7 +154,7 @@ class Demo:
     def localize(self) -> None:
         """Train ST-DDL on clips with forged pixels and their copies, and evaluate it on the test people."""
         patterns = [*_named("none", *PICTURE_KINDS)]
-        self._fit("localize", "localizer", "--data.include", json.dumps(patterns), *BRIEFLY, *OF_ONE_KIND)
+        self._fit("localize", "localizer", "--data.clips.include", json.dumps(patterns), *BRIEFLY, *OF_ONE_KIND)
         corpus, test = self.corpora / "prepared-forged", ("--split", "test", "--include", *patterns)
         self.npvf("evaluate", corpus, "--localizer", self.localizer, *test, "--out", self.out / "evaluate/localizer")
 
@@ -222,7 +222,7 @@ class Demo:
         }
 
     def _finetune(self, name: str, *options: object) -> None:
-        self._fit("finetune", name, "--data.exclude", json.dumps([*_named(*PICTURE_KINDS)]), *options)
+        self._fit("finetune", name, "--data.clips.exclude", json.dumps([*_named(*PICTURE_KINDS)]), *options)
 
     def _fit(self, stage: str, name: str, *options: object) -> None:
         first = stage == "pretrain"

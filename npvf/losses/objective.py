@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,50 +21,86 @@ from npvf.models.npv.npv import NPV, Fused, Projections
 AlignOn = Literal["real", "all"]
 
 
-class NPVObjective(nn.Module):
-    """Stage 1: L = L_EC + cor_weight L_cor + info_weight L_Info, on real clips (weights are our choice).
-
-    In two steps, so that clips may come from other ranks or from a cache in between: `represent` runs the network,
-    `compare` takes what is left of the clips and knows no network.
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class NPVLosses:
+    """Weights and settings of `NPVObjective`. The paper publishes none of them; the defaults are our choice.
 
     Args:
-        ec_weight, cor_weight, info_weight: 0 switches a term off.
+        ec_weight: weight of L_EC; 0 switches the term off, here and below.
+        cor_weight: weight of L_cor.
+        info_weight: weight of L_Info.
         temperature: tau of both contrastive terms.
-        features_weight, difference_weight: see `EvolutionConsistencyLoss`.
-        mu, correlation: see `CorrelationAlignmentLoss`.
-        context: what F and A' of L_Info are pooled over, the whole "clip" or each "segment".
-        duplicate_frames: segments of one video that start closer than this are near-duplicates and no negatives, also
-            where they lie in different windows of it.
-        same_clip: farther segments of one video are negatives, the hardest there are, as all but the moment agrees;
-            they teach the offset. Without, segments are compared with other videos only.
-        gather: compare with the clips of all ranks, in all three terms (see `gather_rows`); without it each rank
-            compares its own, and L_cor knows the correlation of so few tokens only.
+        features_weight: see `EvolutionConsistencyLoss`.
+        difference_weight: see `EvolutionConsistencyLoss`.
+        mu: see `CorrelationAlignmentLoss`.
+        correlation: see `CorrelationAlignmentLoss`.
+        context: what F and A' of L_Info are pooled over: the whole "clip" or each "segment".
+        duplicate_frames: two segments of one video that start closer than this are near-duplicates and are not used as
+            negatives of each other, also if they lie in different windows of the video.
+        same_clip: use segments of the same video as negatives if they are farther apart. They are the hardest ones,
+            since everything agrees except the moment, and they teach the offset. If false, segments are compared with
+            other videos only.
+        gather: compare with the clips of all ranks, in all three terms (see `gather_rows`). If false, each rank
+            compares its own clips, and L_cor estimates the correlation from its own tokens only.
     """
 
-    def __init__(
-        self,
-        ec_weight: float = 1.0,
-        cor_weight: float = 1.0,
-        info_weight: float = 1.0,
-        temperature: float = 0.07,
-        features_weight: float = 1.0,
-        difference_weight: float = 0.5,
-        mu: float = 5e-3,
-        correlation: Literal["cross", "auto"] = "cross",
-        context: Context = "clip",
-        duplicate_frames: int = 4,
-        same_clip: bool = True,
-        gather: bool = True,
-    ) -> None:
+    ec_weight: float = 1.0
+    cor_weight: float = 1.0
+    info_weight: float = 1.0
+    temperature: float = 0.07
+    features_weight: float = 1.0
+    difference_weight: float = 0.5
+    mu: float = 5e-3
+    correlation: Literal["cross", "auto"] = "cross"
+    context: Context = "clip"
+    duplicate_frames: int = 4
+    same_clip: bool = True
+    gather: bool = True
+
+
+@dataclass(frozen=True)
+class DetectionLosses:
+    """Weights and settings of `DetectionObjective`.
+
+    Args:
+        auxiliary_weight: weight of the auxiliary terms; 0 is plain cross-entropy.
+        auxiliary: settings of the `NPVObjective` that the auxiliary terms come from, as in stage 1.
+        align_on: which clips the auxiliary terms run over: "real" as in the paper, or "all", forgeries included.
+        forged_share: a segment is labelled fake if at least this share of its frames is forged.
+        feature_fakes: fakes made of genuine clips' features.
+    """
+
+    auxiliary_weight: float = 0.1
+    auxiliary: NPVLosses = field(default_factory=NPVLosses)
+    align_on: AlignOn = "real"
+    forged_share: float = 0.25
+    feature_fakes: FeatureFakes = field(default_factory=FeatureFakes)
+
+
+class NPVObjective(nn.Module):
+    """Stage 1: L = ec_weight L_EC + cor_weight L_cor + info_weight L_Info, on real clips.
+
+    It works in two steps, so that clips may come from other ranks or from a cache in between: `represent` runs the
+    network, and `compare` takes the representations and does not need the network.
+
+    Args:
+        losses: weights and settings; None: the defaults.
+
+    Raises:
+        ValueError: an unknown `losses.context`.
+    """
+
+    def __init__(self, losses: NPVLosses | None = None) -> None:
         super().__init__()
-        if context not in ("clip", "segment"):
-            raise ValueError(f"context {context!r} is neither clip nor segment")
-        self.context = context
-        self.ec_weight, self.cor_weight, self.info_weight = ec_weight, cor_weight, info_weight
-        self.duplicate_frames, self.same_clip, self.gather = duplicate_frames, same_clip, gather
-        self.evolution = EvolutionConsistencyLoss(temperature, features_weight, difference_weight)
-        self.face_audio = FaceAudioLoss(temperature)
-        self.correlation = CorrelationAlignmentLoss(mu, correlation)
+        losses = losses or NPVLosses()
+        if losses.context not in ("clip", "segment"):
+            raise ValueError(f"context must be 'clip' or 'segment', not {losses.context!r}")
+        self.context = losses.context
+        self.ec_weight, self.cor_weight, self.info_weight = losses.ec_weight, losses.cor_weight, losses.info_weight
+        self.duplicate_frames, self.same_clip, self.gather = losses.duplicate_frames, losses.same_clip, losses.gather
+        self.evolution = EvolutionConsistencyLoss(losses.temperature, losses.features_weight, losses.difference_weight)
+        self.face_audio = FaceAudioLoss(losses.temperature)
+        self.correlation = CorrelationAlignmentLoss(losses.mu, losses.correlation)
 
     def forward(self, model: NPV, batch: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
         """The weighted "loss", each term, and the "collapse" monitors.
@@ -127,29 +163,22 @@ class DetectionObjective(nn.Module):
     lies in the file, while a detector first moves the sound of a clip to its best lag (`npvf.detect.scoring`).
 
     Args:
-        auxiliary_weight: weight of the auxiliary terms; 0 is plain cross-entropy.
-        auxiliary: arguments of the `NPVObjective` that they come from, as in stage 1.
-        align_on: "real" is the paper's, "all" also aligns forgeries.
-        forged_share: share of forged frames from which a segment is called fake.
-        feature_fakes: arguments of `FeatureFakes`.
+        losses: weights and settings; None: the defaults.
+
+    Raises:
+        ValueError: an unknown `losses.align_on`.
     """
 
-    def __init__(
-        self,
-        auxiliary_weight: float = 0.1,
-        align_on: AlignOn = "real",
-        forged_share: float = 0.25,
-        auxiliary: dict[str, Any] | None = None,
-        feature_fakes: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, losses: DetectionLosses | None = None) -> None:
         super().__init__()
-        if align_on not in ("real", "all"):
-            raise ValueError(f"align_on {align_on!r} is neither real nor all")
-        self.auxiliary_weight = auxiliary_weight
-        self.align_on = align_on
-        self.forged_share = forged_share
-        self.auxiliary = NPVObjective(**(auxiliary or {}))
-        self.feature_fakes = FeatureFakes(**(feature_fakes or {}))
+        losses = losses or DetectionLosses()
+        if losses.align_on not in ("real", "all"):
+            raise ValueError(f"align_on must be 'real' or 'all', not {losses.align_on!r}")
+        self.auxiliary_weight = losses.auxiliary_weight
+        self.align_on = losses.align_on
+        self.forged_share = losses.forged_share
+        self.auxiliary = NPVObjective(losses.auxiliary)
+        self.feature_fakes = losses.feature_fakes
 
     def forward(self, model: NPV, batch: Batch, starts_BK: Tensor) -> dict[str, Tensor]:
         """The weighted "loss", its terms, and the "logits" (B, K) with their "targets" (B, K).

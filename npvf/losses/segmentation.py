@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -13,34 +15,46 @@ from npvf.models.stddl.face_batch import FaceBatch
 from npvf.models.stddl.stddl import STDDL, STDDLOutput
 
 
-class LocalizationObjective(nn.Module):
-    """L = video_weight L_video + mask_weight L_mask + overlap_weight L_overlap (the weights are our choice).
-
-    L_video is the cross-entropy of a clip's logit, the mean over its frames, on clips whose label is known. L_mask
-    (`BalancedBCE`) runs over the clips whose mask is known, real ones included, whose mask is empty; L_overlap
-    (`TverskyLoss`) over those of them that have forged pixels. A clip whose mask is not known counts for L_video alone.
-    Both mask terms leave out pixels that the forgery hardly changes (`FaceBatch.faint_BTHW`).
-    Frames are those that have a follower: all but the last of a window.
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class LocalizationLosses:
+    """Weights and settings of `LocalizationObjective`. The paper publishes no weights; the defaults are our choice.
 
     Args:
-        video_weight, mask_weight, overlap_weight: 0 switches a term off.
+        video_weight: weight of L_video; 0 switches the term off, here and below.
+        mask_weight: weight of L_mask.
+        overlap_weight: weight of L_overlap.
         balance: see `BalancedBCE`.
-        alpha, beta: see `TverskyLoss`.
+        alpha: see `TverskyLoss`.
+        beta: see `TverskyLoss`.
     """
 
-    def __init__(
-        self,
-        video_weight: float = 1.0,
-        mask_weight: float = 1.0,
-        overlap_weight: float = 1.0,
-        balance: float = 0.5,
-        alpha: float = 0.5,
-        beta: float = 0.5,
-    ) -> None:
+    video_weight: float = 1.0
+    mask_weight: float = 1.0
+    overlap_weight: float = 1.0
+    balance: float = 0.5
+    alpha: float = 0.5
+    beta: float = 0.5
+
+
+class LocalizationObjective(nn.Module):
+    """L = video_weight L_video + mask_weight L_mask + overlap_weight L_overlap.
+
+    L_video is the cross-entropy of a clip's logit, the mean over its frames, on clips with a known label. L_mask
+    (`BalancedBCE`) runs over the clips with a known mask, including real ones, whose mask is empty. L_overlap
+    (`TverskyLoss`) runs over those of them that have forged pixels. A clip without a known mask counts in L_video only.
+    Both mask terms leave out pixels that the forgery hardly changes (`FaceBatch.faint_BTHW`).
+    The last frame of a window is not judged, since it has no next frame.
+
+    Args:
+        losses: weights and settings; None: the defaults.
+    """
+
+    def __init__(self, losses: LocalizationLosses | None = None) -> None:
         super().__init__()
-        self.weights = {"video": video_weight, "mask": mask_weight, "overlap": overlap_weight}
-        self.mask = BalancedBCE(balance)
-        self.overlap = TverskyLoss(alpha, beta)
+        losses = losses or LocalizationLosses()
+        self.weights = {"video": losses.video_weight, "mask": losses.mask_weight, "overlap": losses.overlap_weight}
+        self.mask = BalancedBCE(losses.balance)
+        self.overlap = TverskyLoss(losses.alpha, losses.beta)
 
     def forward(self, model: STDDL, batch: FaceBatch) -> dict[str, Tensor]:
         """The weighted "loss" and each term."""

@@ -1,11 +1,12 @@
 """The training command of both stages: LightningCLI with a run folder of fixed layout.
 
-    <run>/checkpoints/   last.ckpt and best.ckpt; `--ckpt_path` resumes from either, exactly, also in mid-epoch
+    <run>/checkpoints/   last.ckpt and best.ckpt; `--ckpt_path` resumes from either, exactly, also within an epoch
     <run>/logs/          metrics.csv and config.yaml of each start
     <run>/tensorboard/
-    <run>/encoder/       or detector/: what the next stage or a user loads
+    <run>/encoder/       or detector/, localizer/: what the next stage or a user loads
 
-`<run>` is `trainer.default_root_dir`.
+`<run>` is `trainer.default_root_dir`. The configuration names what is trained on what, `model.class_path` and
+`data.class_path`. What the command needs to know about a module are the module's class attributes (`TrainingModule`).
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NoReturn
 
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
+from npvf.training.data import ClipData
 from npvf.training.ema import EMA
-from npvf.training.module import TrainingModule
-
-Weights = Literal["last", "best"]
+from npvf.training.module import TrainingModule, Weights
+from npvf.training.moved_keys import hints
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "precision": "32-true",  # bf16 is 1.6 times as fast on CPUs with AMX, and 8 times slower on those without
@@ -37,35 +37,15 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What tells one stage's command from the other's.
-
-    Args:
-        module, data: what is trained on what.
-        root: the default run folder.
-        monitor: validation metric that chooses the best checkpoint; the higher the better.
-        product: name of the folder in `<run>` that the stage is run for.
-        export: which weights go there; `--export` changes it.
-    """
-
-    module: type[TrainingModule]
-    data: type[LightningDataModule]
-    root: str
-    monitor: str
-    product: str
-    export: Weights
-
-
 class Checkpoint(ModelCheckpoint):
-    """One file in `<run>/checkpoints`: the best epoch by a validation metric, or without one the last.
+    """One file in `<run>/checkpoints`: the best epoch by a validation metric, or without a metric the last epoch.
 
     Lightning's own `save_last` writes only when the best changes.
 
     Args:
         name: of the file.
         monitor: the metric.
-        steps: write after every so many steps in place of every epoch.
+        steps: write after this many steps instead of after every epoch.
     """
 
     def __init__(self, name: str, monitor: str | None = None, steps: int | None = None) -> None:
@@ -89,26 +69,40 @@ class Checkpoint(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
 
-class TrainingCLI(LightningCLI):
-    """LightningCLI with the run's layout, one seed for everything, and the product at the end."""
+class TrainingParser(LightningArgumentParser):
+    """LightningCLI's parser; for a key of an earlier version its error message names the key that replaced it."""
 
-    def __init__(self, stage: Stage, args: Sequence[str]) -> None:
-        self.stage = stage
-        callbacks = [Checkpoint("best", stage.monitor), Checkpoint("last"), LearningRateMonitor()]
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print the usage and the message, and end the program with status 2."""
+        super().error("\n".join([message, *hints(message)]), ex)
+
+
+class TrainingCLI(LightningCLI):
+    """LightningCLI with the run's layout, one seed for everything, and the exported folder at the end."""
+
+    def __init__(self, args: Sequence[str]) -> None:
         super().__init__(
-            stage.module,
-            stage.data,
-            trainer_defaults={**TRAINER_DEFAULTS, "default_root_dir": stage.root, "callbacks": callbacks},
+            TrainingModule,
+            ClipData,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            trainer_defaults={**TRAINER_DEFAULTS, "callbacks": []},
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
+            parser_class=TrainingParser,
             args=list(args),
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """`seed_everything` is the seed of data and model too; the rest is the run's own."""
-        for target in ("model.seed", "data.seed"):
-            parser.link_arguments("seed_everything", target, compute_fn=int)
-        parser.add_argument("--export", type=Weights, default=self.stage.export, help="weights of the product")
+        """`seed_everything` is the seed of data and model too; the rest are options of the run."""
+        for key in ("model", "data"):
+            parser.link_arguments("seed_everything", f"{key}.init_args.seed", compute_fn=int)
+        parser.add_argument(
+            "--export",
+            type=Weights | None,
+            default=None,
+            help="exported weights: last or best; null: the model's",
+        )
         parser.add_argument(
             "--ema", type=float | None, default=None, help="decay of averaged weights, which are validated and exported"
         )
@@ -117,33 +111,35 @@ class TrainingCLI(LightningCLI):
         )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Callbacks that are asked for; CSV and TensorBoard logs unless the configuration names loggers."""
+        """Folder and checkpoints as the module says; CSV and TensorBoard logs unless others are named."""
+        callbacks = [Checkpoint("best", self.model.monitor), Checkpoint("last"), LearningRateMonitor()]
         if decay := self._get(self.config_init, "ema"):
-            self.trainer_defaults["callbacks"].append(EMA(decay))
+            callbacks.append(EMA(decay))
         if steps := self._get(self.config_init, "checkpoint_steps"):
-            self.trainer_defaults["callbacks"].append(Checkpoint("last", steps=steps))
+            callbacks.append(Checkpoint("last", steps=steps))
+        self.trainer_defaults["callbacks"] = callbacks
         config = self._get(self.config_init, "trainer")
+        root = kwargs["default_root_dir"] = config.default_root_dir or self.model.run_folder
         if config.logger is None:
-            root = config.default_root_dir
             kwargs["logger"] = [CSVLogger(root, name="logs"), TensorBoardLogger(root, name="tensorboard")]
         return super().instantiate_trainer(**kwargs)
 
     def after_fit(self) -> None:
-        """Validate the weights wanted once more, as a detector is calibrated on that, and write the product."""
+        """Validate the wanted weights once more, since a detector is calibrated on that, and export them."""
         checkpoints = self.trainer.checkpoint_callback
         if self.trainer.interrupted or not isinstance(checkpoints, ModelCheckpoint):  # a dry run keeps no checkpoints
             return
-        weights = self._get(self.config, "export")
+        weights = self._get(self.config, "export") or self.model.export_weights
         path = checkpoints.best_model_path if weights == "best" else None
         self.trainer.validate(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
-        folder = Path(self.trainer.default_root_dir) / self.stage.product
+        folder = Path(self.trainer.default_root_dir) / self.model.product
         if self.trainer.is_global_zero:
             self.model.export(folder)
         rank_zero_info(f"wrote {folder} ({weights} weights)")
 
 
-def run(stage: Stage, args: Sequence[str]) -> int:
-    """Run one training command; returns its exit status."""
+def run(args: Sequence[str]) -> int:
+    """Run one training command, `args` without the program's name. Returns its exit status."""
     logging.getLogger("npvf").setLevel(logging.INFO)
     for harmless in (
         ".*does not have many workers.*",  # clips in memory need none
@@ -154,5 +150,5 @@ def run(stage: Stage, args: Sequence[str]) -> int:
         ".*WeightAveraging callback, but loading.*",  # the best weights, loaded to be exported, are averaged ones
     ):
         warnings.filterwarnings("ignore", message=harmless)
-    TrainingCLI(stage, args)
+    TrainingCLI(args)
     return 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader
 from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.data.augment import Augment
 from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
-from npvf.data.sampling import EpochSampler, EvaluationSampler
+from npvf.data.sampling import MIN_GATE, EpochSampler, EvaluationSampler
 from npvf.data.selection import Part, Selection
 from npvf.data.stream import EvaluationStream, Place, TrainingStream
 from npvf.data.transforms import ClipTransform, with_margin
@@ -30,39 +32,88 @@ PARTS: tuple[Part, ...] = ("train", "val")
 MEMORY_LIMIT = 4 * 2**30
 
 
-class ClipData(LightningDataModule):
-    """What both stages share: corpora in memory or streamed, windows, and loaders that depend on (seed, epoch) alone.
+@dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
+class ClipSelection:
+    """Which videos of the prepared corpora take part.
 
-    A resumed run goes on at the step where its checkpoint was written.
+    Args:
+        include: shell patterns on the videos' ids; a video takes part if one of them matches.
+        exclude: shell patterns on the videos' ids; a video does not take part if one of them matches.
+    """
 
-    A subclass says which clips take part and in which order training visits them.
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentWindows:
+    """What a training step looks at in a clip: one window, and some segments of 0.96 s within it.
+
+    Args:
+        segments: segments of a window. Frame features are computed once a window, so more segments cost almost nothing.
+        frames: length of the window in video frames; the default is three segments long, so that starts differ.
+        min_gate: gated frames that a segment needs to be drawn.
+    """
+
+    segments: int = 8
+    frames: int = 72
+    min_gate: int = MIN_GATE
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How clips are read and batched.
+
+    Args:
+        batch_size: clips a step, on each GPU.
+        cache: "memory" decodes each clip once and keeps small tensors, "stream" reads shards while training, "auto"
+            streams if the clips would take more than 4 GB of memory.
+        steps_per_epoch: steps of an epoch of a stream; None: as many as visit each clip about once.
+        workers: loader processes. 0 is enough for clips in memory, since augmentation is quick.
+    """
+
+    batch_size: int = 12
+    cache: Cache = "auto"
+    steps_per_epoch: int | None = None
+    workers: int = 0
+
+
+class ClipData(LightningDataModule, ABC):
+    """Prepared corpora, in memory or streamed, as windows in batches that depend on (seed, epoch) alone.
+
+    A resumed run goes on at the step at which its checkpoint was written. A subclass says which clips take part and in
+    which order training visits them.
+
+    Args:
+        train: prepared corpora to train on.
+        val: prepared corpora to validate on; None: those of `train`.
+        windows: what a step looks at in a clip.
+        augment: random changes of picture and sound; None: no changes.
+        loader: how clips are read and batched.
+        seed: of every random draw.
     """
 
     def __init__(
         self,
         train: list[str],
         val: list[str] | None,
-        batch_size: int,
-        segments: int,
-        clip_frames: int,
-        min_gate: int,
+        windows: SegmentWindows,
         augment: Augment | None,
-        cache: Cache,
-        steps_per_epoch: int | None,
-        workers: int,
+        loader: Loader,
         seed: int,
     ) -> None:
         super().__init__()
         self.train, self.val = train, val
-        self.batch_size, self.segments, self.clip_frames, self.min_gate = batch_size, segments, clip_frames, min_gate
-        self.augment, self.cache, self.steps_per_epoch = augment, cache, steps_per_epoch
-        self.workers, self.seed = workers, seed
+        self.segments, self.clip_frames, self.min_gate = windows.segments, windows.frames, windows.min_gate
+        self.augment, self.seed = augment, seed
+        self.batch_size, self.cache = loader.batch_size, loader.cache
+        self.steps_per_epoch, self.workers = loader.steps_per_epoch, loader.workers
         self._memory: dict[Part, MemoryClips] = {}
         self._resumed = {"epoch": 0, "batches": 0}
 
+    @abstractmethod
     def selection(self, part: Part) -> Selection:
         """Which clips take part."""
-        raise NotImplementedError
 
     def training_selections(self) -> list[Selection]:
         """What a training stream draws from in turn."""
@@ -92,7 +143,9 @@ class ClipData(LightningDataModule):
         self.spec = model.config.inputs
         shortest = SEGMENT_FRAMES + self.spec.face_stride
         if self.clip_frames < shortest:
-            raise NpvfError(f"clip_frames must be at least {shortest}: one segment and one step of the face stream")
+            raise NpvfError(
+                f"data.windows.frames must be at least {shortest}: one segment and one step of the face stream"
+            )
 
     def windows(self, augmented: bool) -> ClipWindows:
         """How clips are looked at; evaluation looks at them as they are."""
@@ -121,7 +174,8 @@ class ClipData(LightningDataModule):
         sampler.resume(self._epoch, self._batches_done * self.batch_size)
         if len(sampler) < self.batch_size:
             raise NpvfError(
-                f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: lower data.batch_size"
+                f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: "
+                "lower data.loader.batch_size"
             )
         return self._loader(clips, self.collate_visits, sampler, drop_last=True)
 

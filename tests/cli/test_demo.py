@@ -46,8 +46,8 @@ def test_forged_pictures_are_for_the_localizer_and_both_meet_in_one_folder(comma
     run.fuse()
     speech, picture, measured, fused = commands
     kinds = [f"{kind}/*" for kind in PICTURE_KINDS]
-    assert json.loads(speech[speech.index("--data.exclude") + 1]) == kinds
-    assert json.loads(picture[picture.index("--data.include") + 1]) == ["none/*", *kinds]
+    assert json.loads(speech[speech.index("--data.clips.exclude") + 1]) == kinds
+    assert json.loads(picture[picture.index("--data.clips.include") + 1]) == ["none/*", *kinds]
     assert measured[measured.index("--include") + 1 : measured.index("--out")] == ["none/*", *kinds]
     assert measured[measured.index("--split") + 1] == "test" and "--split" not in fused  # it fits on val
     assert fused[fused.index("--localizer") + 1] == str(tmp_path / "localizer" / "localizer")

@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def detector(home: Path) -> Path:
     run = home / "run"
-    data = [f"--data.train=[{home / 'fakeavceleb'}]", f"--data.split_file={home / 'fakeavceleb.json'}"]
+    data = [f"--data.train=[{home / 'fakeavceleb'}]", f"--data.clips.split_file={home / 'fakeavceleb.json'}"]
     finetune(["fit", "--config", CONFIG, *data, "--trainer.max_epochs=1", f"--trainer.default_root_dir={run}"])
     return run / "detector"
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "baseline"
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
-SMALL = ["--data.batch_size=3", "--data.clip_frames=32"]
+SMALL = ["--data.loader.batch_size=3", "--data.windows.frames=32"]
 TOWERS = (
     "{dim: 24, common_dim: 16, viseme__embed_dim: 4, audio__embed_dim: 4, inputs__gate: all, inputs__mouth_size: 32}"
 )
@@ -45,7 +45,7 @@ def test_frames(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_two_towers_by_agreement_and_fine_tuned(corpus: Path, tmp_path: Path) -> None:
-    real, held_out = real_corpus(tmp_path / "real"), "--data.held_out=0.4"
+    real, held_out = real_corpus(tmp_path / "real"), "--data.clips.held_out=0.4"
     pretrain(arguments("two_tower_pretrain", real, tmp_path / "a", f"--model.model_args={TOWERS}", held_out))
     encoder = tmp_path / "a" / "encoder"
     assert (encoder / "model.safetensors").is_file()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from finetune.cli import main
-from finetune.module import ClipLogits, DetectionModule, by_video
+from finetune.module import ClipLogits, DetectionModule, FineTuneOptim, by_video
 from npvf.detect.detector import Detector
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
@@ -63,7 +63,7 @@ def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_layers_have_their_rates(encoder: Path) -> None:
-    module = DetectionModule(str(encoder), head_lr=1.0, backbone_lr=0.1, layer_decay=0.5)
+    module = DetectionModule(str(encoder), optim=FineTuneOptim(lr=1.0, backbone_lr=0.1, layer_decay=0.5))
     rates = {id(p): group["lr"] for group in module.groups() for p in group["params"]}
     tower = module.model.viseme_tower
     assert rates[id(module.model.head.agreement.mlp[0].weight)] == 1.0
@@ -80,7 +80,7 @@ def test_the_head_and_the_backbone_have_their_rates(encoder: Path) -> None:
 
 
 def test_what_a_residual_head_adds_decays_more(tiny_overrides: dict) -> None:
-    module = DetectionModule(model_args={**tiny_overrides, "head": "residual"}, weight_decay=0.05)
+    module = DetectionModule(model_args={**tiny_overrides, "head": "residual"}, optim=FineTuneOptim(weight_decay=0.05))
     decays = {id(p): group["weight_decay"] for group in module.groups() for p in group["params"]}
     head = module.model.head
     assert decays[id(head.fused.mlp[-1].weight)] == 0.5 and decays[id(head.agreement.mlp[0].weight)] == 0.05
@@ -114,7 +114,7 @@ def forged_in_validation_only(tmp_path: Path) -> Path:
 def test_genuine_clips_are_enough_to_train_on(forged_in_validation_only: Path, tmp_path: Path, cache: str) -> None:
     """The objective makes its fakes of their features."""
     more = ["--trainer.reload_dataloaders_every_n_epochs=1"] if cache == "stream" else []
-    fit(forged_in_validation_only, tmp_path / "run", f"--data.cache={cache}", "--trainer.max_epochs=1", *more)
+    fit(forged_in_validation_only, tmp_path / "run", f"--data.loader.cache={cache}", "--trainer.max_epochs=1", *more)
     assert Detector.from_pretrained(tmp_path / "run" / "detector").settings.calibration.a >= 0
 
 
@@ -131,7 +131,7 @@ def test_validation_without_fakes_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_people_can_be_held_out_by_name(corpus: Path, tmp_path: Path) -> None:
-    held = "--data.val_identities=[p100,p101]"
+    held = "--data.clips.val_identities=[p100,p101]"
     fit(corpus, tmp_path, held, "--trainer.max_epochs=1")
     rows = (tmp_path / "logs" / "version_0" / "metrics.csv").read_text()
     assert "val/auc" in rows and (tmp_path / "detector" / "config.json").is_file()

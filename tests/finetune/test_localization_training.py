@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from finetune.cli import family, main
+from finetune.cli import main
 from finetune.localization import FoundFace, LocalizationModule, by_face, count_face
 from finetune.localization_data import LocatedFaces
 from npvf.clip import FAKE, REAL
@@ -79,10 +79,10 @@ def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp_path: Path) -> None:
-    one_epoch = ("--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
+    one_epoch = ("--data.loader.cache=stream", "--data.loader.steps_per_epoch=2", "--trainer.max_epochs=1")
     first = fit(corpus, tmp_path / "first", *one_epoch)
     start = f"--model.start={tmp_path / 'first' / 'localizer'}"
-    again = fit(corpus, tmp_path / "again", *one_epoch, start, "--model.model_args=null", "--model.lr=0")
+    again = fit(corpus, tmp_path / "again", *one_epoch, start, "--model.model_args=null", "--model.optim.lr=0")
     assert torch.equal(first.model.fusion.query.weight, again.model.fusion.query.weight)
     with pytest.raises(NpvfError, match="either them or start"):
         LocalizationModule(start="somewhere", imagenet=True)
@@ -105,15 +105,6 @@ def test_it_learns_where_and_whether() -> None:
         losses.append({name: float(value.detach()) for name, value in out.items()})
     for name, share in (("video", 0.5), ("mask", 0.5), ("overlap", 0.7)):
         assert losses[-1][name] < share * losses[0][name], name
-
-
-def test_the_model_that_is_named_decides_what_is_trained(tmp_path: Path) -> None:
-    assert family(["fit", "--config", CONFIG]) == "stddl"
-    assert family(["fit", "--config", CONFIG, "--model.model", "npv_nano"]) == "npv"
-    assert family(["fit", "--config", CONFIG.replace("localize", "finetune")]) == "npv"
-    assert family(["fit", "--config=" + CONFIG.replace("localize", "finetune"), "--model.model=stddl_nano"]) == "stddl"
-    (tmp_path / "encoder.yaml").write_text("model:\n  encoder: somewhere\n")
-    assert family(["fit", "--config", str(tmp_path / "encoder.yaml")]) == family(["fit"]) == "npv"
 
 
 def test_a_face_is_fake_where_one_of_its_windows_is() -> None:

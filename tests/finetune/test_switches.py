@@ -39,7 +39,8 @@ def test_it_trains_from_a_configuration_file(stage: str, name: str, corpus: Path
     else:
         from finetune.cli import main
     base = yaml.safe_load((CONF / f"{stage}.yaml").read_text())
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(merged(base, SWITCHES[stage][name])))
+    switched = {part: {"init_args": args} for part, args in SWITCHES[stage][name].items()}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(merged(base, switched)))
     run = [f"--data.train=[{corpus}]", f"--trainer.default_root_dir={tmp_path}"]
     run += ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
     assert main(["fit", "--config", str(tmp_path / "config.yaml"), *run]) == 0

@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
-from npvf.losses import DetectionObjective, NPVObjective
+from npvf.losses import DetectionLosses, DetectionObjective, FeatureFakes, NPVLosses, NPVObjective
 from npvf.losses.distributed import gather_rows
 from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
@@ -41,8 +41,9 @@ class Step(nn.Module):
 OBJECTIVES = {
     "together": NPVObjective(),
     "in chunks": InChunks(),
-    "apart": NPVObjective(gather=False),
-    "fine-tuning": DetectionObjective(),
+    "apart": NPVObjective(NPVLosses(gather=False)),
+    # Fakes of features are drawn among the clips of one rank, so they differ between one process and two.
+    "fine-tuning": DetectionObjective(DetectionLosses(feature_fakes=FeatureFakes(weight=0))),
 }
 
 

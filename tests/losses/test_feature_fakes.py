@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from npvf.losses import DetectionObjective, FeatureFakes
+from npvf.losses import DetectionLosses, DetectionObjective, FeatureFakes
 from npvf.models import create_model
 
 VIDEOS, LENGTHS, FRAMES = ["a", "a", "b", "c"], [48, 48, 40, 48], 48
@@ -89,7 +89,8 @@ def test_forged_clips_give_no_sound(model, make_batch):
 
 
 def test_they_can_be_switched_off(model, make_batch):
-    out = DetectionObjective(feature_fakes={"weight": 0})(model, make_batch(model.config.inputs), STARTS)
+    losses = DetectionLosses(feature_fakes=FeatureFakes(weight=0))
+    out = DetectionObjective(losses)(model, make_batch(model.config.inputs), STARTS)
     assert "fakes" not in out
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.losses import DetectionObjective, NPVObjective
+from npvf.losses import DetectionLosses, DetectionObjective, NPVLosses, NPVObjective
 from npvf.losses.objective import feature_deviation, no_negatives
 from npvf.models import create_model
 
@@ -40,7 +40,7 @@ def test_a_few_steps_lower_the_loss(model, make_batch):
 
 @pytest.mark.parametrize("off", ["ec_weight", "cor_weight", "info_weight"])
 def test_terms_can_be_switched_off(off, model, make_batch):
-    out = NPVObjective(**{off: 0.0})(model, make_batch(model.config.inputs), STARTS)
+    out = NPVObjective(NPVLosses(**{off: 0.0}))(model, make_batch(model.config.inputs), STARTS)
     assert off.removesuffix("_weight") not in out
     assert out["loss"].isfinite()
 
@@ -64,20 +64,21 @@ def test_other_moments_of_a_video_are_negatives_unless_switched_off(model, make_
     assert pairs(no_negatives(starts, videos, 4)) == set()
     assert pairs(no_negatives(starts, videos, 4, same_clip=False)) == {*combinations(range(4), 2), (4, 5)}
     batch = make_batch(model.config.inputs)
-    easy, hard = (NPVObjective(same_clip=same_clip)(model, batch, STARTS) for same_clip in (False, True))
+    easy, hard = (NPVObjective(NPVLosses(same_clip=same_clip))(model, batch, STARTS) for same_clip in (False, True))
     assert easy["ec"] < hard["ec"] and torch.equal(easy["info"], hard["info"])
 
 
 def test_face_and_voice_meet_over_the_clip_or_over_each_segment(model, make_batch):
     batch = make_batch(model.config.inputs)
     model.eval()
-    clip, segment = (NPVObjective(context=context).represent(model, batch, STARTS) for context in ("clip", "segment"))
+    objectives = [NPVObjective(NPVLosses(context=context)) for context in ("clip", "segment")]
+    clip, segment = (objective.represent(model, batch, STARTS) for objective in objectives)
     assert clip.face_BLP.shape[:2] == (3, 1) and segment.face_BLP.shape[:2] == (3, 3)
     first, start = model.project(model.encode(batch)).face[0], int(STARTS[0, 1])
     assert_close(segment.face_BLP[0, 1], torch.nn.functional.normalize(first[start : start + 24].sum(0), dim=-1))
-    assert NPVObjective(context="segment")(model, batch, STARTS)["info"].isfinite()
+    assert NPVObjective(NPVLosses(context="segment"))(model, batch, STARTS)["info"].isfinite()
     with pytest.raises(ValueError, match="context"):
-        NPVObjective(context="film")
+        NPVObjective(NPVLosses(context="film"))
 
 
 def test_where_a_window_begins_counts(model, make_batch):
@@ -96,7 +97,8 @@ def test_forged_share_decides_a_segments_label(model, make_batch):
     batch.label_B = torch.tensor([0, 1, 1])
     batch.forged_BT[1] = True
     batch.forged_BT[2, :10] = True
-    targets = DetectionObjective(forged_share=0.25).segment_targets(batch, torch.tensor([[0, 8, 24]] * 3))
+    objective = DetectionObjective(DetectionLosses(forged_share=0.25))
+    targets = objective.segment_targets(batch, torch.tensor([[0, 8, 24]] * 3))
     assert targets.tolist() == [[0, 0, 0], [1, 1, 1], [1, 0, 0]]
 
 
@@ -109,7 +111,7 @@ def test_alignment_is_for_real_clips_only(model, make_batch):
         b.forged_BT[1] = True
     other.mel_BTM[1] += 1
     for align_on, same in (("real", True), ("all", False)):
-        objective = DetectionObjective(align_on=align_on)
+        objective = DetectionObjective(DetectionLosses(align_on=align_on))
         a, b = objective(model, batch, STARTS), objective(model, other, STARTS)
         assert torch.allclose(a["cor"], b["cor"]) is same
         assert torch.allclose(a["ec"], b["ec"]) is same
@@ -150,7 +152,8 @@ def test_without_a_face_stream_only_lips_and_sound_are_left(tiny_overrides, make
 def test_stage_two_takes_the_switches_of_stage_one(model, make_batch):
     batch = make_batch(model.config.inputs)
     batch.label_B = torch.tensor([0, 0, 1])
-    out = DetectionObjective(auxiliary={"cor_weight": 0.0, "info_weight": 2.0})(model, batch, STARTS)
+    losses = DetectionLosses(auxiliary=NPVLosses(cor_weight=0.0, info_weight=2.0))
+    out = DetectionObjective(losses)(model, batch, STARTS)
     assert "cor" not in out
     assert_close(out["loss"], out["ce"] + out["fakes"] + 0.1 * (out["ec"] + 2 * out["info"]))
 

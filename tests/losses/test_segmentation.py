@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.losses import BalancedBCE, LocalizationObjective, TverskyLoss
+from npvf.losses import BalancedBCE, LocalizationLosses, LocalizationObjective, TverskyLoss
 from npvf.models import FaceBatch, STDDLOutput
 
 
@@ -105,7 +105,7 @@ def test_each_term_counts_the_clips_of_which_it_is_known():
     mask[2:] = False  # not known
     out = STDDLOutput(torch.randn(4, 2, 4, 4, requires_grad=True), torch.randn(4, 2), torch.randn(4))
     batch = batch_of(mask, [True, True, False, False], [0, 1, 1, -1])
-    objective = LocalizationObjective(video_weight=2.0, mask_weight=3.0, overlap_weight=0.5)
+    objective = LocalizationObjective(LocalizationLosses(video_weight=2.0, mask_weight=3.0, overlap_weight=0.5))
     terms = objective.compare(out, batch)
     bce = torch.nn.functional.binary_cross_entropy_with_logits
     assert_close(terms["video"], bce(out.logits_B[:3], torch.tensor([0.0, 1, 1])))

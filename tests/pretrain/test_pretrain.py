@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 
 
 def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
-    fit(corpus, tmp_path, "--data.cache=stream", "--data.steps_per_epoch=2", "--trainer.max_epochs=1")
+    fit(corpus, tmp_path, "--data.loader.cache=stream", "--data.loader.steps_per_epoch=2", "--trainer.max_epochs=1")
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
@@ -99,8 +99,8 @@ def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_too_few_clips_for_a_batch_say_so(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(NpvfError, match=r"lower data\.batch_size"):
-        fit(corpus, tmp_path, "--data.batch_size=50")
+    with pytest.raises(NpvfError, match=r"lower data\.loader\.batch_size"):
+        fit(corpus, tmp_path, "--data.loader.batch_size=50")
 
 
 def test_validation_keeps_the_same_few_clips_in_whatever_order() -> None:
@@ -114,7 +114,7 @@ def test_validation_keeps_the_same_few_clips_in_whatever_order() -> None:
 
 
 def test_val_clips_bounds_what_validation_compares(corpus: Path, tmp_path: Path) -> None:
-    fit(corpus, tmp_path, "--trainer.max_epochs=1", "--model.val_clips=2", "--data.held_out=0.5")
+    fit(corpus, tmp_path, "--trainer.max_epochs=1", "--model.val_clips=2", "--data.clips.held_out=0.5")
     rows = list(csv.DictReader((tmp_path / "logs" / "version_0" / "metrics.csv").open()))
     counts = [float(row["val/clips"]) + float(row["val/clips_unusable"]) for row in rows if row.get("val/clips")]
     assert counts and set(counts) == {2.0}

@@ -24,13 +24,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fit(corpus: Path, run: Path, *more: str) -> dict[str, torch.Tensor]:
     options = [f"--data.train=[{corpus}]", f"--trainer.default_root_dir={run}", "--trainer.limit_val_batches=0"]
-    assert main(["fit", "--config", CONFIG, *options, "--data.batch_size=2", *more]) == 0
+    assert main(["fit", "--config", CONFIG, *options, "--data.loader.batch_size=2", *more]) == 0
     return load_file(run / "encoder" / "model.safetensors")
 
 
 @pytest.mark.parametrize(
     ("killed_at", "more"),
-    [(5, ["--ema=0.9"]), (3, ["--data.cache=stream", "--data.steps_per_epoch=4"])],
+    [(5, ["--ema=0.9"]), (3, ["--data.loader.cache=stream", "--data.loader.steps_per_epoch=4"])],
     ids=["memory, second epoch, averaged weights", "stream"],
 )
 def test_it_goes_on_as_if_nothing_had_happened(corpus: Path, tmp_path: Path, killed_at: int, more: list[str]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from math import cos, pi
+
 import pytest
 import torch
 from torch import nn
 
 from npvf.models import create_model
-from npvf.training.optim import block_heights, cosine_schedule, parameter_groups
+from npvf.models.npv.towers import AudioTower
+from npvf.training.optim import cosine_schedule, parameter_groups
 
 
 def test_norms_and_biases_do_not_decay() -> None:
@@ -16,28 +20,34 @@ def test_norms_and_biases_do_not_decay() -> None:
     assert len(plain["params"]) == 3 and plain["weight_decay"] == 0
 
 
-def test_the_rate_rises_and_falls_to_nothing() -> None:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    scheduler = cosine_schedule(optimizer, steps=100, warmup_share=0.1)["scheduler"]
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (10, 0.0), (7, 1.0), (2, 0.1), (1, 0.1)])
+def test_the_rate_at_each_step(steps: int, warmup: float) -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=3.0)
+    scheduler = cosine_schedule(optimizer, steps, warmup)
     rates = []
-    for _ in range(100):
+    for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
-    assert rates[9:] == sorted(rates[9:], reverse=True) and optimizer.param_groups[0]["lr"] == pytest.approx(0)
+    rising = max(1, round(warmup * steps))
+    up = [3 * (step + 1) / rising for step in range(rising)]
+    down = [1.5 * (1 + cos(pi * step / (steps - rising))) for step in range(steps - rising)]
+    assert rates == pytest.approx(up + down)
 
 
-def test_swin_counts_its_blocks_from_the_output(tiny_overrides: dict) -> None:
-    tower = create_model("npv_nano", **tiny_overrides).audio_tower
-    heights = block_heights([name for name, _ in tower.named_parameters()])
-    found = {height: {".".join(n.split(".")[:5]) for n in heights if heights[n] == height} for height in range(4)}
-    assert any(name.startswith("swin.layers.1.blocks.0") for name in found[1])
-    assert any(name.startswith("swin.layers.1.downsample") for name in found[1])
-    assert any(name.startswith("swin.layers.0.blocks.0") for name in found[2])
-    assert {name.split(".")[0] for name in found[0]} == {"swin", "readout", "temporal"}  # swin's last norm
-    assert {"norm.weight", "norm.bias"} <= found[3] and any("patch_embed" in name for name in found[3])
-    assert max(heights.values()) == 3
+def test_each_swin_block_has_the_rate_of_its_place(tiny_overrides: dict) -> None:
+    tower: AudioTower = create_model("npv_nano", **tiny_overrides).audio_tower
+    groups = parameter_groups([tower], lr=1.0, weight_decay=0.1, layer_decay=0.5)
+    names = {id(parameter): name for name, parameter in tower.named_parameters()}
+    found = defaultdict(set)
+    for group in groups:
+        found[group["lr"]] |= {".".join(names[id(parameter)].split(".")[:5]) for parameter in group["params"]}
+    assert sorted(found) == [0.125, 0.25, 0.5, 1.0]
+    assert {name.split(".")[0] for name in found[1.0]} == {"swin", "readout", "temporal"}  # Swin's last norm
+    assert any(name.startswith("swin.layers.1.blocks.0") for name in found[0.5])
+    assert any(name.startswith("swin.layers.1.downsample") for name in found[0.5])
+    assert any(name.startswith("swin.layers.0.blocks.0") for name in found[0.25])
+    assert {"norm.weight", "norm.bias"} <= found[0.125] and any("patch_embed" in name for name in found[0.125])
 
 
 def test_rates_fall_towards_the_pixels(tiny_overrides: dict) -> None:

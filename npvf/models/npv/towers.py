@@ -89,6 +89,10 @@ class VisualTower(nn.Module):
             return self.readout(rearrange(grid_NHWD, "n h w d -> n (h w d)"))
         return self.readout(reduce(grid_NHWD, "n h w d -> n d", "mean"))
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """The layers of the tower, for timm's layer-wise decay of the learning rate; see `swin_layers`."""
+        return swin_layers()
+
 
 class AudioTower(nn.Module):
     """Log-mel of a whole clip to framewise features.
@@ -124,6 +128,20 @@ class AudioTower(nn.Module):
         if self.spec.flatten:
             return self.temporal(self.readout(rearrange(grid_BTFD, "b t f d -> b t (f d)")))
         return self.temporal(self.readout(reduce(grid_BTFD, "b t f d -> b t d", "mean")))
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """The layers of the tower, for timm's layer-wise decay of the learning rate; see `swin_layers`."""
+        return swin_layers()
+
+
+def swin_layers() -> dict[str, Any]:
+    """Patterns of parameter names as timm's `group_matcher` gives them: what comes before the blocks, then each block.
+
+    The patch merging of a stage goes with its first block. Everything else (the readout, the temporal layers) is the
+    last layer.
+    """
+    blocks = [(r"^swin\.layers\.(\d+)\.downsample", (0,)), (r"^swin\.layers\.(\d+)\.blocks\.(\d+)", None)]
+    return {"stem": r"^norm\.|^swin\.patch_embed", "blocks": blocks}
 
 
 def _merge_frequency_only(swin: SwinTransformer, window: int, keep_weights: bool) -> None:
