@@ -1,4 +1,7 @@
-"""Praat's TextGrid, in its long and its short text format."""
+"""Reader of Praat's TextGrid, in its long and its short text format.
+
+It is our own because it is short, gives the line of each label for error messages, and saves a dependency (praatio).
+"""
 
 from __future__ import annotations
 
