@@ -1,4 +1,4 @@
-"""What a model looks at: agreement over time of a real clip and of a forged one, and where in the mouth it comes from.
+"""Plot the agreement over time of a real and a forged clip, and the pixels of the mouth that it comes from.
 
     python benchmarks/attention.py data/grid 's1/lgwt3a~mpg-t0-000' --sound 's1/swai3a~mpg-t0-000' \\
         --pretrained runs/grid0/encoder --credit "Pictures: GRID corpus, Cooke et al. 2006, CC BY 4.0"
@@ -127,7 +127,7 @@ def draw(pair: list[Explained], credit: str) -> Figure:
 
 
 def save(figure: Figure, target: Path) -> None:
-    """As a PNG of 256 colours, a third of the size."""
+    """Save as a PNG with 256 colours, a third of the size."""
     figure.canvas.draw()  # type: ignore[attr-defined]
     pixels_HWC = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
     Image.fromarray(pixels_HWC).convert("RGB").quantize(256).save(target, optimize=True)

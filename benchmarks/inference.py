@@ -1,4 +1,4 @@
-"""What judging a 10 s clip costs, from the video file to the verdict, stage by stage.
+"""Measure the time to judge a 10 s clip, from the video file to the verdict, stage by stage.
 
     python benchmarks/inference.py CLIP... [--models npv_nano npv_tiny] [--height 720]
 

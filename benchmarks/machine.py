@@ -1,4 +1,4 @@
-"""What the benchmarks share: the device's name, a clock that waits for it, a table on the screen and in a CSV file."""
+"""Helpers of the benchmarks: the name of the device, a clock that waits for it, a table on screen and as CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 
 def device_name(device: str = "cpu") -> str:
-    """As part of a file name: `amd-epyc-cpu`, `nvidia-h100-80gb-hbm3`."""
+    """Return the device as part of a file name: `amd-epyc-cpu`, `nvidia-h100-80gb-hbm3`."""
     if device.startswith("cuda"):
         return _slug(torch.cuda.get_device_name(device))
     info = Path("/proc/cpuinfo")

@@ -1,4 +1,4 @@
-"""How fast pictures come out: a video as a stream, and random pieces of stored face crops against seeking in the video.
+"""Measure decoding: a video as a stream, and random pieces of stored face crops against seeking in the video.
 
     python benchmarks/media.py VIDEO... [--pieces 50] [--out .]
 

@@ -1,4 +1,4 @@
-"""Which motion shows small movements of a face: Anchor-Mesh Motion, or optical flow? And what does each cost?
+"""Compare Anchor-Mesh Motion with optical flow: accuracy on small movements of a face, and time.
 
     python benchmarks/motion.py [--size 224] [--seeds 0 1 2 3 4] [--methods DIS Farneback]
 
@@ -53,7 +53,7 @@ REGIONS = {
 
 
 class Camera(NamedTuple):
-    """What happens to the pictures: noise and light in grey levels and shares, flicker from frame to frame."""
+    """Degradation of the frames: noise and light in grey levels and shares, flicker from frame to frame."""
 
     noise: float
     light: float = 1.0
@@ -119,7 +119,7 @@ def render(size: int, region: str, displacement: float, seed: int, camera: Camer
         return direction * np.exp(-0.5 * np.square((points - centre) / width).sum(-1, keepdims=True))
 
     def origin(points: np.ndarray) -> np.ndarray:
-        """Where the field brings to `points` what was there."""
+        """Return the positions from which the field moves pixels to `points`."""
         found = points
         for _ in range(12):
             found = points - field(found)
@@ -220,7 +220,7 @@ def cost(size: int, methods: list[str], landmarker: Landmarker) -> dict[str, flo
 
 
 def splines(now_N2: np.ndarray, after_N2: np.ndarray) -> list[np.ndarray]:
-    """What the published algorithm computes: 88 thin-plate splines through three points, at 3240 points each."""
+    """The computation of the published algorithm: 88 thin-plate splines through three points, at 3240 points each."""
     i, j = np.array([(i, j) for i in range(80) for j in range(80 - i)]).T[..., None]
     moved = []
     for triangle in face_mesh("anchors").numpy():

@@ -1,4 +1,4 @@
-"""What every perturbation looks and sounds like: two contact sheets of one talking head of the embedded corpus.
+"""Draw two contact sheets of all perturbations, applied to one talking head of the synthetic corpus.
 
     python benchmarks/perturbations.py [--out docs] [--work /tmp/perturbations]
 

@@ -1,4 +1,4 @@
-"""How far two accounts of the same speech agree: phone errors, onset errors, events found, and a source's delay."""
+"""Compare two transcriptions of the same speech: phone errors, onset errors, events found, and delay."""
 
 from __future__ import annotations
 

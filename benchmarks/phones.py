@@ -1,4 +1,4 @@
-"""How right is each phone source about which phone, and when? Measured on GRID, whose transcripts are known.
+"""Measure the accuracy of each phone source, in phones and times, on GRID, whose transcripts are known.
 
     python benchmarks/phones.py CLIPS --out runs/benchmarks
 

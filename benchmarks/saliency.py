@@ -1,4 +1,4 @@
-"""What the model looks at: where in the mouth's picture the agreement of lips and sound comes from."""
+"""Saliency: the pixels of the mouth that the agreement of lips and audio comes from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from npvf.models.npv.npv import NPV
 def mouth_saliency(
     model: NPV, sample: Sample, offset: int = 0, copies: int = 16, noise: float = 0.1, seed: int = 0
 ) -> np.ndarray:
-    """How strongly each pixel of the mouth moves the agreement of the gated frames (SmoothGrad, Smilkov et al. 2017).
+    """The influence of each pixel of the mouth on the agreement of gated frames (SmoothGrad, Smilkov et al. 2017).
 
     The absolute gradient of the summed framewise agreement, summed over channels and averaged over noisy copies of the
     clip. A frame's map includes what it does to its neighbours' agreement, which see it too. The model is put into
@@ -54,7 +54,7 @@ def mouth_saliency(
 
 
 def _gradient(model: NPV, batch: Batch, mouth_BTCHW: Tensor, offset: int) -> Tensor:
-    """Of the gated frames' summed agreement, with respect to the mouth."""
+    """The gradient of the summed agreement of gated frames with respect to the mouth."""
     with torch.enable_grad():
         mouth_BTCHW = mouth_BTCHW.detach().requires_grad_()
         features = model.encode(replace(batch, mouth_BTCHW=mouth_BTCHW))

@@ -1,4 +1,4 @@
-"""What each part of NPV is worth: gates, ablations and forgeries held out, over seeds, with one budget for all.
+"""Measure the contribution of each part of NPV: gates, ablations, held-out forgeries, over seeds, with one budget.
 
     npvf demo --out runs/demo
     npvf synth runs/study/real --clips 24 --people 100-123 --split test=100-123 --seed 11

@@ -22,7 +22,7 @@ from npvf.training.data import PARTS, ClipData, ClipSelection, Loader, SegmentWi
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class LabelledClips(ClipSelection):
-    """Which videos are trained on and which are validated on. Nobody may appear in both parts.
+    """The videos for training and validation. No person may be in both.
 
     Args:
         include: see `ClipSelection`; for both parts, like `exclude`.
@@ -86,7 +86,7 @@ class LabelledFaces(ClipData):
         return [read_split(file) for file in self.split_file]
 
     def setup(self, stage: str) -> None:
-        """As in pre-training, and check the labels.
+        """Set up as in pre-training, and check the labels.
 
         An objective that makes fakes of genuine clips' features (`FeatureFakes`) needs no forged clip in training.
         Validation always needs both classes: a threshold cannot be chosen on genuine clips alone.
@@ -140,7 +140,7 @@ class LabelledFaces(ClipData):
         return BalancedSampler(classes, self.seed, self.place.rank, self.place.world, length)
 
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
-        """What comes in turn, labels, and the length of an epoch; None: `BalancedSampler`'s own."""
+        """Return the classes to draw in turn (labels), and the length of an epoch; None: that of `BalancedSampler`."""
         return list(labels), None
 
     def _split_videos(self, part: Part) -> frozenset[str]:
@@ -163,6 +163,6 @@ class LabelledFaces(ClipData):
 
 
 def splits_used(trainer: Trainer) -> dict[str, Any]:
-    """What a detector's folder says of the splits that its training was given; nothing where there were none."""
+    """Return the splits that training used, as the folder of the detector records them; empty without split files."""
     splits = getattr(trainer.datamodule, "splits_read", [])  # type: ignore[attr-defined]
     return {"splits": [split.describe() for split in splits]} if splits else {}

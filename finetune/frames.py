@@ -59,5 +59,5 @@ class FrameModule(VideoModule):
             self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, logits_F))
 
     def predictor(self, calibration: Calibration, threshold: float) -> FrameScorer:
-        """What `npvf evaluate --detector` loads."""
+        """Return the scorer that `npvf evaluate --detector` loads."""
         return FrameScorer(self.model, FrameSettings(calibration, threshold))

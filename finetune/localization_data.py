@@ -16,12 +16,12 @@ from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
 from npvf.training.data import Loader
 
-GENUINE = 3  # visits of genuine clips for each visit of a forged one, where they bring a forged twin
+GENUINE = 3  # samples of real clips for each sample of a forged one, if real clips bring a self-blended copy
 
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class WindowFrames:
-    """What a training step looks at in a clip: a few frames of one face.
+    """The window of a clip that a training step uses: a few frames of one face.
 
     Args:
         frames: frames of a window; the last one only says where the others move to. The published code tests 3 and
@@ -51,7 +51,7 @@ class LocatedFaces(LabelledFaces):
         self_blended: return each genuine window together with a self-blended copy (`npvf.data.self_blended`), and draw
             genuine clips three times as often as forged ones. Most forgeries then have their original beside them, and
             labels are nearly balanced.
-        loader: how clips are read and batched; a batch is one of windows. An epoch visits a clip once for each second.
+        loader: how clips are read and batched; a batch is one of windows. An epoch samples a clip once for each second.
         seed: of every random draw. The command sets it to `seed_everything`.
 
     Raises:
@@ -96,12 +96,12 @@ class LocatedFaces(LabelledFaces):
         return picture_label(meta.label, meta.audio_label, meta.video_label)
 
     def training_selections(self) -> list[Selection]:
-        """Of a stream, in turn."""
+        """The selections that a stream draws from in turn."""
         selections = super().training_selections()
         return [*[selections[0]] * GENUINE, *selections[1:]] if self.self_blended and self.balance else selections
 
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
-        """Labels, genuine clips more often where they bring forgeries: an epoch then visits each some 1.5 times."""
+        """Labels; real clips come more often if they bring forgeries, so an epoch samples each about 1.5 times."""
         if not self.self_blended:
             return super().turns(labels)
         turns = [(label, place % GENUINE if label == REAL else 0) for place, label in enumerate(labels)]

@@ -64,7 +64,7 @@ class ClipLogits:
 
 
 class Predictor(Protocol):
-    """What fine-tuning exports: a model with its calibration that writes its own folder."""
+    """The interface of what fine-tuning exports: a model with its calibration that writes its own folder."""
 
     def save(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
         """Write the folder; `training` says how it was trained, for people."""
@@ -112,7 +112,7 @@ class VideoModule(TrainingModule):
 
     @abstractmethod
     def predictor(self, calibration: Calibration, threshold: float) -> Predictor:
-        """What is exported."""
+        """Return the detector that is exported."""
 
 
 class DetectionModule(VideoModule):
@@ -162,7 +162,7 @@ class DetectionModule(VideoModule):
 
     @property
     def head(self) -> list[nn.Module]:
-        """What pre-training leaves to learn: the awareness module is tuned with the parts of the head."""
+        """The modules that pre-training leaves untrained. The awareness module is trained with the head."""
         awareness = [module for name, module in self.model.named_children() if name in AWARENESS]
         return [*awareness, *self.model.head.children()]
 

@@ -11,7 +11,7 @@ from npvf.training.data import ClipData, ClipSelection, Loader, SegmentWindows
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class RealClips(ClipSelection):
-    """Which videos take part in pre-training. The patterns do not apply to corpora that `val` names.
+    """The videos for pre-training. The patterns do not apply to corpora that `val` names.
 
     Args:
         include: see `ClipSelection`.

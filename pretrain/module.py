@@ -55,7 +55,7 @@ class PretrainModule(TrainingModule):
 
     monitor: ClassVar[str] = "val/retrieval_r1"
     product: ClassVar[str] = "encoder"
-    # A cosine schedule ends best, and the best of many validations on few clips is luck.
+    # A cosine schedule is best at its end; the best of many validations on few clips is due to chance.
     export_weights: ClassVar[Weights] = "last"
     run_folder: ClassVar[str] = "runs/pretrain"
 

@@ -2,8 +2,8 @@
 
 It reads docstrings, comments and messages (strings of three or more words) of Python files, comments of YAML files,
 and the text of Markdown pages. Each rule names what to write instead; CONTRIBUTING.md has the glossary. A line with
-`prose: allow (reason)` in a comment is exempt, and so is the line after it; in a page, so is everything between
-`<!-- prose: off (reason) -->` and `<!-- prose: on -->`.
+`prose: allow (reason)` in a comment is exempt, and so is the line after it; so are all lines from a comment with
+`prose: off` and a reason in brackets to one with `prose: on`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,33 @@ ROOT = Path(__file__).parents[1]
 PATHS = [
     "CONTRIBUTING.md",
     "README.md",
+    "benchmarks",
+    "configs",
     "docs",
+    "finetune",
     "npvf/__init__.py",
     "npvf/audit",
     "npvf/cli",
     "npvf/clip.py",
     "npvf/corpora",
+    "npvf/data",
     "npvf/errors.py",
+    "npvf/evaluate",
+    "npvf/faces",
+    "npvf/forge",
     "npvf/io",
+    "npvf/losses",
+    "npvf/media",
     "npvf/metrics",
+    "npvf/models",
+    "npvf/perturb",
+    "npvf/prepare",
     "npvf/report",
+    "npvf/speech",
+    "npvf/synth",
+    "npvf/training",
     "npvf/version.py",
+    "pretrain",
     "scripts",
 ]
 
@@ -68,12 +84,12 @@ RULES = [
     _rule(r"\bforged on the spot\b", "write 'self-blended'"),
     _rule(r"\b(?:harm|harms|harmed)\b", "write 'perturb', 'perturbation'"),
     _rule(r"\b(?:dealt|deals?)\b(?! with)", "write 'shard', 'split' or 'distribute'"),
-    _rule(r"\b(?:visits?|visited)\b", "write 'sample' or 'draw'"),
+    _rule(r"\b(?:visits?|visited)\b(?!:)", "write 'sample' or 'draw'"),
     _rule(r"\b(?:watch|watches|watched)\b", "write 'collect', 'measure' or 'look at'"),
     _rule(r"\b(?:adopt|adopts|adopted)\b", "write 'take over' or 'copy'"),
     _rule(r"\bfilms?\b", "write 'video'"),
     _rule(r"\bluck\b", "write 'chance'"),
-    _rule(r"\bhouse\b|(?<!noise )\bfloors?\b", "write 'package', 'folder' or 'layer'"),
+    _rule(r"\bhouse\b|\bfloors\b", "write 'package', 'folder' or 'layer'"),
 ]
 
 
@@ -119,14 +135,12 @@ def comments(source: str) -> Iterator[Text]:
 
 
 def page_texts(source: str) -> Iterator[Text]:
-    """The lines of a Markdown page that are in no fenced block and in no part that is switched off."""
-    fenced = off = False
+    """The lines of a Markdown page that are not in a fenced block."""
+    fenced = False
     for number, line in enumerate(source.splitlines(), start=1):
         if line.lstrip().startswith("```"):
             fenced = not fenced
-        elif switch := re.search(r"<!-- prose: (off \(.+\)|on) -->", line):
-            off = switch[1] != "on"
-        elif not fenced and not off:
+        elif not fenced:
             yield Text(number, "page", line)
 
 
@@ -147,6 +161,11 @@ def findings(path: Path) -> Iterator[str]:
     lines = source.splitlines()
     allowed = {n for n, line in enumerate(lines, start=1) if re.search(r"prose: allow \(.+\)", line)}
     allowed |= {n + 1 for n in allowed}
+    off = False
+    for number, line in enumerate(lines, start=1):
+        if switch := re.search(r"prose: (off \(.+\)|on\b)", line):
+            off = switch[1] != "on"
+        allowed |= {number} if off else set()
     for text in READERS[path.suffix](source):
         found = [(OPENING, OPENING.pattern.search(text.words))] if text.kind == "docstring" else []
         prose = re.sub(

@@ -22,7 +22,7 @@ _DB = log(10) / 20  # decibels of amplitude to natural logarithm
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class PictureAugment:
-    """How much of each change of the picture. Neither paper says anything of augmentation: all values are ours.
+    """The strength of each change of the frames. Neither paper describes augmentation: all values are ours.
 
     Args:
         shift: of the mouth and face box, at most, as a share of its side.
@@ -51,7 +51,7 @@ class PictureAugment:
     cutout_size: float = 0.15
 
     def draw_move(self, draw: RandomDraw) -> Move:
-        """Where the camera stands."""
+        """Draw the position of the camera."""
         shift_x, shift_y = draw.spread(self.shift), draw.spread(self.shift)
         return Move(
             shift_x,
@@ -62,7 +62,7 @@ class PictureAugment:
         )
 
     def draw_look(self, draw: RandomDraw) -> Look:
-        """Which camera, in which light."""
+        """Draw the camera and the light."""
         return Look(
             offset=255 * draw.spread(self.brightness),
             slope=1 + draw.spread(self.contrast),

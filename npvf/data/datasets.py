@@ -40,7 +40,7 @@ class Visit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Windows(ClipWindows):
-    """How a training visit of NPV looks at a clip: at segments with enough speech.
+    """The windows that NPV trains on: those with segments that contain enough speech.
 
     Args:
         transform: cuts and augments.
@@ -64,11 +64,11 @@ class Windows(ClipWindows):
         return torch.from_numpy(gate_T)
 
     def usable(self, gate_T: Tensor) -> bool:
-        """Whether some 24 frames hold `min_gate` gated ones."""
+        """True if some 24 frames contain at least `min_gate` gated ones."""
         return bool(segment_candidates(torch.ones_like(gate_T)[None], gate_T[None], self.min_gate).any())
 
     def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
-        """Of a window with at least one segment, a multiple of the face stream's stride."""
+        """The start of a window with at least one segment, a multiple of the stride of the face stream."""
         return window_start(gate_T, self.frames, self.transform.spec.face_stride, generator, self.min_gate)
 
     def visit_window(self, window: Sample, generator: torch.Generator) -> Visit:
@@ -107,7 +107,7 @@ class MemoryClips:
 
 
 class TrainingClips(Dataset[Any]):
-    """Random visits of clips in memory; a clip longer than a window stands here several times."""
+    """Random windows of clips in memory; a clip longer than a window is listed several times."""
 
     def __init__(self, clips: MemoryClips, windows: ClipWindows) -> None:
         self.clips, self.windows = clips, windows

@@ -16,7 +16,7 @@ from npvf.media.encode import decode_crops, encode_crops
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class FaceAugment(PictureAugment):
-    """How much of each change; see `PictureAugment`. Each clip draws its parameters once and all its frames share them.
+    """The strength of each change; see `PictureAugment`. Each clip draws its parameters once for all its frames.
 
     ST-DDL's code imports a library of augmentations and says no more: which ones, and the values, are ours. What a
     forgery leaves is fine: softness, noise and compression are changed more rarely than for lips.

@@ -1,4 +1,4 @@
-"""What ST-DDL sees of a prepared clip. Training and inference both come here, so that they cannot drift apart.
+"""The inputs of ST-DDL from a prepared clip. Training and inference both use this module, so they cannot differ.
 
 `FaceSpec`, which belongs to the model, says how large the pictures are and which optical flow goes with them.
 """

@@ -66,9 +66,9 @@ class FaceSample:
 def judge_picture(meta: ClipMeta, frames: int, mask_THW: np.ndarray | None) -> tuple[int, np.ndarray]:
     """Is the picture of this face forged, and in which frames (T,)?
 
-    A mask decides; without one, what is said of the picture. For a real picture all frames are returned, for an
-    unknown one none. A forged sound says nothing of the picture. In a video of several faces, of which nobody said
-    which is forged, the label of a face that does not speak is unknown.
+    The mask determines the label if there is one, otherwise the video label does. For a real clip all frames are
+    returned, for an unknown one none. Forged audio says nothing about the frames. If a video shows several faces and
+    the forged one is unknown, the label of a face that does not speak is unknown.
     """
     if mask_THW is not None:
         forged_T = np.any(mask_THW, axis=(1, 2))
@@ -83,7 +83,7 @@ def judge_picture(meta: ClipMeta, frames: int, mask_THW: np.ndarray | None) -> t
 
 
 def picture_label(label: int | None, audio_label: int | None, video_label: int | None) -> int | None:
-    """Whether the picture is forged, from the labels of the whole, of the sound and of the picture; None: unknown.
+    """Tell from the labels of the video, its audio and its frames if the frames are forged; None: unknown.
 
     A label of the whole says nothing of the picture where a forged sound may be the reason for it.
     """

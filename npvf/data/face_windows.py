@@ -24,7 +24,7 @@ from npvf.models.stddl.face_batch import FaceBatch, FaceSpec
 
 
 class FaceTransform:
-    """`Clip` to `FaceSample`: `cut` is the same at each visit, `finish` is random where there is augmentation.
+    """Turn a `Clip` into a `FaceSample`: `cut` is deterministic, `finish` is random if there is augmentation.
 
     Args:
         spec: the model's inputs.
@@ -78,8 +78,8 @@ class FaceWindows(ClipWindows):
         length: frames of a window; the last one only says where the others move to.
         stride: frames of the clip from one frame of a window to the next.
         every: frames of the clip from one window of an evaluation to the next.
-        self_blended: a visit of a genuine clip brings the same window twice, as it is and forged on the spot
-            (`npvf.data.self_blended`), both augmented alike.
+        self_blended: each real window is returned twice, unchanged and self-blended (`npvf.data.self_blended`), with
+            the same augmentation.
     """
 
     lacks: ClassVar[str] = "too short, or unknown whether the face is forged"
@@ -102,11 +102,11 @@ class FaceWindows(ClipWindows):
         return torch.from_numpy(judge_picture(read_meta(encoded), encoded_frames(encoded), mask_THW)[1])
 
     def usable(self, gate_T: Tensor) -> bool:
-        """Whether it is long enough and has a frame to look at."""
+        """True if the clip is long enough and has a usable frame."""
         return len(gate_T) >= self.frames and bool(gate_T.any())
 
     def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
-        """Of a window with such a frame among those that have a follower, if any window has."""
+        """The start of a window with a usable frame that is not its last one, if there is such a window."""
         seen = gate_T.unfold(0, self.frames, 1)[:, : -self.stride : self.stride].any(1)
         starts = seen.nonzero().flatten() if seen.any() else torch.arange(len(seen))
         return int(starts[torch.randint(len(starts), (), generator=generator)])
@@ -128,7 +128,7 @@ class FaceWindows(ClipWindows):
         return [self.transform.finish(span.frames_of(slice(None, None, self.stride))) for span in spans]
 
     def count(self, frames: int) -> int:
-        """One visit for each second: neighbouring windows show the same."""
+        """One sample for each second, because neighbouring windows are nearly the same."""
         return max(1, frames // FPS)
 
 

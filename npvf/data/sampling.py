@@ -1,4 +1,4 @@
-"""Which clips, which windows of them and which segments of these: everything drawn from numbered seeds.
+"""Draw clips, windows of clips, and segments of windows from numbered seeds.
 
 A draw depends on (seed, epoch, place in the epoch) and on nothing else, so a run can be repeated, and resumed at any
 step, whatever the number of workers.
@@ -23,7 +23,7 @@ MIN_GATE = 6
 
 
 class Draw(NamedTuple):
-    """One visit of the item at `place`, with the seed of all that is random in it."""
+    """One sample of the item at `place`, with the seed for everything random in it."""
 
     place: int
     seed: int
@@ -40,7 +40,7 @@ def seeded(*numbers: int) -> torch.Generator:
 
 
 def segment_candidates(valid_BT: Tensor, gate_BT: Tensor, min_gate: int = MIN_GATE) -> Tensor:
-    """Where a segment may start: (B, T - 23) bool, all 24 frames valid and at least `min_gate` of them gated."""
+    """Mark possible starts of segments: (B, T - 23) bool, 24 valid frames of which at least `min_gate` are gated."""
     if valid_BT.shape[1] < SEGMENT_FRAMES:
         return valid_BT.new_zeros(len(valid_BT), 0)
     whole_BT = valid_BT.unfold(1, SEGMENT_FRAMES, 1).all(-1)
@@ -83,9 +83,9 @@ def window_start(
 
 
 class EpochSampler(DistributedSampler[Draw]):
-    """Every index once an epoch in a new order, dealt out to ranks in equal shares.
+    """Yields each index once an epoch in a new order, distributed over ranks in equal shares.
 
-    The deal starts over where it does not come out even, as every rank must take as many steps as the others.
+    If the samples do not divide evenly over ranks, the first ones are repeated: all ranks must take equally many steps.
     Trainers call `set_epoch`; a kind of `DistributedSampler`, so that none wraps it in another.
     """
 
@@ -118,7 +118,7 @@ class EpochSampler(DistributedSampler[Draw]):
 
 
 class BalancedSampler(EpochSampler):
-    """Classes in turn on every rank, each class's items all visited before one comes again, also across epochs.
+    """Draws classes in turn on each rank. All items of a class come before one is repeated, also across epochs.
 
     FakeAVCeleb has 42 fakes for every real: drawn as they lie, most batches would hold no real clip at all.
 
@@ -148,7 +148,7 @@ class BalancedSampler(EpochSampler):
         rows_a_rank = ceil(len(self) / len(labels))
         columns = [self._label_order(label, rows_a_rank * ranks) for label in labels]
         rows = list(zip(*columns, strict=True))
-        # Dealt at random: in turn, a rank might get the same kinds over and over.
+        # Distribute at random: if ranks took items in turn, one could always get the same kinds.
         deal = seeded(self.seed, self.epoch, 2)
         shares: list[list[int]] = [[] for _ in range(ranks)]
         for first in range(0, len(rows), ranks):

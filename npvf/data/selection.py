@@ -1,4 +1,4 @@
-"""Which clips of a corpus take part: by track, label, split, identity or name; what is left out is counted."""
+"""Select clips of a corpus by track, label, split, identity or name, and count those that are left out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Selection:
 
     Args:
         speakers_only: only the track whose face speaks; the sound says nothing of the other faces.
-        label: "real", "fake", "known" (either), "unforged" (real, or nobody said) or "any".
+        label: "real", "fake", "known" (either), "unforged" (real or unknown) or "any".
         split: `meta.split` must be this.
         videos: the video's id is among these: a part of a split (`npvf.corpora.splits`).
         identities, no_identities: at least one identity of the clip is among the first, none among the second.
@@ -103,7 +103,7 @@ def selected_metas(paths: Iterable[str | Path], selection: Selection) -> Iterato
 
 @contextmanager
 def naming(encoded: Sample) -> Iterator[None]:
-    """Whatever goes wrong with a sample says which sample it was."""
+    """Add the key of the sample to any error."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Genuine windows of a face, self-blended on the spot: a forgery for each visit, with its original beside it."""
+"""Self-blended samples: a new forgery from each real window that is sampled, returned together with it."""
 
 from __future__ import annotations
 

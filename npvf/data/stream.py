@@ -50,20 +50,20 @@ class Place:
 
 
 class TrainingStream(IterableDataset[Any]):
-    """Random visits straight from shards: each reader has its own shards in a new order every epoch.
+    """Random windows read from shards: each reader has its own shards, in a new order in each epoch.
 
-    A stream has no natural end, so an epoch is a number of visits, the same for every reader, and the shards go round.
-    Only the window that is looked at is decoded.
+    A stream has no natural end, so an epoch is a number of samples, the same for each reader; shards are repeated.
+    Only the window that is used is decoded.
 
     Args:
         urls: of the shards, local paths or whatever webdataset can open.
         windows: how a clip is looked at.
-        selections: one, or one per class; visits are then drawn from each class in turn.
-        visits: an epoch's number of visits of one reader.
-        seed, epoch: what the order depends on.
+        selections: one, or one per class; samples are then drawn from each class in turn.
+        visits: the number of samples of one reader in an epoch.
+        seed, epoch: determine the order.
         buffer: encoded samples among which the next one is drawn.
         done: batches of this epoch that a run resumed in its middle has behind it. Their samples are read past.
-        batch_size: visits in a batch; it matters to `done` alone.
+        batch_size: samples in a batch; it is used for `done` only.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class TrainingStream(IterableDataset[Any]):
 
 
 class StreamDraw(NamedTuple):
-    """One visit to come: nothing is decoded yet."""
+    """One sample that is not decoded yet."""
 
     encoded: shards.Sample
     gate_T: torch.Tensor

@@ -1,4 +1,4 @@
-"""From a prepared `Clip` to what a model sees of it: mouth, face, log-mel and gates, cut as an `InputSpec` says."""
+"""Turn a prepared `Clip` into the inputs of a model: mouth, face, log-mel and gates, as an `InputSpec` defines them."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ class ClipTransform:
         return self.finish(self.cut(clip), generator)
 
     def cut(self, clip: Clip) -> Sample:
-        """Everything that is the same at each visit of a clip; the mouth keeps its margin.
+        """Make everything that is the same whenever a clip is sampled; the mouth keeps its margin.
 
         Raises:
-            Refused: NO_AUDIO or SILENT_AUDIO, a clip of a video without sound: silence is no data.
-            ValueError: sound and picture differ in length.
+            Refused: NO_AUDIO or SILENT_AUDIO, a clip of a video without audio; silence must not replace it.
+            ValueError: audio and video differ in length.
         """
         if clip.meta.no_sound:
             raise Refused(Reason(clip.meta.no_sound), f"{clip.meta.key} has no sound to compare with its lips.")

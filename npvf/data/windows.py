@@ -17,11 +17,11 @@ from npvf.io import shards
 
 
 class ClipWindows(ABC):
-    """A transform and the length of a window; a subclass says what a window must hold and what a visit is.
+    """A transform and the length of a window. A subclass defines usable windows and the content of a sample.
 
     Attributes:
-        transform: `cut` makes what is the same at each visit of a clip, `finish` what is random.
-        lacks: of a clip that is left out, for the log.
+        transform: `cut` makes what is the same whenever a clip is sampled, `finish` makes what is random.
+        lacks: what a clip that is left out lacks, for the log.
     """
 
     transform: Any
@@ -38,7 +38,7 @@ class ClipWindows(ABC):
 
     @abstractmethod
     def usable(self, gate_T: Tensor) -> bool:
-        """Whether a clip holds a window."""
+        """True if a clip contains a usable window."""
 
     @abstractmethod
     def start(self, gate_T: Tensor, generator: torch.Generator) -> int:
@@ -46,18 +46,18 @@ class ClipWindows(ABC):
 
     @abstractmethod
     def visit_window(self, window: Any, generator: torch.Generator) -> Any:
-        """What training is given of a window that is cut."""
+        """Return the training sample of a window."""
 
     def visit(self, cut: Any, generator: torch.Generator) -> Any:
         """A random window of a sample that `transform.cut` has cut."""
         return self.visit_window(cut.window(self.start(cut.gate_T, generator), self.frames), generator)
 
     def whole(self, cut: Any) -> Any:
-        """What evaluation is given of a clip that is cut."""
+        """Return the evaluation sample of a clip."""
         return self.transform.finish(cut)
 
     def count(self, frames: int) -> int:
-        """Visits an epoch that a clip of so many frames is worth."""
+        """The number of samples in an epoch for a clip with this many frames."""
         return max(1, frames // self.frames)
 
 

@@ -19,7 +19,7 @@ from npvf.io.shards import Sample, decode_clip
 
 @dataclass(slots=True)
 class Opinions:
-    """Of each video the face that speaks: what both methods say, whether it is forged, who it is.
+    """The speaking face of each video: scores of both methods, label, and identity.
 
     `left_out` counts by reason the videos of which there are not two opinions.
     """

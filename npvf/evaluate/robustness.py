@@ -1,4 +1,4 @@
-"""How a detector stands what happens to videos on their way: `measure_robustness`.
+"""Measure a detector on perturbed videos: `measure_robustness`.
 
 Every labelled video goes through every condition as a real file, and is judged from that file as an analyst would get
 it: without phone times or words beside it. One score at a time is made and written down under all that it depends on,
@@ -43,7 +43,7 @@ Judge = AnyDetector | Scorer
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What the detector said of one video under one condition; None, with a reason, where it said nothing."""
+    """The score of one video under one condition; None, with a reason, if the detector abstained."""
 
     video: str
     label: int
@@ -54,7 +54,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """What came out: a result for each condition, the score of every video under it, and who was left out.
+    """The results for each condition, the score of each video under it, and the videos that were left out.
 
     `left_out` are the videos without a label, or with a sidecar that cannot be read; they are in no denominator.
     """

@@ -1,4 +1,4 @@
-"""How well a localizer finds forged pixels and forged videos of a labelled, prepared corpus.
+"""Measure how well a localizer finds forged pixels and forged videos of a labelled, prepared corpus.
 
 What counts is the picture: a video whose sound alone is forged is real here. Pixels are those of the source's full
 frames at 25 a second, with the masks of all faces pasted back; where no face was followed nothing is called forged, and
@@ -41,12 +41,12 @@ VIDEO = ("auc", "f1", "accuracy", "balanced_accuracy", "average_precision", "eer
 
 
 class FindsPixels(Protocol):
-    """What is measured: `npvf.detect.localizer.Localizer`, or the constant mask."""
+    """The interface of what is measured: `npvf.detect.localizer.Localizer`, or the constant mask."""
 
     settings: LocalizerSettings
 
     def localize(self, clip: Clip) -> LocatedClip:
-        """Which pixels of the clip's face are forged."""
+        """Return the forged pixels of the face in a clip."""
 
     def log_odds(self, logits: Sequence[np.ndarray]) -> float:
         """The log-odds of one face being forged, from the frames' logits of its clips."""
@@ -66,7 +66,7 @@ class LocatedRow(Row):
     pixels: dict[str, float] = field(default_factory=dict)
 
     def flat(self) -> dict[str, Any]:
-        """As a row of a table."""
+        """Return the row of a table."""
         known = ("video", "label", "manipulation", "identity", "original", "status", "reason", "clips", "score")
         pixels = {f"pixel_{name}": self.pixels.get(name) for name in ("auc", "f1", "iou", "fpr")}
         return {name: getattr(self, name) for name in (*known, "faces", "forged_frames", "marked")} | pixels
@@ -74,7 +74,7 @@ class LocatedRow(Row):
 
 @dataclass(slots=True)
 class FoundPixels:
-    """What one method found in one video.
+    """The result of one method for one video.
 
     Attributes:
         logits: by face, of the frames of each clip.
@@ -194,7 +194,7 @@ def _row(line: dict[str, Any]) -> LocatedRow | None:
 
 
 def _judge(row: LocatedRow, methods: Sequence[FindsPixels], clips: Iterable[Clip]) -> list[FoundPixels]:
-    """What each method finds in a video's clips; the row takes the first one's."""
+    """Apply each method to the clips of a video; the row takes the result of the first one."""
     found = [FoundPixels() for _ in methods]
     for clip in clips:
         for method, pixels in zip(methods, found, strict=True):
@@ -276,7 +276,7 @@ def _video_metrics(
 def _within_originals(
     judged: Sequence[LocatedRow], group_of: dict[str, Hashable], bootstrap: Bootstrap
 ) -> dict[str, Estimate]:
-    """How often a forgery scores above genuine videos of the same original that show as many faces; ties count half.
+    """The share of pairs in which a forgery scores above a real video of the same original; ties count half.
 
     People and cameras shift scores by more than forgeries do as long as a localizer has seen few: this leaves them out.
     Empty where no forgery has such a counterpart.

@@ -1,4 +1,4 @@
-"""What a detector says of every video of a labelled, prepared corpus, and of every segment: the rows of an evaluation.
+"""The scores of all videos and segments of a labelled, prepared corpus: the rows of an evaluation.
 
 One row a manifest line. A video that was refused, or that the detector would not judge, stays in the table with its
 reason. Clips are judged as they are, and once more without the silence they begin with: in FakeAVCeleb and
@@ -26,7 +26,7 @@ FORGED_SHARE = 0.25  # of a segment, from which on it is fake; what `npvf.losses
 
 
 class Scorer(Protocol):
-    """What is measured, `npvf.Detector` for one: a score for each clip, in any order."""
+    """The interface of what is measured, such as `npvf.Detector`: a score for each clip, in any order."""
 
     def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
         """Scores of clips, read one after the other."""
@@ -34,7 +34,7 @@ class Scorer(Protocol):
 
 @dataclass(slots=True)
 class Row:
-    """One video of the corpus: what is known of it and what the detector said.
+    """One video of the corpus: its annotation and the result of the detector.
 
     `score` is the mean fake probability of its speaker's clips, weighted by their length; None where `status` is
     "refused" (not prepared), "abstained" (not judged) or "duplicate" (of an earlier row; in no denominator).
@@ -72,7 +72,7 @@ class SegmentRow:
 
 @dataclass(slots=True)
 class Scores:
-    """Of every video, and of every segment that was judged in it."""
+    """The scores of all videos, and of all judged segments."""
 
     rows: list[Row]
     segments: list[SegmentRow]
@@ -93,7 +93,7 @@ def score_videos(
     """A row for each labelled manifest line that the selection keeps, in the manifest's order; clips as they are.
 
     Raises:
-        NpvfError: no such line; a video twice with both labels; a score that is no probability.
+        NpvfError: no such line; a video twice with both labels; a score that is not a probability.
     """
     rows = blank_rows(corpus, selection)
     return fill(rows, judge_clips(corpus, scorer, prepared(rows), on_clip))
@@ -116,7 +116,7 @@ def prepared(rows: Iterable[Row]) -> frozenset[str]:
 def judge_clips(
     corpus: Corpus, scorer: Scorer, videos: Container[str], on_clip: Callable[[], object] = lambda: None
 ) -> dict[str, JudgedClip]:
-    """What the scorer says of the speakers' clips of these videos, by key."""
+    """Score the speakers' clips of these videos. Returns scores by key."""
     metas: dict[str, tuple[ClipMeta, int]] = {}
 
     def clips() -> Iterator[Clip]:
@@ -161,7 +161,7 @@ def judge_trimmed(
 
 
 def fill(rows: Iterable[Row], judged: Mapping[str, JudgedClip]) -> Scores:
-    """The rows with what was said of their clips, and the rows of the segments."""
+    """Return the rows with the scores of their clips, and the rows of the segments."""
     by_video: dict[str, list[JudgedClip]] = defaultdict(list)
     for clip in judged.values():
         by_video[clip.meta.video].append(clip)
@@ -197,7 +197,7 @@ def _checked(scorer: Scorer, clips: Iterator[Clip], on_clip: Callable[[], object
         on_clip()
         for p in (said.fake_probability, *said.probabilities):
             if p is not None and not 0 <= p <= 1:
-                raise NpvfError(f"the detector says {p} of {said.key}, which is no probability")
+                raise NpvfError(f"the detector returned {p} for {said.key}, which is not a probability")
         yield said
 
 

@@ -36,7 +36,7 @@ def face_pose(landmarks_N2: np.ndarray) -> np.ndarray:
 
 
 def misfit(landmarks_N2: np.ndarray) -> float:
-    """How far the aligned stable points lie from the mean face's (root mean square), in units of the face's size."""
+    """Return the root mean square distance of the aligned stable points from the mean face, in face sizes."""
     transform = smoothed_transform(face_pose(landmarks_N2)[None], 0)
     aligned = (apply_transform(transform, landmarks_N2[STABLE]) - CROP_CENTRE) / CROP_PX_PER_SIZE
     return float(np.sqrt(np.square(aligned - TEMPLATE_S2).sum(axis=1).mean()))

@@ -1,4 +1,4 @@
-"""Where a new scene begins, by the whole picture; and whether two pictures show the same thing."""
+"""Find scene cuts by comparing whole frames."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def thumbnail(image_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two thumbnails, in [-1, 1]: blind to brightness and contrast."""
+    """Return the similarity of two thumbnails in [-1, 1], independent of brightness and contrast."""
     # A few grey levels of common ground keep pictures that are all but black or plain from being "different".
     noise = _PLAIN**2 * a.size
     return float((np.vdot(a, b) + noise) / np.sqrt((np.vdot(a, a) + noise) * (np.vdot(b, b) + noise)))

@@ -15,7 +15,7 @@ FlowMethod = Literal["dis", "farneback", "tvl1"]
 
 
 def flow_motion(face_THWC: np.ndarray, method: FlowMethod = "dis") -> np.ndarray:
-    """How far each pixel moves until the next frame, by optical flow on gray pictures.
+    """Compute the motion of each pixel to the next frame by optical flow on gray images.
 
     - `dis`: dense inverse search, OpenCV's medium preset.
     - `farneback`: polynomial expansion, with the values of OpenCV's tutorial.

@@ -1,4 +1,4 @@
-"""What of a face stays put while it speaks: its stable points, and the face's size and place by them.
+"""The points of a face that do not move in speech, and the size and position of the face from them.
 
 Landmark numbers are MediaPipe's. The unit of the template is the face's size: the root mean square distance of the
 stable points from their centre (about a quarter of the height from hairline to chin).

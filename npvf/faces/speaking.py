@@ -36,14 +36,14 @@ def lip_width(landmarks_TN2: np.ndarray) -> np.ndarray:
 
 
 def energy_envelope(audio_N: np.ndarray) -> np.ndarray:
-    """The sound's level in dB for each video frame: (640 T,) at 16 kHz -> (T,). The floor is 60 dB below full scale."""
+    """Return the audio level in dB for each video frame: (640 T,) at 16 kHz -> (T,), at least -60 dB full scale."""
     frames = len(audio_N) // SAMPLES_PER_FRAME
     power = np.square(audio_N[: frames * SAMPLES_PER_FRAME].astype(np.float64)).reshape(frames, SAMPLES_PER_FRAME)
     return 10 * np.log10(power.mean(axis=1) + 1e-6)
 
 
 def aperture_energy_similarity(aperture_T: np.ndarray, energy_T: np.ndarray, max_lag: int = MAX_LAG) -> float:
-    """How the opening and closing of lips goes with the rise and fall of the sound, in [-1, 1].
+    """Correlate the opening and closing of the lips with the rise and fall of the audio level, in [-1, 1].
 
     The best correlation of the two rates of change (Gaussian derivative, one frame wide) over lags within +-`max_lag`
     frames, times s^2 / (s^2 + still^2) where s is the standard deviation of the lips' rate: a mouth that hardly moves
@@ -70,7 +70,7 @@ def lagged_correlations(a_T: np.ndarray, b_T: np.ndarray, max_lag: int) -> list[
 
 
 def speaking_score(landmarks_TN2: np.ndarray, audio_N: np.ndarray, max_lag: int = MAX_LAG) -> float:
-    """How well the sound goes with this mouth, in [-1, 1]: the track that speaks has the highest score of its video.
+    """Score how well the audio fits a mouth, in [-1, 1]. The track that speaks has the highest score of its video.
 
     Args:
         landmarks_TN2: (T, 478, 2) in crop or source pixels.

@@ -1,4 +1,4 @@
-"""Which face is whom: the faces of successive frames joined into tracks."""
+"""Join the faces of successive frames into tracks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a stream of frames to aligned face tracks, in one pass and with bounded memory."""
+"""Turn a stream of frames into aligned face tracks, in one pass and with bounded memory."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def forged_mouth(recipe: Recipe, sentence: str) -> MouthTrack:
 
 
 def _span(phones: Phones) -> tuple[float, float]:
-    """From the first sound to the end of the last."""
+    """Return the start of the first phone and the end of the last one."""
     sounds = [p for p in phones.items if p.phone != SILENCE]
     return sounds[0].start, sounds[-1].end
 

@@ -1,4 +1,4 @@
-"""What every forgery of a face is made with: a steady track, a spline warp, a feathered patch and its blending.
+"""The tools of all face forgeries: a smoothed track, a spline warp, a feathered patch and its blending.
 
 Landmark numbers are MediaPipe's, points (x, y) in pixels, boxes (x0, y0, x1, y1).
 """
@@ -73,7 +73,7 @@ class Patch(Protocol):
 
     @property
     def recipe(self) -> Any:
-        """What was drawn, a dataclass."""
+        """The random parameters, a dataclass."""
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
         """(H, W) float32, how much of each pixel of a picture of this size is replaced."""
@@ -178,7 +178,7 @@ class Patched:
     strength_T: np.ndarray
 
     def forged(self, **said: Any) -> Forged:
-        """The forgery with the source video's own sound; `said`: what else is to be said of it, as `Forged` has it."""
+        """Return the forgery with the audio of the source video. `said` are further fields of `Forged`."""
         frames = len(self.strength_T)
         phones = cut_phones(self.source.phones(), 0.0, frames / FPS)
         return Forged(self.frames(), self.source.sound(frames), phones, masks=self.masks(), **said)

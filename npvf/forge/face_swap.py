@@ -104,7 +104,7 @@ def face_points(track: Track, frame: int) -> np.ndarray:
 
 
 def _lids(track: Track, frame: int) -> float:
-    """How far the eyes are open, in face sizes."""
+    """Return the opening of the eyes, in face sizes."""
     points = track.landmarks_TN2[frame]
     return float(np.linalg.norm(points[[159, 386]] - points[[145, 374]], axis=1).mean()) / track.size(frame)
 
@@ -140,7 +140,7 @@ class _Face:
     cast_T: np.ndarray
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
-        """How much of each pixel is replaced."""
+        """Return the share of each pixel that is replaced."""
         return feathered(whole_face(self.track.steady_TN2[frame]), _FEATHER * self.track.size(frame), size_hw)
 
     def painter(self) -> _Painter:
@@ -173,7 +173,7 @@ class _Painter:
         return levelled(coloured, picture[y0:y1, x0:x1], share > 0, _LIGHT * face.track.size(frame))
 
     def _measure(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of Lab: the donor's mean, by what its spread is to be multiplied, and the clip's mean. Steady over time."""
+        """Return the colour match in Lab, constant in time: donor mean, factor of its spread, clip mean."""
         face = self.face
         wanted = set(np.linspace(0, len(face.cast_T) - 1, _SAMPLED).astype(int).tolist())
         mine = _colours(_crops(face.source, face.track, wanted), face.track)

@@ -24,7 +24,7 @@ COPY = "none"
 
 @dataclass(frozen=True)
 class Kind:
-    """How a forgery is made.
+    """A kind of forgery.
 
     Attributes:
         make: (source, frames, donors, rng) -> what is written.

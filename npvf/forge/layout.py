@@ -41,7 +41,7 @@ class Participant:
         return x0, y0, x0 + wide, y0 + tall
 
     def face_box(self, scale: float) -> tuple[float, float, float, float]:
-        """Where the face mostly is, from brows to chin and ear to ear, in a picture scaled by this."""
+        """Return the usual box of the face, from brows to chin and ear to ear, in a frame scaled by this factor."""
         x, y = np.median(face_centre(self.track.steady_TN2), axis=0)
         size = self.face
         return scale * (x - 2 * size), scale * (y - 0.8 * size), scale * (x + 2 * size), scale * (y + 2.4 * size)
@@ -54,7 +54,7 @@ class Participant:
 
 @dataclass(frozen=True)
 class Panel:
-    """Where a part of a clip's pictures is seen. `window` lies in the clip, `place` on the canvas."""
+    """The placement of a part of the frames of a clip: `window` is in the clip, `place` is on the canvas."""
 
     window: Box
     place: Box

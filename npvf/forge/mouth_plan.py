@@ -1,4 +1,4 @@
-"""Which moment of which clip lends its mouth to which frame of a re-animated one."""
+"""Plan a re-animated mouth: the clip and time that give the mouth for each frame."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ mouth_calibrated = partial(mouth_reanimated, keep_closures=True)
 
 @lru_cache(maxsize=32)
 def _phones(source: SourceVideo) -> Phones:
-    """From the best source there is."""
+    """Find phones from the best available source."""
     return find_phones(source.sound(source.frames), source.path, source.annotation.transcript)
 
 
@@ -94,7 +94,7 @@ _Cast = list[list[tuple[int, int, float]]]  # of each frame: (which clip, its fr
 
 
 def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
-    """Who is seen in each frame; what the segments leave is the frame's own."""
+    """Return the source of each frame; frames outside the segments keep their own mouth."""
     cast: _Cast = [[] for _ in range(frames)]
     for segment in plan:
         for k, weight in enumerate(segment.weights):

@@ -31,7 +31,7 @@ _FORGERS: dict[str, Callable[[SourceVideo, int, list[SourceVideo], np.random.Gen
 
 @dataclass(frozen=True)
 class _Scene:
-    """Who is seen where, for how many frames, and who is heard; `spare` are donors that are not in the picture."""
+    """The people in the video, their positions, and the one who is heard; `spare` are donors that are not shown."""
 
     layout: Layout
     people: tuple[SourceVideo, ...]
@@ -62,7 +62,7 @@ def multi_source(source: SourceVideo, frames: int, donors: list[SourceVideo], rn
 
 
 def assembled(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """What `multi_source` makes with the same `rng`, unforged."""
+    """Make the same video as `multi_source` with the same `rng`, but without a forgery."""
     return _film(_scene(source, frames, donors, rng), None, {})
 
 

@@ -24,7 +24,7 @@ from npvf.media.probe import probe
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the sources: files written and refused of each kind. `lines` are those of forge.jsonl."""
+    """The result of a run: the lines of forge.jsonl, one for each file, written or refused."""
 
     lines: list[dict[str, Any]]
 
@@ -122,7 +122,7 @@ class _Wanted:
 
     @property
     def made(self) -> Kind:
-        """How."""
+        """The kind of forgery."""
         return COPIED if self.kind == COPY else KINDS[self.kind]
 
     @property
@@ -131,7 +131,7 @@ class _Wanted:
         return None if self.twin or self.kind == COPY else self.kind
 
     def name(self, video: str) -> str:
-        """Of the file, relative to the folder of all forgeries."""
+        """Return the path of the file, relative to the folder of all forgeries."""
         original = PurePosixPath(video)
         stem = f"{original.stem}-{COPY}-{self.kind}-{self.n}" if self.twin else f"{original.stem}-{self.kind}-{self.n}"
         # A list may name its videos by absolute paths, or by ones that lead out of its folder: forgeries stay in OUT.

@@ -23,7 +23,7 @@ _BUMP_WIDTH = 0.8  # of the face's size
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What is done to the face; lengths are shares of its size."""
+    """The random parameters of the change; lengths are shares of the size of the face."""
 
     outline: str
     growth: float
@@ -58,7 +58,7 @@ class _Recipe:
         )
 
     def moved(self, points_N2: np.ndarray, centre: np.ndarray, size: float) -> np.ndarray:
-        """Where in the picture what is to be seen at `points` is taken from."""
+        """Return the positions in the frame from which the pixels at `points` are taken."""
         at = (points_N2 - centre) / size
         cos, sin = np.cos(self.turn) * self.scale, np.sin(self.turn) * self.scale
         away = at @ np.array([(cos, sin), (-sin, cos)]) + self.move
@@ -105,7 +105,7 @@ class SelfBlend:
         return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
-        """How much of each pixel is replaced."""
+        """Return the share of each pixel that is replaced."""
         outline = grown(REGIONS[self.recipe.outline](self.track.steady_TN2[frame]), self.recipe.growth)
         return self.recipe.ratio * feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
 

@@ -18,7 +18,7 @@ _FILLED = ("forehead", "left cheek", "right cheek", "chin")
 
 @dataclass(frozen=True)
 class _Recipe:
-    """Which region, how large, and what is done to it; `amount` in [0, 1]."""
+    """The random parameters: region, size, and method with its `amount` in [0, 1]."""
 
     region: str
     growth: float
@@ -73,7 +73,7 @@ class Smoothing:
         return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
-        """How much of each pixel is replaced."""
+        """Return the share of each pixel that is replaced."""
         outline = grown(REGIONS[self.recipe.region](self.track.steady_TN2[frame]), self.recipe.growth)
         return feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
 

@@ -38,7 +38,7 @@ class SourceVideo:
         return round(self.seconds * FPS)
 
     def phones(self) -> Phones | None:
-        """What `<stem>.phones.json` beside it says, or None."""
+        """Read `<stem>.phones.json` beside the video; None if it does not exist."""
         path = self.path.with_name(f"{self.path.stem}.phones.json")
         return Phones.from_json(json.loads(path.read_text())) if path.is_file() else None
 
@@ -55,17 +55,17 @@ class SourceVideo:
 
 @dataclass(frozen=True)
 class Forged:
-    """What a kind of forgery makes of a source: pictures (H, W, 3) uint8, sound, and what is to be said of them."""
+    """The result of a kind of forgery: frames (H, W, 3) uint8, audio, and the facts about them."""
 
     frames: Iterable[np.ndarray]
     audio_N: np.ndarray
     phones: Phones | None
-    heard: SourceVideo | None = None  # whose sound it is, where it is another clip's
-    shown: tuple[SourceVideo, ...] = ()  # whose pictures it holds besides
-    several: bool = False  # whether it shows several people: then it is a video of no single identity
+    heard: SourceVideo | None = None  # the source of the audio, if it is another clip
+    shown: tuple[SourceVideo, ...] = ()  # further sources of frames
+    several: bool = False  # True if it shows several people; then it has no single identity
     intervals: tuple[tuple[float, float], ...] | None = None  # the forged seconds; None: all
-    masks: Iterable[np.ndarray] | None = None  # of each frame (H, W) bool: the forged pixels; None: not to be told
-    recipe: dict[str, Any] = field(default_factory=dict)  # what was drawn, for forge.jsonl
+    masks: Iterable[np.ndarray] | None = None  # (H, W) bool for each frame: the forged pixels; None: unknown
+    recipe: dict[str, Any] = field(default_factory=dict)  # the random parameters, for forge.jsonl
 
 
 def pictures(source: SourceVideo, frames: int) -> Iterable[np.ndarray]:
@@ -137,7 +137,7 @@ def room_tone(audio_N: np.ndarray, length: int, rng: np.random.Generator) -> np.
         return np.zeros(0, np.float32)
     starts = np.arange(0, max(1, len(audio_N) - grain + 1), hop)
     energy = [float(np.mean(audio_N[s : s + grain] ** 2)) for s in starts]
-    # Digital silence is no noise floor, unless the clip has no other.
+    # Digital silence does not count as background noise, unless the clip contains nothing else.
     sounding = [k for k in np.argsort(energy) if energy[k] > 1e-10] or [0]
     quiet = starts[sounding[: max(3, len(sounding) // 10)]]
     window = np.sqrt(np.hanning(grain + 1)[:grain])

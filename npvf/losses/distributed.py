@@ -33,7 +33,7 @@ def gather_rows(*tensors: Tensor) -> list[Tensor]:
 
 
 def is_distributed() -> bool:
-    """Whether there are other ranks."""
+    """True if there are other ranks."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 

@@ -10,8 +10,8 @@ from npvf.losses.info_nce import symmetric_info_nce
 class FaceAudioLoss(nn.Module):
     """InfoNCE between clip-pooled face and voice embeddings, B clips.
 
-    The term is about identity, so two clips of one person are no negatives of each other where the person is known,
-    nor are two windows of one video (our reading). A batch in which one person is all there is has nothing to contrast
+    The term is about identity, so two clips of one known person are not negatives of each other, and neither are two
+    windows of one video (our reading). A batch in which one person is all there is has nothing to contrast
     and costs 0.
 
     Args:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class FeatureFakes:
-    """How fakes are made of genuine clips, one of each clip, by giving its pictures other sound.
+    """The settings for making fakes from real clips, one for each clip, by combining its frames with other audio.
 
     Args:
         weight: weight of the cross-entropy over the fakes, beside that over labelled clips; 0: make none.
@@ -76,7 +76,7 @@ SPAN = (6, 30)  # frames of a partial forgery: a short word to a second
 
 @dataclass(slots=True)
 class Sounds:
-    """Which sound goes with each frame of the pictures.
+    """The audio that is chosen for each video frame.
 
     Shapes:
         clip_BT, time_BT: long, from which clip and from which of its frames.

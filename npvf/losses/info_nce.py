@@ -10,8 +10,8 @@ def symmetric_info_nce(similarity_NN: Tensor, excluded_NN: Tensor | None = None,
     """InfoNCE in both directions, summed (equation 4): row i and column i belong together.
 
     Args:
-        similarity_NN: (N, N), cosine of picture i and sound j.
-        excluded_NN: (N, N) bool, pairs that are no negatives (near-duplicates); the diagonal is never excluded.
+        similarity_NN: (N, N), cosine of video i and audio j.
+        excluded_NN: (N, N) bool, pairs that do not count as negatives (near-duplicates); the diagonal always counts.
         temperature: tau.
 
     Raises:

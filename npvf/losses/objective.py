@@ -117,7 +117,7 @@ class NPVObjective(nn.Module):
         return represent(model.project(features), features, fused, batch, starts_BK, self.context)
 
     def compare(self, own: Representations) -> dict[str, Tensor]:
-        """What `forward` returns, from this rank's clips; in single precision, also under autocast."""
+        """Return the same as `forward`, from the clips of this rank; in single precision, also under autocast."""
         with torch.autocast(own.viseme_BKSP.device.type, enabled=False):
             clips = own.gathered() if self.gather else own
             terms = self.terms(clips)

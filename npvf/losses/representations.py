@@ -1,4 +1,4 @@
-"""What the losses compare of a batch: all that has to reach other ranks, and all that has to outlive the encoders."""
+"""The representations of a batch that losses compare: what is sent to other ranks, and kept after encoding."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Representations:
         return len(self.video_B)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Those that are there, by name."""
+        """The tensors that are not None, by name."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     def fused(self) -> Fused:

@@ -61,7 +61,7 @@ class LocalizationObjective(nn.Module):
         return self.compare(model(batch.frames_BTCHW, batch.landmarks_BTN2, batch.motion_BTCHW), batch)
 
     def compare(self, out: STDDLOutput, batch: FaceBatch) -> dict[str, Tensor]:
-        """What `forward` returns, from the model's output; in single precision, also under autocast."""
+        """Return the same as `forward`, from the output of the model; in single precision, also under autocast."""
         with torch.autocast(out.logits_B.device.type, enabled=False):
             logits_B, mask_logits_BTHW = out.logits_B.float(), out.mask_logits_BTHW.float()
             mask_BTHW = batch.mask_BTHW[:, : mask_logits_BTHW.shape[1]]

@@ -154,7 +154,7 @@ class Clock:
         return time
 
     def _duration(self, frame: VideoFrame | AudioFrame, step: Fraction) -> Fraction:
-        """What the file says of a picture is only asked where it can be trusted; else pictures follow in one step."""
+        """Use the duration that the file gives for a frame if it can be trusted; else the step from the last frame."""
         if isinstance(frame, AudioFrame):
             return Fraction(frame.samples, frame.sample_rate)
         if frame.duration and self._pts_known:

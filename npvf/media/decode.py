@@ -101,7 +101,7 @@ def read_audio(path: str | Path, rate: int = SAMPLE_RATE, start: float = 0.0, en
 
 
 def spool_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
-    """The whole sound, as `read_audio` gives it, in a temporary file: for films, whose sound would fill the memory.
+    """Decode the audio like `read_audio`, but into a temporary file: the audio of a long video would fill the memory.
 
     Returns:
         (N,) int16, mapped from a nameless temporary file that goes when the array does; `to_float` for [-1, 1).

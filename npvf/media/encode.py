@@ -52,7 +52,7 @@ def write_video(
         gop: pictures between two key frames; None: x264's choice (250).
         bframes: B-frames in a row; None: the preset's choice.
         preset: x264's trade of time against size.
-        tune: x264's tuning (film, stillimage, fastdecode, ...).
+        tune: the tuning of x264 (`stillimage`, `fastdecode`, ...).
         audio_bitrate: bits a second.
 
     Raises:

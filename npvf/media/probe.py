@@ -1,4 +1,4 @@
-"""What a media file holds, without decoding more than one picture."""
+"""Describe a media file. At most one frame is decoded."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def probe(path: str | Path) -> MediaInfo:
     """Streams, sizes, rates and times of a file. The first picture is decoded: it alone knows the rotation.
 
     Raises:
-        Refused: NOT_FOUND, or UNDECODABLE for a file that is no media file or whose first picture does not decode.
+        Refused: NOT_FOUND, or UNDECODABLE if the file is not a media file or its first frame cannot be decoded.
     """
     path = Path(path)
     with open_media(path) as container:

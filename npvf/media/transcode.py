@@ -192,7 +192,7 @@ def _copied(
 
 
 def _encoded(codec: str, packets: Iterator[Packet]) -> Iterator[_Timed]:
-    """What an encoder cannot do is no damage of the file that is being read, and says so."""
+    """Raise errors of an encoder as such, so that they are not taken for damage of the input file."""
     try:
         yield from map(_timed, packets)
     except av.FFmpegError as error:

@@ -1,4 +1,4 @@
-"""What goes into a model and what comes out of its encoders: `InputSpec`, `Batch`, `Features`.
+"""The inputs of NPV and the outputs of its encoders: `InputSpec`, `Batch`, `Features`.
 
 Axes: B clips, T video frames (25 a second), M = 4 T mel frames, K segments a clip, S = 24 frames a segment, D width.
 """
@@ -21,7 +21,7 @@ from npvf.speech.inventory import CRITICAL
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """How a prepared clip becomes tensors. It is stored with the weights, so inference cannot drift from training.
+    """Defines how a prepared clip becomes tensors. It is saved with the weights, so training and inference agree.
 
     Args:
         mouth_size: side of the mouth picture in pixels.
@@ -55,7 +55,7 @@ class InputSpec:
 
 
 class Rows:
-    """What all batches share: they have a key for each clip, and go where the model is."""
+    """The base class of batches: they have a key for each clip, and can be moved to a device."""
 
     __slots__ = ()
 

@@ -59,7 +59,9 @@ class PretrainedModel(nn.Module):
         content = read_config(folder)
         family = content.get("family", FIRST_FAMILY)
         if family not in FAMILIES:
-            raise NpvfError(f"{folder} holds a model of the family {family!r}, which this version of npvf has not")
+            raise NpvfError(
+                f"{folder} has a model of the unknown family {family!r}: upgrade npvf, or check {CONFIG_FILE}"
+            )
         model = cls._checked(FAMILIES[family].from_json(content["model"]).build(), str(folder))
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
         return model.eval()
@@ -72,7 +74,7 @@ class PretrainedModel(nn.Module):
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """What `config.json` says: "family", "model", and what else was saved with it."""
+    """Read `config.json`: "family", "model", and everything else that was saved with them."""
     return json.loads((Path(folder) / CONFIG_FILE).read_text())
 
 

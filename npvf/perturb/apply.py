@@ -48,7 +48,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a perturbation did to the clock of a video, and what chance decided."""
+    """The effect of a perturbation on the clock of a video, and the random numbers that were drawn."""
 
     factor: float  # how many times as long it lasts
     delay: float  # seconds by which its sound is later

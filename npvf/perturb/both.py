@@ -1,4 +1,4 @@
-"""What concerns picture and sound together: rate, size, delay, and the video codecs."""
+"""Perturbations of frames and audio together: rate, size, delay, and video codecs."""
 
 from __future__ import annotations
 

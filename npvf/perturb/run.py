@@ -22,7 +22,7 @@ RECORD = ".perturb.json"
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the videos. `lines` are those of perturb.jsonl; `new` is how many were written this time."""
+    """The result of a run. `lines` are those of perturb.jsonl; `new` is the number of files written in this run."""
 
     lines: list[dict[str, Any]]
     new: int
@@ -70,7 +70,7 @@ def perturb(
 
 
 def place_of(source: Source, condition: Condition) -> PurePosixPath:
-    """Of the perturbed video in its folder; a list may name videos from elsewhere, none is written there."""
+    """Return the path of the perturbed video in the output folder, also if a list names a video outside the source."""
     inside = [part for part in PurePosixPath(source.video).parts if part not in ("/", "..")]
     return PurePosixPath(condition.name, *inside).with_suffix(".mp4")
 

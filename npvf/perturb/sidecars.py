@@ -1,4 +1,4 @@
-"""What is known of a video, carried over to its perturbed copy: spans and phones in its time, masks in its pixels."""
+"""Carry annotations over to a perturbed copy: spans and phones in its time, masks in its pixels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def carry_over(source: Source, made: Path, target: Path, applied: Applied) -> No
     """Writes the sidecars of `target`: `.meta.json`, `.phones.json` or what stands for it, `.txt`, `.mask.npz`.
 
     Args:
-        source: the video and what is said of it, in a list or beside it.
+        source: the video and its annotation, from a list or sidecar.
         made: the perturbed video, which gets the name `target` when its sidecars are there.
         target: that name.
         applied: what became of its clock.

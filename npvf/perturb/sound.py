@@ -1,6 +1,6 @@
 """The sound alone. Pictures are copied as they are; the changed sound is mono and written without loss.
 
-Sound lies on disk and passes in blocks, so a film takes no more memory than a clip.
+Audio is kept on disk and processed in blocks, so memory does not grow with the length of a video.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def stretch(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoE
 
 
 def speech_power(audio_N: np.ndarray, rate: int) -> float:
-    """Mean square of the 20 ms frames of (N,) int16 that are no pause."""
+    """Return the mean square of the 20 ms frames of (N,) int16 that are not pauses."""
     frame = rate // 50
     whole = len(audio_N) // frame * frame or len(audio_N)
     power_F = np.concatenate(

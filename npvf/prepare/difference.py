@@ -1,8 +1,8 @@
 """The forged pixels of a video whose original is there: where the two differ by more than their coding does.
 
 The pair is aligned in time by its pictures, brought to one size and one colour, and subtracted. Coding leaves
-differences too, more at edges than on plain walls: in each frame a floor is measured for each level of detail, and what
-stands out of it is kept, cleaned and filled.
+differences too, more at edges than on plain walls. So the noise of each frame is measured for each level of detail, and
+pixels that differ by more are kept, cleaned and filled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ THRESHOLD = 4.5  # times what coding leaves
 MAX_OFFSET = 25  # frames by which the one may start later than the other
 _SMALL = 64  # pixels: the pictures' side when they are aligned in time
 _SAMPLED = 24  # frames by which colours and place are measured
-_UNLIKE = 12.0  # levels of difference from which on two videos are no pair
+_UNLIKE = 12.0  # if the grey levels differ by more, two videos do not belong together
 _MUCH = 12.0  # levels
 _BETTER = 0.9  # of the misfit without an offset: what another one must stay below
 _SHIFTED = 1.0  # pixels by which the pictures may lie apart
@@ -70,7 +70,7 @@ class Pair:
             yield frame, self._like(last)
 
     def _original(self) -> Iterator[np.ndarray]:
-        """From the picture that goes with the forgery's first on, or from its own first."""
+        """Yield the frames of the original from the one that belongs to the first frame of the forgery."""
         return iter_frames(self.real, start=max(0, self.offset) / FPS)
 
     def _like(self, real: np.ndarray) -> np.ndarray:
@@ -133,9 +133,9 @@ def _sized(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 
 
 def _offset(fake: Path, real: Path) -> int:
-    """At which the pictures, made small, are most alike; none where hardly anything moves, or another is hardly better.
+    """Return the offset at which the reduced frames are most similar; 0 unless another offset is clearly better.
 
-    What differs much counts no more than what differs somewhat, so that the forgery itself has little say.
+    Differences are clipped, so that the forgery itself has little influence.
     """
     mine, theirs = (np.stack([_small(frame) for frame in iter_frames(path)]) for path in (fake, real))
     unlike = {}

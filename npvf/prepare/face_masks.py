@@ -63,8 +63,8 @@ def follow_mask(
 ) -> tuple[int | None, int | None, Intervals]:
     """Label, label of the picture, and forged spans of a clip, by what the mask of a forged picture says of its face.
 
-    A face that is not met is real, and so is its clip, unless its sound is known to be forged. Where nobody gave the
-    forged spans, they are those of the mask. What is unknown of the label stays unknown.
+    A face that the mask does not cover is real, and so is its clip, unless its audio is known to be forged. If the
+    forged spans are not given, they are those of the mask. An unknown label stays unknown.
     """
     if not forged_T.any():
         if audio_label == FAKE:

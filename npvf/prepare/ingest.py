@@ -37,13 +37,13 @@ from npvf.version import __version__
 
 MIN_FRAMES = SEGMENT_FRAMES
 _BLOCK = 60 * FPS  # frames of sound looked at together
-# `energy_envelope` floors at -60 dB full scale; this is what 60 dB below full scale reads there.
+# A full-scale level of -60 dB, the least that `energy_envelope` returns, reads as this value there.
 _SILENT_DB = -57.0
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """What decides the clips that come out of a video.
+    """The settings that determine the clips of a video.
 
     Attributes:
         max_seconds: longer tracks are cut into pieces of this length.
@@ -59,7 +59,7 @@ class IngestSettings:
     need_sound: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `dataset.json`."""
+        """Return the content for `dataset.json`."""
         return asdict(self)
 
 
@@ -73,8 +73,8 @@ class Ingested:
     Attributes:
         frames: its length at 25 frames a second.
         faces: face tracks of at least 0.96 s.
-        phone_source: who said which sound is when; None where there is no sound.
-        samples: its clips, encoded as they stand in a shard; in order of start, then track. Can be read once.
+        phone_source: the source of the phone times; None without audio.
+        samples: its clips, encoded as in a shard, in order of start, then track. Can be read once.
     """
 
     frames: int
@@ -106,8 +106,8 @@ def read_clips(
     Raises:
         Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, TOO_SHORT, NO_FACE or BAD_SIDECAR, and NO_AUDIO or SILENT_AUDIO if
             `settings.need_sound`.
-            SEVERAL_VOICES is never said here: voices without faces cannot be counted honestly by these means, and two
-            faces that speak in turn are no fault.
+            SEVERAL_VOICES is not used: voices without faces cannot be counted reliably here, and two faces that speak
+            in turn are allowed.
     """
     with ingest(path, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video:
         yield from map(decode_clip, video.samples)
@@ -126,7 +126,7 @@ def ingest(
     content_hash: str | None = None,
     spool: Path | None = None,
 ) -> Iterator[Ingested]:
-    """As `read_clips`, but the clips stay encoded. They wait in a temporary folder, in `spool` if that is given.
+    """Like `read_clips`, but the clips stay encoded. They are kept in a temporary folder, in `spool` if it is given.
 
     `audio` is the file that has the sound where the video has none: its first sample sounds at the first picture. With
     a `mask` (`npvf.io.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
@@ -158,7 +158,7 @@ def ingest(
 
 @dataclass(frozen=True, slots=True)
 class _Video:
-    """What the clips of one video have in common."""
+    """The facts that the clips of one video share."""
 
     id: str
     sha256: str
@@ -226,7 +226,7 @@ def _labels(
 
 @cache
 def versions() -> dict[str, str]:
-    """Of what has a say in the clips; a package that is not installed is left out."""
+    """Return the versions of all packages that influence the clips, without those that are not installed."""
     found = {"npvf": __version__}
     for package in ("av", "mediapipe", "hama", "pocketsphinx"):
         with suppress(PackageNotFoundError):
@@ -300,7 +300,7 @@ class _Sound:
         return find_phones(self.audio_N, path, transcript, source)
 
     def speakers(self, lips: list[Lips], frames: int) -> list[tuple[float | None, bool]]:
-        """As `find_speakers`; without sound nobody speaks."""
+        """Call `find_speakers`; without audio nobody speaks."""
         if self.missing:
             return [(None, False)] * len(lips)
         return [*find_speakers(lips, _fitted(self.energy_T, frames))]

@@ -37,7 +37,7 @@ SHARD_BYTES = 128 * 2**20
 
 
 def work_path(work: Path, video: str) -> Path:
-    """Where a finished video waits, less the suffix. Ids hold slashes and can be longer than file names may be."""
+    """Return the path of a finished video without suffix. It is a hash: ids contain slashes and can be too long."""
     return work / hashlib.sha256(os.fsencode(video)).hexdigest()[:32]
 
 
@@ -99,7 +99,7 @@ class Store:
                     self.lines[source.video] = line
         if changed:
             raise NpvfError(
-                f"{len(changed)} prepared videos, or what is said of them, have changed since: {changed[0]!r} for one. "
+                f"{len(changed)} prepared videos or their annotations have changed since, for example {changed[0]!r}. "
                 f"Prepare into a new folder, or give --overwrite to make {self.out} anew."
             )
         todo = [source for source in sources if source.video not in self.lines]
@@ -198,7 +198,7 @@ class Store:
             )
 
     def _remove_strays(self) -> None:
-        """What a killed run left half done, and what is in a shard by now."""
+        """Remove unfinished files of a killed run, and files that a shard contains by now."""
         shards, sealed = self._shards(), {work_path(self.work, video).name for video in self._sealed}
         for path in self.out.glob(f"*{TEMPORARY}"):
             path.unlink()
@@ -222,7 +222,7 @@ class Store:
 
 
 def _describes(line: Line, source: Source) -> bool:
-    """Whether a manifest line still holds for its input. A line of an earlier version says nothing of newer keys."""
+    """True if a line of the manifest is still valid for its input. Lines of earlier versions lack newer keys."""
     said, nothing = source.annotation.to_json(), NOTHING_SAID.to_json()
     if (
         source.problem is not None
@@ -239,7 +239,7 @@ def _describes(line: Line, source: Source) -> bool:
 
 
 def count_lines(lines: list[Line]) -> Line:
-    """What `dataset.json` says of the manifest's lines."""
+    """Summarise the lines of the manifest for `dataset.json`."""
     prepared = [line for line in lines if line["status"] == "prepared"]
     refused = Counter(line["reason"] for line in lines if line["status"] == "refused")
     return {
@@ -255,7 +255,7 @@ def count_lines(lines: list[Line]) -> Line:
 
 
 def source_stamp(source: Source) -> tuple[int, int] | tuple[None, None]:
-    """As `stamp`, of the video and the file that has its sound together."""
+    """Return the `stamp` of the video together with its audio file."""
     (size, time), (more, later) = stamp(source.path), stamp(source.audio) if source.audio is not None else (0, 0)
     if size is None or time is None or more is None or later is None:
         return None, None
@@ -263,12 +263,12 @@ def source_stamp(source: Source) -> tuple[int, int] | tuple[None, None]:
 
 
 def source_hash(source: Source) -> str:
-    """Of the video's content, and of its sound's where that is in a file of its own."""
+    """Hash the content of the video, together with its audio file if it has one."""
     if source.audio is None:
         return sha256(source.path)
     return hashlib.sha256((sha256(source.path) + sha256(source.audio)).encode()).hexdigest()
 
 
 def mask_hash(source: Source) -> str | None:
-    """Of the content of a source's mask; None where there is none."""
+    """Hash the mask of a source; None if there is none."""
     return sha256(source.mask) if source.mask is not None and source.mask.is_file() else None

@@ -29,7 +29,7 @@ Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class SynchroniseSettings:
-    """What counts as in sync but for a delay.
+    """The settings for accepting a clip as in sync except for a constant offset.
 
     Args:
         reach: of the search, in frames.
@@ -87,7 +87,7 @@ def synchronise(
 
 
 def natural_offset(v_TD: Tensor, a_TD: Tensor, settings: SynchroniseSettings) -> int | None:
-    """By how many frames a clip's sound is late throughout; None where it cannot be told or is not the same."""
+    """Return the number of frames by which the audio of a clip is late; None if it is unclear or not constant."""
     half = len(v_TD) // 2
     parts = (slice(None), slice(half), slice(half, None))
     curves = [offset_curve(v_TD[part], a_TD[part], settings.reach) for part in parts]

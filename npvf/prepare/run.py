@@ -37,7 +37,7 @@ TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a call of `prepare` found and did. `dataset` is the content of `dataset.json`, over all runs.
+    """The result of a call of `prepare`. `dataset` is the content of `dataset.json`, over all runs.
 
     `new` inputs were worked on in this run, in `elapsed_s` seconds; they hold `new_clips` clips.
     """
@@ -214,7 +214,7 @@ def _readable_hash(source: Source) -> str:
 
 
 def _blank_line(source: Source) -> Line:
-    """The manifest line of an input of which nothing is known yet but what people say."""
+    """Return the line of the manifest for an input of which only the annotation is known yet."""
     size_bytes, mtime_ns = source_stamp(source)
     return {
         "video": source.video,
@@ -244,7 +244,7 @@ def _blank_line(source: Source) -> Line:
 def _outcomes(
     work: Callable[[Source], Line | NpvfError], todo: list[Source], workers: int
 ) -> Iterator[tuple[Source, Outcome]]:
-    """Of each source one outcome. One whose process died is tried again, alone: memory may have been short."""
+    """Yield one outcome for each source. A source whose process died is tried again alone: it may lack memory."""
     died: list[Source] = []
     for source, outcome in run_tasks(work, todo, min(workers, len(todo))):
         if isinstance(outcome, Died):

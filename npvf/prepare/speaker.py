@@ -1,4 +1,4 @@
-"""Which of the faces seen at a time does the sound belong to?
+"""Decide which of the visible faces the audio belongs to.
 
 No learning: the correlation of lip aperture with sound energy (`npvf.faces.speaking`). In a video where people speak
 in turn the answer changes with time, so it is given for each piece of a track, against the faces beside it.
@@ -29,7 +29,7 @@ class Lips:
         return self.start + len(self.aperture)
 
     def score(self, energy_T: np.ndarray, start: int, stop: int) -> float:
-        """How the frames [start, stop) go with the video's sound energy, in [-1, 1]."""
+        """Correlate the lips in frames [start, stop) with the energy of the audio, in [-1, 1]."""
         return aperture_energy_similarity(self.aperture[start - self.start : stop - self.start], energy_T[start:stop])
 
 

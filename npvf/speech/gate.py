@@ -1,4 +1,4 @@
-"""Which video frames a stream looks at: the gate that phones put before the viseme and face streams."""
+"""The gate: phones determine which video frames the viseme and audio streams are compared on."""
 
 from __future__ import annotations
 

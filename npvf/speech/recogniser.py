@@ -81,7 +81,7 @@ def _frames(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _seam(left: np.ndarray, right: np.ndarray) -> int:
-    """Where to pass from one window to the next: the middle of the longest time in which both hear a blank.
+    """Find the time to switch from one window to the next: the middle of the longest span that is blank in both.
 
     A spike may move by a frame between windows, so a seam amid spikes could double or lose one.
     """

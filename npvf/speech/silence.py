@@ -1,4 +1,4 @@
-"""How long a recording is silent before anything is heard: the shortcut of corpora whose forgeries are sound first."""
+"""Measure the silence at the start of a recording. In some corpora it separates fakes from reals."""
 
 from __future__ import annotations
 

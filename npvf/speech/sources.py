@@ -1,4 +1,4 @@
-"""Which phone when? The one question that every phone source answers, asked in the order of trust."""
+"""Find the phones of a recording with their times, from the most reliable source available."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_phones(
     Args:
         audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono, from the video's first frame on; may be memory-mapped.
         video: whose neighbours are looked at; it is not opened.
-        transcript: what is said.
+        transcript: the spoken words.
         source: one source instead of `auto`.
 
     Raises:

@@ -40,7 +40,7 @@ def align_transcript(audio_N: np.ndarray, transcript: str) -> Phones:
     if unknown := sorted({w for w in words if decoder.lookup_word(w) is None}):
         raise Refused(
             Reason.BAD_SIDECAR,
-            f"the pronunciation dictionary lacks {', '.join(map(repr, unknown))}: spell them as they are said "
+            f"the pronunciation dictionary lacks {', '.join(map(repr, unknown))}: spell them as they are spoken "
             "(numbers as words), or give phone times instead of a transcript",
         )
     sound = (np.clip(samples(audio_N, 0, len(audio_N)), -1, 1) * 32767).astype("<i2").tobytes()

@@ -1,4 +1,4 @@
-"""What shows between parted lips: a dark cavity, the photograph's own teeth, a hint of tongue."""
+"""Draw the inside of an open mouth: a dark cavity, the teeth of the photograph, a hint of tongue."""
 
 from __future__ import annotations
 

@@ -42,12 +42,12 @@ class Recipe:
         return record(speak(self.sentence, self.voice), self.seed)
 
     def puppet(self) -> Puppet:
-        """Who says it."""
+        """The puppet of the person who speaks."""
         return _puppet(self.identity, self.size)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Recipe:
-        """From a `<stem>.synth.json`."""
+        """Read the content of a `<stem>.synth.json`."""
         fields = {key: content[key] for key in cls.__dataclass_fields__}
         return cls(**{**fields, "voice": Voice(**fields["voice"])})
 

@@ -50,7 +50,7 @@ _BACKDROPS = ((78, 0, 2), (42, -3, -14), (60, -10, 12), (30, 2, 6), (70, 8, 16),
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is shown. Numbers named after a part of the face are changes against the photograph, 0 for none."""
+    """A person. Numbers named after a part of the face are changes against the photograph, 0 for none."""
 
     name: str
     voice: Voice
@@ -210,7 +210,7 @@ def _beard(base: Portrait, lips: np.ndarray) -> np.ndarray:
 
 
 def _moved(points: np.ndarray, base: Portrait, who: Identity) -> np.ndarray:
-    """Where this person has the points of the photograph: (N, 2) -> (N, 2), a smooth map."""
+    """Map points of the photograph to the face of this person: (N, 2) -> (N, 2), smooth."""
     marks = base.landmarks_N2
     centre, chin, nose = marks[6], marks[152], marks[1]
     face = float(chin[1] - marks[10, 1])

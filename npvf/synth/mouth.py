@@ -92,7 +92,7 @@ class MouthWarp:
         return PchipInterpolator(x, y)(np.clip(self.photo_x, x[0], x[-1])).astype(np.float32)
 
     def _profiles(self, points: np.ndarray) -> None:
-        """How much each row and column takes part in each movement."""
+        """Return the weight of each row and column in each movement."""
         nose, lip, chin = points[UNDER_NOSE, 1], points[LOWER_OUTER, 1], points[CHIN, 1]
         y, unit, lip_top = self.y, self.unit, points[UPPER_OUTER, 1]
         above, below = (self.y_mid - y) / (0.72 * unit), (y - self.y_mid) / (0.95 * unit)

@@ -19,7 +19,7 @@ _COARSE = 73  # samples a side of the smooth head map
 
 @dataclass(frozen=True)
 class Motion:
-    """What moves besides the mouth, all (T,): eyelids 0 (open) to 1; head shifts in pixels, turns in radians."""
+    """Movements apart from the mouth, all (T,): eyelids 0 (open) to 1; head shifts in pixels, turns in radians."""
 
     blink_T: np.ndarray
     head_TP: np.ndarray  # (T, 6): shift x, shift y, roll, nearness, yaw, pitch

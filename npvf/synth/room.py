@@ -47,7 +47,7 @@ def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def _shifted(phones: Phones, lead: float, seconds: float) -> Phones:
-    """On the clip's clock, with silence up to both of its ends."""
+    """Shift phones to the clock of the clip, and fill both ends with silence."""
     items = list(phones.between(0, np.inf, lead).items)
     begin = items.pop(0).end if items[0].phone == SILENCE else lead
     end = items.pop().start if items[-1].phone == SILENCE else items[-1].end

@@ -1,9 +1,10 @@
-"""What the embedded corpus says: our own short sentences, rich in lip closures and in everything between them."""
+"""The sentences of the synthetic corpus: our own, short, with many lip closures and many other phones."""
 
 from __future__ import annotations
 
 import numpy as np
 
+# prose: off (spoken sentences)
 SENTENCES = tuple(
     line.strip()
     for line in """
@@ -73,6 +74,7 @@ SENTENCES = tuple(
     The lamb hid behind a bush by the pebble path.
     """.strip().splitlines()
 )
+# prose: on
 
 _PARTS = tuple(
     line.strip().split("|")

@@ -1,4 +1,4 @@
-"""From phones to a moving mouth: a target shape a phone, blended by dominance, with the closures kept whole.
+"""Turn phones into a moving mouth: one target shape for each phone, blended by dominance, with full closures.
 
 Co-articulation follows Cohen & Massaro (1993): each phone pulls the mouth with a dominance that falls off exponentially
 before and after it, and the mouth is the dominance-weighted mean of the targets. What a blend would spoil, namely the

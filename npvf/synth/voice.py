@@ -54,14 +54,14 @@ VOICES = (
 
 @dataclass(frozen=True)
 class Speech:
-    """What was said: audio_N float32 mono at 16 kHz, and its phones (source "times")."""
+    """Spoken audio: audio_N float32 mono at 16 kHz, and its phones (source "times")."""
 
     audio_N: np.ndarray
     phones: Phones
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration in seconds."""
         return len(self.audio_N) / SAMPLE_RATE
 
 
@@ -90,7 +90,7 @@ def speak(text: str, voice: Voice = VOICES[0]) -> Speech:
 
 
 def _closure_onset(audio: np.ndarray, rate: int, release: float, after: Phone) -> float:
-    """Where the hush before `release` begins, at most 0.12 s back and never before the middle of `after`.
+    """Find the start of the closure before `release`, at most 0.12 s back and never before the middle of `after`.
 
     Hushed is what lies 20 dB below the loudest of the last 0.25 s; some of the voices have a faint echo.
     """

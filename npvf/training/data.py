@@ -34,7 +34,7 @@ MEMORY_LIMIT = 4 * 2**30
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class ClipSelection:
-    """Which videos of the prepared corpora take part.
+    """The selection of videos of the prepared corpora.
 
     Args:
         include: shell patterns on the videos' ids; a video takes part if one of them matches.
@@ -47,7 +47,7 @@ class ClipSelection:
 
 @dataclass(frozen=True)
 class SegmentWindows:
-    """What a training step looks at in a clip: one window, and some segments of 0.96 s within it.
+    """The window of a clip that a training step uses, and the segments of 0.96 s within it.
 
     Args:
         segments: segments of a window. Frame features are computed once a window, so more segments cost almost nothing.
@@ -62,13 +62,13 @@ class SegmentWindows:
 
 @dataclass(frozen=True)
 class Loader:
-    """How clips are read and batched.
+    """The settings for reading and batching clips.
 
     Args:
         batch_size: clips a step, on each GPU.
         cache: "memory" decodes each clip once and keeps small tensors, "stream" reads shards while training, "auto"
             streams if the clips would take more than 4 GB of memory.
-        steps_per_epoch: steps of an epoch of a stream; None: as many as visit each clip about once.
+        steps_per_epoch: steps of an epoch of a stream; None: as many as sample each clip about once.
         workers: loader processes. 0 is enough for clips in memory, since augmentation is quick.
     """
 
@@ -82,7 +82,7 @@ class ClipData(LightningDataModule, ABC):
     """Prepared corpora, in memory or streamed, as windows in batches that depend on (seed, epoch) alone.
 
     A resumed run goes on at the step at which its checkpoint was written. A subclass says which clips take part and in
-    which order training visits them.
+    which order training samples them.
 
     Args:
         train: prepared corpora to train on.
@@ -113,14 +113,14 @@ class ClipData(LightningDataModule, ABC):
 
     @abstractmethod
     def selection(self, part: Part) -> Selection:
-        """Which clips take part."""
+        """Return the selection of clips."""
 
     def training_selections(self) -> list[Selection]:
-        """What a training stream draws from in turn."""
+        """The selections that a training stream draws from in turn."""
         return [self.selection("train")]
 
     def training_sampler(self, clips: TrainingClips) -> EpochSampler:
-        """In which order training visits clips in memory."""
+        """The sampler of clips in memory."""
         return EpochSampler(len(clips), self.seed, self.place.rank, self.place.world)
 
     def setup(self, stage: str) -> None:
@@ -148,12 +148,12 @@ class ClipData(LightningDataModule, ABC):
             )
 
     def windows(self, augmented: bool) -> ClipWindows:
-        """How clips are looked at; evaluation looks at them as they are."""
+        """The windows of clips; for evaluation without augmentation."""
         transform = ClipTransform(self.spec, self.augment if augmented else None)
         return Windows(transform, self.clip_frames, self.segments, self.min_gate)
 
     def bytes_per_frame(self) -> int:
-        """What one video frame takes in memory, cut."""
+        """Return the bytes that one video frame takes in memory."""
         return bytes_per_frame(self.spec)
 
     def collate_visits(self, visits: Sequence[Any]) -> Any:
@@ -189,7 +189,7 @@ class ClipData(LightningDataModule, ABC):
         return self._loader(clips, self.collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
 
     def state_dict(self) -> dict[str, int]:
-        """Where a run stands: its epoch, and the batches of it that are done."""
+        """Return the progress of a run: its epoch, and the number of finished batches of it."""
         loop, epoch = self._trainer.fit_loop, self._trainer.current_epoch
         in_the_middle = loop.epoch_progress.current.ready > epoch
         return {"epoch": epoch, "batches": loop.epoch_loop.batch_progress.current.ready if in_the_middle else 0}
@@ -259,7 +259,7 @@ class ClipData(LightningDataModule, ABC):
 
 
 def bytes_per_frame(spec: InputSpec) -> int:
-    """What one video frame takes in memory, cut."""
+    """Return the bytes that one video frame takes in memory."""
     mouth = with_margin(spec.mouth_size) ** 2 * spec.mouth_channels
     face = spec.face_size**2 * spec.face_channels // spec.face_stride
     return mouth + face + 4 * MEL_PER_FRAME * spec.n_mels

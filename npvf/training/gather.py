@@ -1,4 +1,4 @@
-"""What every process of a run has found, in one list."""
+"""Gather the results of all processes of a run in one list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the modules of both training stages share."""
+"""The base module of both training stages."""
 
 from __future__ import annotations
 

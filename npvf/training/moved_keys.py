@@ -22,7 +22,7 @@ MOVED = {
 
 
 def hints(message: str) -> list[str]:
-    """What to write instead, a line each, if the parser's error message is about a key of an earlier version."""
+    """Return lines that say what to write instead, if the error of the parser is about a key of an earlier version."""
     section = re.search(r'Parser key "(model|data)"', message)
     if section is None:
         return []

@@ -203,7 +203,7 @@ def test_a_whole_edition_is_a_whole_copy(tmp_path: Path) -> None:
         ("lavdf", {"metadata.json": "{}"}, "not a list of LAV-DF"),
         ("lavdf", {"a/metadata.json": "[]", "b/metadata.json": "[]"}, "twice"),
         ("kodf", {"a.csv": "x,y\n1,2\n"}, "영상ID"),
-        ("faceforensics", {"original_sequences/x": "", "train.json": '[["a"]]'}, "no pair"),
+        ("faceforensics", {"original_sequences/x": "", "train.json": '[["a"]]'}, "not a pair"),
         (
             "faceforensics",
             {"original_sequences/x": "", "train.json": '[["001", "002"]]', "val.json": '[["002", "003"]]'},

@@ -22,7 +22,7 @@ from npvf.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class FrameSettings:
-    """What a frame classifier needs beside its weights: from a mean logit to a probability, and where fake begins."""
+    """The settings of a frame classifier beside its weights: calibration of the mean logit, and threshold."""
 
     calibration: Calibration = field(default_factory=Calibration)
     threshold: float = 0.5
@@ -42,7 +42,7 @@ class FrameScorer:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu") -> FrameScorer:
-        """What `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             NpvfError: there is none, or it is another kind of folder.
@@ -68,7 +68,7 @@ class FrameScorer:
             yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, probability, "")
 
     def pictures(self, clip: Clip) -> Tensor:
-        """What the network sees of a clip, (ceil(T / stride), C, H, W) uint8 on its device."""
+        """Return the inputs of the network from a clip, (ceil(T / stride), C, H, W) uint8 on its device."""
         spec = self.model.config.inputs
         face_TCHW = resize(clip.face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels)
         return face_TCHW.to(next(self.model.parameters()).device)

@@ -150,7 +150,7 @@ def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> M
 
 @dataclass(slots=True)
 class _Masks:
-    """What is summed up over clips.
+    """The sums over clips.
 
     Attributes:
         sum_HW: the mean masks of forged clips, over their forged frames.
@@ -168,7 +168,7 @@ class _Masks:
     people: set[str] = field(default_factory=set)
 
     def add(self, sample: Sample) -> None:
-        """Count a clip, unless it is forged and nobody knows where, or nothing is known of it."""
+        """Count a clip, unless its label is unknown, or it is forged without a known mask."""
         meta, packed = read_meta(sample), sample.get("mask.npz")
         mask_THW = unpack_masks(packed) if isinstance(packed, bytes) else None
         landmarks_TN2, _, confidence_T = unpack_track(bytes(sample["track.npz"]))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""How long a video is silent before anything is heard. No forensics: in some corpora it is all that it takes."""
+"""Baseline: the silence at the start of a video. In some corpora it is enough to separate fakes from reals."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class ConvVisualTower(nn.Module):
         super().__init__()
         _refuse_weights(pretrained)
         if size % 16:
-            raise ValueError(f"a convolutional tower halves its picture four times: {size} is no multiple of 16")
+            raise ValueError(f"the input size of a convolutional tower must be a multiple of 16, got {size}")
         self.frame_stack = spec.frame_stack
         widths = [channels * spec.frame_stack, spec.embed_dim, *(spec.embed_dim * k for k in (2, 4, 4))]
         self.layers = nn.Sequential(*(_convolution(a, b, (2, 2)) for a, b in pairwise(widths)))

@@ -1,4 +1,4 @@
-"""From segments to fake logits: how well lips and sound agree, and what the fused streams add to it."""
+"""Turn segments into logits, from the agreement of lips and audio and from the fused streams."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class AgreementHead(nn.Module):
         return self.mlp(self.SCALE * cosines_NC).squeeze(-1)
 
     def _low_quantiles(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
-        """How badly the worst sounds agree: (N, 3), over gated frames. Without any, the mean over all frames."""
+        """Return low quantiles of framewise agreement, (N, 3), over gated frames; without any, the mean over all."""
         framewise_NS = (z_v_NSP * z_a_NSP).sum(-1)
         known_NS = torch.where(gate_NS, framewise_NS, torch.nan)
         q = torch.tensor(self.QUANTILES, device=known_NS.device, dtype=known_NS.dtype)

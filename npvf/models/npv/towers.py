@@ -269,7 +269,7 @@ def _swin(
 
 
 def _extend(swin: SwinTransformer, spec: TowerSpec) -> SwinTransformer:
-    """What a tower adds to timm's Swin."""
+    """Add to timm's Swin what a tower needs."""
     if spec.lfa:
         swin = add_lfa(swin, spec.lfa_zero_init, spec.lfa_position)
     return checkpoint_blocks(swin) if spec.checkpoint else swin

@@ -19,7 +19,7 @@ _AT_ONCE = 8  # frames that are rasterised together; more only takes more memory
 def anchor_mesh_motion(
     landmarks_BTN2: Tensor, size: int | tuple[int, int], mesh: Mesh | Tensor = "anchors", fill: Fill = "triangles"
 ) -> Tensor:
-    """How far each pixel of a face moves until the next frame.
+    """Compute the motion of each pixel of a face to the next frame.
 
     Each triangle of the mesh moves by the affine map that takes its corners of frame t to those of frame t + 1; at a
     pixel p with barycentric coordinates l the motion is
@@ -73,7 +73,7 @@ def normalise_motion(motion_BTCHW: Tensor, floor: float = 1e-2) -> Tensor:
 
     Args:
         motion_BTCHW: from `anchor_mesh_motion`, in pixels.
-        floor: least deviation, in pixels: noise of a clip that stands still is not blown up to motion.
+        floor: the least deviation in pixels, so that the noise of a still clip is not amplified to motion.
     """
     deviation, mean = torch.std_mean(motion_BTCHW, dim=(1, 3, 4), keepdim=True, correction=0)
     return (motion_BTCHW - mean) / deviation.clamp_min(floor)

@@ -1,4 +1,4 @@
-"""What goes into ST-DDL: `FaceSpec`, how it is made, and `FaceBatch`, with what is known of it."""
+"""The inputs of ST-DDL: `FaceSpec` defines how they are made, `FaceBatch` contains them with their labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from npvf.models.batch import Rows
 
 @dataclass(frozen=True, slots=True)
 class FaceSpec:
-    """How a prepared clip becomes ST-DDL's inputs (`npvf.data.face_inputs`); part of the model's configuration.
+    """Defines how a prepared clip becomes inputs of ST-DDL (`npvf.data.face_inputs`); part of its configuration.
 
     Args:
         size: side of the face's picture in pixels.

@@ -101,7 +101,7 @@ def _begin_quietly(hrnet: HighResolutionNet) -> None:
 
 
 def _widths(spec: HRNetSpec) -> dict[str, Any]:
-    """What timm's configuration of the network is overridden with."""
+    """Return the values that override timm's configuration of the network."""
     if spec.width is None:
         return {}
     network: dict[str, Any] = cfg_cls[spec.timm_name]

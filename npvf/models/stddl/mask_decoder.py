@@ -1,4 +1,4 @@
-"""From tokens to a mask of the picture's size."""
+"""Decode tokens to a mask of the size of the image."""
 
 from __future__ import annotations
 

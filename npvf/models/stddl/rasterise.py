@@ -1,4 +1,4 @@
-"""Which triangle lies on top at each pixel: a rasteriser in plain torch, all triangles of all frames at once.
+"""A rasteriser in plain torch: find the topmost triangle at each pixel, for all triangles of all frames at once.
 
 A pixel is the point of its column and row: (x, y) = (c, r). Later triangles lie on earlier ones. The winner is the
 largest of whole numbers, so it depends neither on the device nor on the order in which threads write.
@@ -73,7 +73,7 @@ def _expand(first_N: Tensor, count_N: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _crossed(corners_S32: Tensor, row_S: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a row enters and leaves each triangle: (S,) columns."""
+    """Return the columns at which a row enters and leaves each triangle, (S,)."""
     start, end = corners_S32, corners_S32.roll(-1, dims=1)
     rise_S3 = end[..., 1] - start[..., 1]
     along_S3 = (row_S[:, None] - start[..., 1]) / torch.where(rise_S3 == 0, 1, rise_S3)

@@ -1,4 +1,4 @@
-"""What a forged patch cannot help but change: the amount of fine detail, and its colour against its surroundings."""
+"""Residuals that a forged patch changes: the energy of fine detail, and its colour against its surroundings."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class STDDLConfig(ModelConfig):
 
     @property
     def inputs(self) -> FaceSpec:
-        """What the model is given, in training and in inference alike."""
+        """The inputs of the model, the same in training and inference."""
         return FaceSpec(self.size, self.flow if self.motion == "flow" else None)
 
     def build(self, pretrained: bool = False) -> STDDL:
@@ -86,7 +86,7 @@ class STDDLOutput:
     logits_B: Tensor
 
     def rows(self, index: slice) -> STDDLOutput:
-        """Of some clips."""
+        """The outputs of some clips."""
         return STDDLOutput(self.mask_logits_BTHW[index], self.frame_logits_BT[index], self.logits_B[index])
 
 
@@ -103,7 +103,7 @@ class STDDL(PretrainedModel):
         would compute; with the source "flow" it must be given, with "none" it is not looked at.
 
     Raises:
-        ValueError: a clip of a single frame, a size that is no multiple of 32, flow that is missing.
+        ValueError: a clip has a single frame, a size is not a multiple of 32, or flow is missing.
     """
 
     config: STDDLConfig
