@@ -84,7 +84,7 @@ class Tracker:
 
 
 def _match(tracks: list[_Track], faces: Sequence[Face]) -> dict[int, int]:
-    """Track row -> face column, of the pairs that can be the same face."""
+    """Match tracks (rows) with faces (columns) that can be the same. Returns row -> column."""
     if not tracks or not faces:
         return {}
     impossible = 1e6
