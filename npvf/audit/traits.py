@@ -57,7 +57,11 @@ TRAITS = (
     Trait("video codec", None, _ENCODE),
     Trait("sound format", None, _ENCODE),
     Trait("encoder tag", None, _ENCODE),
-    Trait("refused by prepare", None, "look at the reasons in the manifest: refusals that depend on the label bias all results"),
+    Trait(
+        "refused by prepare",
+        None,
+        "look at the reasons in the manifest: refusals that depend on the label bias all results",
+    ),
 )
 
 
