@@ -39,7 +39,15 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Phones:
-    """The phones of one clip in order of time, and the source they come from."""
+    """The phones of one clip in order of time, and the source they come from.
+
+    Examples:
+        >>> phones = Phones((Phone("sil", 0.0, 0.2), Phone("m", 0.2, 0.3), Phone("aa", 0.3, 0.5)), source="transcript")
+        >>> [(p.phone, round(p.start, 2), round(p.end, 2)) for p in phones.between(0.25, 0.4, shift=-0.25).items]
+        [('m', 0.0, 0.05), ('aa', 0.05, 0.15)]
+        >>> Phones.from_json(phones.to_json()) == phones
+        True
+    """
 
     items: tuple[Phone, ...]
     source: PhoneSource

@@ -32,7 +32,12 @@ def read(root: Path) -> Listing:
 
 
 def parse_grid_name(stem: str) -> str | None:
-    """Return the sentence of a clip, `bbaf2n` -> "bin blue at f two now"; None if the stem is not a name of GRID."""
+    """Return the sentence of a clip, `bbaf2n` -> "bin blue at f two now"; None if the stem is not a name of GRID.
+
+    Examples:
+        >>> parse_grid_name("bbaf2n")
+        'bin blue at f two now'
+    """
     match = _NAME.fullmatch(stem.lower())
     if match is None:
         return None

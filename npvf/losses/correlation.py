@@ -21,6 +21,12 @@ class CorrelationAlignmentLoss(nn.Module):
 
     Raises:
         ValueError: fewer than 2 tokens.
+
+    Examples:
+        >>> x = torch.randn(4, 24, 16, generator=torch.Generator().manual_seed(0))
+        >>> loss = CorrelationAlignmentLoss()
+        >>> bool(loss(x, x) < loss(x, x.roll(1, dims=-1)))  # equal features, exchanged features
+        True
     """
 
     def __init__(self, mu: float = 5e-3, kind: str = "cross") -> None:

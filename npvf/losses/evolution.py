@@ -23,6 +23,14 @@ class EvolutionConsistencyLoss(nn.Module):
 
     Raises:
         ValueError: both weights are 0.
+
+    Examples:
+        >>> import torch
+        >>> lips = nn.functional.normalize(torch.randn(8, 24, 64), dim=-1)  # 8 segments of 24 frames
+        >>> gate = torch.ones(8, 24, dtype=torch.bool)
+        >>> loss = EvolutionConsistencyLoss()
+        >>> bool(loss(lips, lips, gate) < loss(lips, lips.roll(1, dims=0), gate))  # its own audio, another segment's
+        True
     """
 
     def __init__(self, temperature: float = 0.07, features_weight: float = 1.0, difference_weight: float = 0.5) -> None:

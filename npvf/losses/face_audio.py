@@ -11,11 +11,20 @@ class FaceAudioLoss(nn.Module):
     """InfoNCE between clip-pooled face and voice embeddings, B clips.
 
     The term is about identity, so two clips of one known person are not negatives of each other, and neither are two
-    windows of one video (our reading). A batch in which one person is all there is has nothing to contrast
-    and costs 0.
+    windows of one video (our reading). The loss of a batch that shows one person only is 0, since there
+    is nothing to contrast.
 
     Args:
         temperature: tau.
+
+    Examples:
+        >>> import torch
+        >>> loss = FaceAudioLoss()
+        >>> person = torch.tensor([0, 1, 2])
+        >>> bool(loss(torch.eye(3), torch.eye(3), person) < loss(torch.eye(3), torch.eye(3).roll(1, dims=0), person))
+        True
+        >>> float(loss(torch.eye(3), torch.eye(3), torch.zeros(3)))  # one person only
+        0.0
     """
 
     def __init__(self, temperature: float = 0.07) -> None:

@@ -1,4 +1,4 @@
-"""Forgeries made of the features of genuine clips: stage 2 learns from them what sound that does not fit looks like.
+"""Fakes made from the features of genuine clips: stage 2 learns from them what audio that does not fit looks like.
 
 Ours, not the paper's. Every person is then on both sides of the decision, and no forged file is needed.
 """
@@ -47,6 +47,12 @@ class FeatureFakes:
             videos: each clip's video. Sound of the same video is not swapped in.
             lengths: each clip's valid frames.
             frames: T, frames of the padded clips.
+
+        Examples:
+            >>> always_swapped = FeatureFakes(shifted=0.0, partial=0.0)
+            >>> sounds = always_swapped.draw(["a.mp4", "b.mp4"], lengths=[50, 50], frames=50)
+            >>> sounds.clip_BT[:, 0].tolist()  # each clip gets the audio of the other one
+            [1, 0]
         """
         own_T = torch.arange(frames)
         clips, times, forged = [], [], []

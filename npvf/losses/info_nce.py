@@ -16,6 +16,13 @@ def symmetric_info_nce(similarity_NN: Tensor, excluded_NN: Tensor | None = None,
 
     Raises:
         ValueError: a temperature that is not positive, a matrix that is not square.
+
+    Examples:
+        >>> right = torch.eye(4)  # each video is most similar to its own audio
+        >>> bool(symmetric_info_nce(right) < symmetric_info_nce(right.flip(0)))
+        True
+        >>> round(float(symmetric_info_nce(torch.zeros(4, 4))), 4)  # 2 log 4: nothing is learnt yet
+        2.7726
     """
     if temperature <= 0:
         raise ValueError(f"the temperature must be positive, not {temperature}")

@@ -6,17 +6,25 @@ from torch import Tensor, nn
 
 
 class TverskyLoss(nn.Module):
-    """1 - TP / (TP + alpha FP + beta FN), of probabilities, over all pixels of a clip's frames together.
+    """1 - TP / (TP + alpha FP + beta FN), computed from probabilities over all pixels of all frames of a clip.
 
-    With alpha = beta = 1/2 it is the soft Dice loss, 1 - F1. It looks at forged pixels alone, however few they are, so
-    it has no word on clips without any.
+    With alpha = beta = 1/2 it is the soft Dice loss, 1 - F1. True negatives do not count, so that few forged pixels
+    have as much influence as many. Do not use it on clips without forged pixels.
 
     Args:
         alpha, beta: weights of false positives and of false negatives.
-        smooth: pixels added above and below the line, so that a gradient is left where nothing overlaps yet.
+        smooth: pixels added to numerator and denominator; they keep a gradient where nothing overlaps yet.
 
     Shape:
-        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None -> (B,). Ignored pixels count for nothing.
+        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None -> (B,). Ignored pixels do not count.
+
+    Examples:
+        >>> import torch
+        >>> forged = torch.zeros(1, 10, 10, dtype=torch.bool)
+        >>> forged[:, :2, :2] = True
+        >>> found, missed = torch.where(forged, 20.0, -20.0), torch.full((1, 10, 10), -20.0)
+        >>> [round(float(TverskyLoss()(logits, forged)), 2) for logits in (found, missed)]
+        [0.0, 0.67]
     """
 
     def __init__(self, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0) -> None:

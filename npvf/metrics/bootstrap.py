@@ -133,5 +133,10 @@ def resampled(
 
 
 def weighted_mean(values_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
-    """The mean of each resample, (R,): the statistic of every share (retrieval, synchrony)."""
+    """The mean of each resample, (R,): the statistic of every share (retrieval, synchrony).
+
+    Examples:
+        >>> weighted_mean(np.array([1.0, 0.0]), np.array([[1.0, 1.0], [3.0, 1.0]]))
+        array([0.5 , 0.75])
+    """
     return (weights_RN @ values_N) / weights_RN.sum(-1)

@@ -60,17 +60,33 @@ def auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) 
     Raises:
         ValueError: a class is missing, a score is NaN or infinite, a label is neither 0 nor 1, lengths differ, or the
             scores are booleans or whole numbers (already thresholded).
+
+    Examples:
+        >>> auc([0.9, 0.4, 0.4, 0.1], [1, 1, 0, 0])
+        0.875
+        >>> auc([0.9, 0.4, 0.4, 0.1], [1, 1, 0, 0], weights=[[1, 1, 1, 1], [2, 0, 1, 1]])  # two resamples at once
+        array([0.875, 1.   ])
     """
     return _auc(roc_curve(scores, labels, weights))
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
-    """Mean precision over the recall steps, sum of (R_k - R_{k-1}) P_k; not interpolated. Arguments as `auc`."""
+    """Mean precision over the recall steps, sum of (R_k - R_{k-1}) P_k; not interpolated. Arguments as `auc`.
+
+    Examples:
+        >>> average_precision([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0])
+        0.8333333333333333
+    """
     return _average_precision(roc_curve(scores, labels, weights))
 
 
 def eer(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
-    """Equal error rate: where the ROC curve, joined by straight lines, has FPR = 1 - TPR. Arguments as `auc`."""
+    """Equal error rate: where the ROC curve, joined by straight lines, has FPR = 1 - TPR. Arguments as `auc`.
+
+    Examples:
+        >>> eer([0.9, 0.3, 0.6, 0.1], [1, 1, 0, 0])
+        0.5
+    """
     return _eer(roc_curve(scores, labels, weights))
 
 
@@ -78,6 +94,10 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None =
     """The best TPR among thresholds whose FPR is at most `max_fpr`; not interpolated. Arguments as `auc`.
 
     With fewer than 1 / `max_fpr` reals, not a single false alarm is allowed.
+
+    Examples:
+        >>> tpr_at_fpr([0.9, 0.5, 0.7, 0.1], [1, 1, 0, 0])  # with 2 reals, 1 % allows no false alarm
+        0.5
     """
     return _tpr_at_fpr(roc_curve(scores, labels, weights), max_fpr)
 
@@ -89,7 +109,12 @@ def accuracy(
     threshold: float = 0.5,
     balanced: bool = False,
 ) -> Any:
-    """Share of correct calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes."""
+    """Share of correct calls, a score of at least `threshold` meaning fake; `balanced`: the mean of both classes.
+
+    Examples:
+        >>> accuracy([0.9, 0.8, 0.7, 0.6], [1, 1, 1, 0]), accuracy([0.9, 0.8, 0.7, 0.6], [1, 1, 1, 0], balanced=True)
+        (0.75, 0.5)
+    """
     scores_N, labels_N = check_scores(scores, labels)
     weights_N = np.ones(len(scores_N)) if weights is None else np.asarray(weights, np.float64)
     if balanced:
@@ -143,6 +168,12 @@ def detection_metrics(
 
     Raises:
         ValueError: as `auc`; a score outside [0, 1].
+
+    Examples:
+        >>> people = ["ann", "ann", "bob", "bob"]
+        >>> found = detection_metrics([0.9, 0.2, 0.8, 0.3], [1, 0, 1, 0], groups=people)
+        >>> found["auc"].value, found["auc"].interval.groups
+        (1.0, 2)
     """
     scores_N, labels_N = check_probabilities(scores, labels)
 

@@ -90,6 +90,12 @@ def delong(scores_a: ArrayLike, scores_b: ArrayLike, labels: ArrayLike, level: f
 
     Raises:
         ValueError: as `npvf.metrics.detection.auc`; fewer than two items of a class, which leaves no variance.
+
+    Examples:
+        >>> labels = [1, 1, 1, 0, 0, 0]
+        >>> test = delong([0.9, 0.8, 0.3, 0.4, 0.2, 0.1], [0.6, 0.4, 0.3, 0.5, 0.2, 0.1], labels)
+        >>> round(test.difference, 2), test.p > 0.05
+        (0.11, True)
     """
     (a_N, labels_N), (b_N, _) = check_scores(scores_a, labels), check_scores(scores_b, labels)
     fakes, reals = int(labels_N.sum()), int((1 - labels_N).sum())

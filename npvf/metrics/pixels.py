@@ -103,6 +103,13 @@ def pixel_metrics(
 
     Raises:
         ValueError: no frame at all.
+
+    Examples:
+        >>> tally = PixelTally()
+        >>> tally.add(np.array([[0.9, 0.8], [0.2, 0.1]]), np.array([[True, False], [False, False]]))
+        >>> found = pixel_metrics([tally], bootstrap=Bootstrap(n=0))
+        >>> round(found["f1"].value, 2), round(found["iou"].value, 2)
+        (0.67, 0.5)
     """
     if not sum(tally.frames for tally in tallies):
         raise ValueError("pixel metrics need at least one frame")

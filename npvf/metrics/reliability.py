@@ -58,6 +58,10 @@ def expected_calibration_error(
 
     Raises:
         ValueError: as `npvf.metrics.detection.auc`; a probability outside [0, 1].
+
+    Examples:
+        >>> expected_calibration_error([0.5, 0.5], [0, 1]), expected_calibration_error([0.75, 0.75], [0, 1])
+        (0.0, 0.25)
     """
     p_N, labels_N, member_NK = _binned(probabilities, labels, bins)
     weights_N = np.ones(len(p_N)) if weights is None else np.asarray(weights, np.float64)

@@ -28,6 +28,13 @@ def offset_curve(
 
     Returns:
         (..., 2 max_offset + 1).
+
+    Examples:
+        >>> noise = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
+        >>> lips = torch.nn.functional.normalize(noise, dim=-1)
+        >>> late = lips.roll(3, dims=0)  # the audio comes 3 frames late
+        >>> int(best_offset(offset_curve(lips, late, max_offset=5)))
+        3
     """
     T, lags = v_TD.shape[-2], 2 * max_offset + 1
     weights_T = a_TD.new_ones(a_TD.shape[:-1]) if weights_T is None else weights_T.to(a_TD.dtype)

@@ -65,6 +65,13 @@ def localization_metrics(
 
     Raises:
         ValueError: no video has a forged span; the numbers of videos differ; a score is NaN or infinite.
+
+    Examples:
+        >>> found = [Proposals(np.array([[1.0, 2.0], [4.0, 5.0]]), np.array([0.9, 0.1])), NOTHING_PROPOSED]
+        >>> truth = [np.array([[1.0, 2.0]]), np.zeros((0, 2))]  # the second video is genuine
+        >>> metrics = localization_metrics(found, truth, bootstrap=Bootstrap(n=0))
+        >>> metrics["ap_50"].value, metrics["ar_10"].value
+        (1.0, 1.0)
     """
     if len(found) != len(truth):
         raise ValueError(f"proposals of {len(found)} videos and forged spans of {len(truth)}")
@@ -88,7 +95,12 @@ def localization_metrics(
 
 
 def interval_iou(a_P2: np.ndarray, b_G2: np.ndarray) -> np.ndarray:
-    """Intersection over union of all pairs of spans, (P, G)."""
+    """Intersection over union of all pairs of spans, (P, G).
+
+    Examples:
+        >>> interval_iou(np.array([[0.0, 2.0]]), np.array([[1.0, 3.0], [5.0, 6.0]])).round(2)
+        array([[0.33, 0.  ]])
+    """
     shared_PG = np.minimum(a_P2[:, None, 1], b_G2[None, :, 1]) - np.maximum(a_P2[:, None, 0], b_G2[None, :, 0])
     shared_PG = shared_PG.clip(0)
     both_PG = np.diff(a_P2, axis=1) + np.diff(b_G2, axis=1).T - shared_PG

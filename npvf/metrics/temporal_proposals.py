@@ -35,6 +35,11 @@ def propose(probability_T: np.ndarray, fps: float, start: float = 0.0, most: int
         fps: frames a second.
         start: time of the first frame, in seconds.
         most: how many to keep.
+
+    Examples:
+        >>> found = propose(np.array([0.1] * 25 + [0.9] * 25 + [0.1] * 25), fps=25)
+        >>> found.spans_P2[0].tolist()  # the best proposal: from second 1 to second 2
+        [1.0, 2.0]
     """
     curve_T = np.nan_to_num(probability_T, nan=0.0)
     spans = {span for level in LEVELS for filled in FILLED for span in _spans(curve_T >= level, filled)}

@@ -23,12 +23,17 @@ def register_model(size: Size) -> Size:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names that `create_model` knows, filtered by a shell pattern."""
+    """Names that `create_model` knows, filtered by a shell pattern.
+
+    Examples:
+        >>> "npv_tiny" in list_models("npv_*")
+        True
+    """
     return sorted(name for name in _SIZES if fnmatch(name, pattern))
 
 
 def create_model(name: str, pretrained: bool = False, **overrides: Any) -> PretrainedModel:
-    """Build a model by name; the configuration that bears the name knows the class.
+    """Build a model by name; its configuration knows the class.
 
     Args:
         name: one of `list_models()`.
@@ -38,12 +43,17 @@ def create_model(name: str, pretrained: bool = False, **overrides: Any) -> Pretr
 
     Raises:
         ValueError: an unknown name or field.
+
+    Examples:
+        >>> model = create_model("npv_nano", inputs__gate="all")
+        >>> type(model).__name__, model.config.inputs.gate
+        ('NPV', 'all')
     """
     return model_config(name).configured(**overrides).build(pretrained)
 
 
 def model_config(name: str) -> ModelConfig:
-    """The configuration that bears a name. Raises ValueError where none does."""
+    """Return the configuration of a model by its name. Raises ValueError for an unknown name."""
     if name not in _SIZES:
         raise ValueError(f"no model is called {name!r}; there are {', '.join(list_models())}")
     return _SIZES[name]()

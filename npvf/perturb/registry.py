@@ -38,14 +38,14 @@ class Perturbation:
     passes: tuple[Change, ...]
 
     def setting(self, level: int) -> Any:
-        """Raises NpvfError where it has no such level."""
+        """Return the setting of a level. Raises NpvfError for an unknown level."""
         if not 1 <= level <= len(self.levels):
             there = "one level" if len(self.levels) == 1 else f"levels 1 to {len(self.levels)}"
-            raise NpvfError(f"{self.name} has {there}, no level {level}")
+            raise NpvfError(f"{self.name} has {there}, not level {level}")
         return self.levels[level - 1]
 
     def describe(self, level: int) -> str:
-        """A level in words."""
+        """Return a level in words."""
         setting = self.setting(level)
         return self.description.format(*(setting if isinstance(setting, tuple) else (setting,)))
 
@@ -66,13 +66,23 @@ def add(item: Perturbation) -> None:
 
 
 def list_perturbations(pattern: str = "*", groups: Sequence[Group] = GROUPS) -> list[Perturbation]:
-    """The suite in order of group and registration, filtered by a shell pattern and by groups."""
+    """The suite in order of group and registration, filtered by a shell pattern and by groups.
+
+    Examples:
+        >>> [item.name for item in list_perturbations("*blur*")]
+        ['blur']
+    """
     chosen = [item for item in _PERTURBATIONS.values() if fnmatch(item.name, pattern) and item.group in groups]
     return sorted(chosen, key=lambda item: GROUPS.index(item.group))
 
 
 def get_perturbation(name: str) -> Perturbation:
-    """Raises NpvfError for an unknown name."""
+    """Return a perturbation by its name. Raises NpvfError for an unknown name.
+
+    Examples:
+        >>> get_perturbation("blur").describe(5)
+        'blur, kernel of 21 pixels'
+    """
     if name not in _PERTURBATIONS:
         raise NpvfError(f"no perturbation is called {name!r}; there are {', '.join(_PERTURBATIONS)}")
     return _PERTURBATIONS[name]

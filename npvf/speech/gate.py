@@ -46,6 +46,14 @@ def gate(
 
     Raises:
         ValueError: an unknown gate, or a negative `frames` or `pad`.
+
+    Examples:
+        >>> from npvf.clip import Phone
+        >>> phones = Phones((Phone("sil", 0.0, 0.08), Phone("m", 0.08, 0.16), Phone("aa", 0.16, 0.32)), "transcript")
+        >>> gate(phones, frames=8, which="critical").astype(int)
+        array([0, 0, 1, 1, 1, 0, 0, 0])
+        >>> gate(phones, frames=8, which="noncritical").astype(int)
+        array([0, 0, 0, 0, 0, 1, 1, 1])
     """
     if which not in get_args(Gate):
         raise ValueError(f"gate must be one of {', '.join(get_args(Gate))}, not {which!r}")

@@ -57,6 +57,10 @@ def from_label(label: str) -> tuple[str, ...]:
     """Phones of one label of an aligner: ARPAbet of any case with or without stress, TIMIT's, or IPA.
 
     Most labels are one phone; an IPA label may be several, and a bare modifier (length, tone) is none.
+
+    Examples:
+        >>> from_label("AA1"), from_label("bcl"), from_label("tʃ"), from_label("")
+        (('aa',), ('b',), ('ch',), ('sil',))
     """
     plain = label.strip().lower()
     bare = plain.rstrip("012")
@@ -86,7 +90,12 @@ _IPA = {
 
 
 def from_ipa(text: str) -> tuple[str, ...]:
-    """Phones of a piece of IPA; stress, length, tone and other modifiers are ignored, an unknown letter is `spn`."""
+    """Phones of a piece of IPA; stress, length, tone and other modifiers are ignored, an unknown letter is `spn`.
+
+    Examples:
+        >>> from_ipa("tʃiːz")
+        ('ch', 'iy', 'z')
+    """
     if text == "<unk>":
         return (UNKNOWN,)
     composed = unicodedata.normalize("NFC", text)

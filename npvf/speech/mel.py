@@ -34,6 +34,10 @@ def log_mel(audio: Tensor) -> Tensor:
 
     Raises:
         ValueError: audio that is not floating point, or shorter than one hop (160 samples).
+
+    Examples:
+        >>> log_mel(torch.zeros(2, 16_000)).shape  # 1 s of audio of two clips
+        torch.Size([2, 100, 64])
     """
     if not audio.is_floating_point():
         raise ValueError(f"log_mel wants floating point samples in [-1, 1], not {audio.dtype}")

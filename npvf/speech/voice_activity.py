@@ -29,6 +29,12 @@ def voice_activity(audio_N: np.ndarray) -> Phones:
 
     Args:
         audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono; may be memory-mapped.
+
+    Examples:
+        >>> tone = 0.3 * np.sin(np.arange(SAMPLE_RATE) * 0.2)
+        >>> audio = np.concatenate([np.zeros(SAMPLE_RATE), tone, np.zeros(SAMPLE_RATE)])
+        >>> [(p.phone, p.start, p.end) for p in voice_activity(audio).items]
+        [('sil', 0.0, 0.99), ('spn', 0.99, 2.01), ('sil', 2.01, 3.0)]
     """
     return spans_to_phones(speech_spans(audio_N), len(audio_N) / SAMPLE_RATE)
 
