@@ -41,7 +41,7 @@ class Perturbation:
         """Return the setting of a level. Raises NpvfError for an unknown level."""
         if not 1 <= level <= len(self.levels):
             there = "one level" if len(self.levels) == 1 else f"levels 1 to {len(self.levels)}"
-            raise NpvfError(f"{self.name} has {there}, not level {level}")
+            raise NpvfError(f"{self.name} has {there}, no level {level}")
         return self.levels[level - 1]
 
     def describe(self, level: int) -> str:
