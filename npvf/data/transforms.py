@@ -15,12 +15,11 @@ from torchvision.ops import roi_align
 from npvf.clip import FAKE, FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta
 from npvf.data.augment import Augment, center_crop
 from npvf.errors import Reason, Refused
+from npvf.faces.lips import OUTER_LIPS
 from npvf.models.batch import InputSpec
 from npvf.speech.gate import Gate, gate
 from npvf.speech.mel import log_mel
 
-# MediaPipe's outer lip contour.
-OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 # The mouth box follows the head, not the syllable: lips must move inside a box that hardly does.
 SMOOTHING_FRAMES = 4.0
 # Pixels around the mouth that augmentation may shift, turn and shrink into view.

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from npvf.faces.geometry import face_centre, face_size
+from npvf.faces.lips import LIPS
 
 
 def _numbers(text: str) -> np.ndarray:
@@ -20,10 +21,6 @@ EYES = _numbers(
     "263 466 388 387 386 385 384 398 362 382 381 380 374 373 390 249"
 )
 NOSE = _numbers("168 6 197 195 5 4 1 2 98 97 326 327 129 358 49 279 193 417 122 351")
-LIPS = _numbers(
-    "61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185 "
-    "78 95 88 178 87 14 317 402 318 324 308 415 310 311 312 13 82 81 80 191"
-)
 CHEEKS = _numbers("50 205 187 123 117 101 36 280 425 411 352 346 330 266")
 JAW = _numbers("127 234 93 132 58 172 136 150 149 176 148 152 377 400 378 379 365 397 288 361 323 454 356")
 # What a whole face is warped by. Lips, lids and chin move fast and are taken as measured, the rest as smoothed.

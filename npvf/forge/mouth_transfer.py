@@ -11,16 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from npvf.faces.geometry import STABLE, face_size
+from npvf.faces.lips import LIPS
 from npvf.forge.face_patch import Box, Crop, Track, blended, box_around, feathered, spline_warp
 
-_LIPS = """
-    61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185
-    78 95 88 178 87 14 317 402 318 324 308 415 310 311 312 13 82 81 80 191
-"""
-_CHIN = "149 176 148 152 377 400 378"
-# What a mouth moves: taken from the donor.
-MOVING = np.array([*map(int, _LIPS.split()), *map(int, _CHIN.split())])
-_CHIN_OF_MOVING = slice(len(_LIPS.split()), None)
+# The points that move with the mouth are the donor's.
+MOVING = np.array([*LIPS, 149, 176, 148, 152, 377, 400, 378])
+_CHIN_OF_MOVING = slice(len(LIPS), None)
 # The patch reaches from below the nose over the cheeks to the chin. It keeps within the jaw's sides: they are outlines,
 # behind which a head turned otherwise shows other things, and speech hardly moves them.
 _UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])

@@ -8,12 +8,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from npvf.faces.lips import OUTER_LIPS
 from npvf.synth.portrait import CLOTHES, HAIR, SKIN, Portrait, portrait
 from npvf.synth.voice import VOICES, Voice
 
 FACE_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152]
 FACE_OVAL += [148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
-LIPS_OUTER = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
 EYES = (
     [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
     [362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382],
@@ -174,7 +174,7 @@ def _coloured(base: Portrait, who: Identity) -> np.ndarray:
     eyes = np.add(*(_polygon(points[eye], size, size / 300) for eye in EYES))
     teeth = _polygon(points[[78, 81, 13, 311, 308, 402, 14, 178]], size, size / 300)
     brows = np.add(*(_polygon(points[brow], size, size / 220) for brow in BROWS))
-    lips = np.clip(_polygon(points[LIPS_OUTER], size, size / 250) - teeth, 0, 1)
+    lips = np.clip(_polygon(points[OUTER_LIPS], size, size / 250) - teeth, 0, 1)
     keep = np.clip(1 - eyes - teeth, 0, 1)
     out = lab.copy()
     for region, colour in ((SKIN, who.skin), (HAIR, who.hair), (CLOTHES, who.clothes)):

@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from npvf.faces.lips import LOWER_INNER, UPPER_INNER
 from npvf.synth.cavity import Cavity
 
-UPPER_INNER = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
-LOWER_INNER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 UNDER_NOSE, UPPER_OUTER, LOWER_OUTER, CHIN = 2, 0, 17, 152
 
 
