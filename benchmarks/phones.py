@@ -13,9 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import platform
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,19 +22,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.machine import device_name
 from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
 from npvf.clip import SAMPLE_RATE, Phone, Phones
+from npvf.corpora.grid import parse_grid_name
 from npvf.speech.inventory import BILABIAL, FRICATIVE, PHONES, UNKNOWN
 from npvf.speech.recogniser import DELAY, recognise
 from npvf.speech.transcript import align_transcript
 from npvf.speech.voice_activity import voice_activity
 
-COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
-COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}
-PREPOSITIONS = {"a": "at", "b": "by", "i": "in", "w": "with"}
-DIGIT_NAMES = "zero one two three four five six seven eight nine"
-DIGITS = dict(zip("z123456789", DIGIT_NAMES.split(), strict=True))
-ADVERBS = {"a": "again", "n": "now", "p": "please", "s": "soon"}
 KINDS = {"fricatives": FRICATIVE, "bilabials": BILABIAL, "the rest": PHONES - FRICATIVE - BILABIAL}
 NO_DELAY = dict.fromkeys((*PHONES, UNKNOWN), 0.0)
 
@@ -87,7 +80,7 @@ def main() -> None:
         rows += [{"source": source, "set": name, **measure(phones, clips)} for source, phones in found.items()]
     console.print(table(rows))
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / f"phones-{device()}.csv"
+    path = args.out / f"phones-{device_name()}.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -144,26 +137,22 @@ def allphone(clip: Spoken) -> Phones:
 
 
 def sentences(folder: Path) -> list[Path]:
-    """Clips whose name ends in a GRID sentence."""
-    found = sorted(p for p in folder.glob("*.mpg") if re.search(r"[blps][bgrw][abiw][a-z][z1-9][anps]$", p.stem))
+    """Clips whose name encodes a sentence of GRID."""
+    found = sorted(p for p in folder.glob("*.mpg") if parse_grid_name(p.stem))
     if not found:
-        raise SystemExit(f"no GRID clips in {folder}")
+        raise SystemExit(f"{folder} contains no clips of GRID")
     return found
 
 
 def read(path: Path) -> Spoken:
-    """Sound and forced alignment."""
+    """Audio and forced alignment."""
     with av.open(str(path)) as container:
         resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
         parts = [r.to_ndarray()[0] for f in (*container.decode(audio=0), None) for r in resampler.resample(f)]
     audio = np.concatenate(parts)
-    return Spoken(path.stem, audio, align_transcript(audio, " ".join(words(path.stem[-6:]))))
-
-
-def words(name: str) -> Iterator[str]:
-    """`bbaf2n` is "bin blue at f two now"."""
-    tables = (COMMANDS, COLOURS, PREPOSITIONS, None, DIGITS, ADVERBS)
-    return (letter if table is None else table[letter] for letter, table in zip(name, tables, strict=True))
+    sentence = parse_grid_name(path.stem)
+    assert sentence is not None, f"{path.name} is not a name of GRID"
+    return Spoken(path.stem, audio, align_transcript(audio, sentence))
 
 
 def delay_of(phones: frozenset[str]) -> float:
@@ -191,13 +180,6 @@ def table(rows: list[dict]) -> Table:
             f"{r['speech_accuracy']:.3f}",
         )
     return shown
-
-
-def device() -> str:
-    """The processor, as part of a file name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    return re.sub(r"\W+", "-", model[1] if model else platform.machine()).strip("-").lower()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, phone_error_rate
+from benchmarks.phone_errors import calibrate_delay, find_events, onset_errors, paired, phone_error_rate
 from npvf.clip import Phone, Phones
 
 
@@ -20,6 +20,17 @@ def test_phone_error_rate():
     assert phone_error_rate([phones("b ih")], reference) == pytest.approx(1 / 3)
     assert phone_error_rate([phones("b b ih n n")], reference) == pytest.approx(2 / 3)
     assert phone_error_rate([phones("")], reference) == 1
+
+
+def test_the_alignment_has_the_least_edit_distance():
+    """The number is torchaudio's, the pairs are ours."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        ours, theirs = (phones(" ".join(rng.choice(["b", "ih", "n"], size))) for size in rng.integers(1, 8, 2))
+        pairs = paired(ours, theirs)
+        substituted = sum(a.phone != b.phone for a, b in pairs)
+        edits = substituted + len(ours.items) + len(theirs.items) - 2 * len(pairs)
+        assert phone_error_rate([ours], [theirs]) == pytest.approx(edits / len(theirs.items))
 
 
 def test_a_known_delay_is_found_among_wrong_phones():
