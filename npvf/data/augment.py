@@ -1,8 +1,12 @@
-"""Random changes of picture and sound that a listener would shrug at.
+"""Random changes of frames and audio that leave the person and the words recognisable.
 
-Each clip draws its parameters once and all its frames share them: what moves in a clip must still be the person.
-Sound is never moved against picture. Sound is changed on its log-mel, where it waits in memory: a mel band is a
-magnitude, so gains multiply, and independent noise adds in squares.
+Each clip draws its parameters once and all its frames share them: only the person may move in a clip. Audio is never
+shifted against the frames. It is changed on its log-mel spectrogram, in which it waits in memory: a mel band is a
+magnitude, so gains multiply, and the squares of independent noise add.
+
+Own code in place of torchvision.transforms.v2, which costs about the same: its `RandomAffine` refuses mouth and face
+together because their sizes differ, its mirror does not exchange MediaPipe's left and right landmarks, it draws only
+from the global generator. For spectrograms torchaudio has masks and stretching only.
 """
 
 from __future__ import annotations
@@ -25,15 +29,15 @@ class PictureAugment:
     """The strength of each change of the frames. Neither paper describes augmentation: all values are ours.
 
     Args:
-        shift: of the mouth and face box, at most, as a share of its side.
-        scale: of the box, at most, as a share.
-        rotation: at most, in degrees.
+        shift: largest shift of the mouth and face box, as a share of its side.
+        scale: largest change of the box's size, as a share.
+        rotation: largest rotation, in degrees.
         flip: probability of a horizontal mirror.
-        brightness, contrast, gamma: at most, as a share.
-        gray: probability that colours go (nothing happens to a gray picture).
-        blur, noise, cutout: probabilities of a soft picture, of pixel noise, of a band at the picture's edge lost.
-        noise_std: of pixel noise, at most, in grey levels of 255.
-        cutout_size: of the lost band, at most, as a share of the side; the lips are in the middle.
+        brightness, contrast, gamma: largest change, as a share.
+        gray: probability of gray frames (gray frames stay as they are).
+        blur, noise, cutout: probabilities of blur, of pixel noise, of a gray band at one edge.
+        noise_std: largest standard deviation of pixel noise, in grey levels of 255.
+        cutout_size: largest width of the gray band, as a share of the side; the lips are in the middle.
     """
 
     shift: float = 0.08
@@ -50,10 +54,10 @@ class PictureAugment:
     cutout: float = 0.2
     cutout_size: float = 0.15
 
-    def draw_move(self, draw: RandomDraw) -> Move:
-        """Draw the position of the camera."""
+    def draw_affine(self, draw: RandomDraw) -> AffineChange:
+        """Draw shift, scale, rotation and mirror."""
         shift_x, shift_y = draw.spread(self.shift), draw.spread(self.shift)
-        return Move(
+        return AffineChange(
             shift_x,
             shift_y,
             1 + draw.spread(self.scale),
@@ -61,9 +65,9 @@ class PictureAugment:
             draw.chance(self.flip),
         )
 
-    def draw_look(self, draw: RandomDraw) -> Look:
-        """Draw the camera and the light."""
-        return Look(
+    def draw_photometric(self, draw: RandomDraw) -> PhotometricChange:
+        """Draw brightness, contrast, colour, blur, noise and cutout."""
+        return PhotometricChange(
             offset=255 * draw.spread(self.brightness),
             slope=1 + draw.spread(self.contrast),
             gamma=1 + draw.spread(self.gamma),
@@ -78,17 +82,17 @@ class PictureAugment:
 
 @dataclass(frozen=True)
 class Augment(PictureAugment):
-    """Changes of the picture, and of the sound with it.
+    """The strength of each change of the frames and of the audio.
 
-    On GRID, augmentation did nothing for the speaker trained on and nearly everything for speakers never seen.
+    On GRID, augmentation does not change results on the training speaker; on unseen speakers they depend on it.
 
     Args:
-        gain_db: of the sound, at most.
+        gain_db: largest change of the level.
         equaliser_db: standard deviation of a smooth random frequency response.
-        hiss: probability of added noise of a random colour.
-        snr_db: its signal-to-noise ratio, lowest and highest.
-        pitch_bands: shift of the bands up or down, at most; another vocal tract.
-        mask_bands: neighbouring bands silenced, at most.
+        hiss: probability of added noise with a random spectrum.
+        snr_db: signal-to-noise ratio of the added noise, lowest and highest.
+        pitch_bands: largest shift of the mel bands up or down, as with another vocal tract.
+        mask_bands: largest number of neighbouring bands that are masked.
     """
 
     gain_db: float = 8.0
@@ -101,16 +105,16 @@ class Augment(PictureAugment):
     def picture(
         self, mouth_TCHW: Tensor, face_TCHW: Tensor, mouth_size: int, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Both pictures of a clip, changed alike: uint8 in, uint8 out, the mouth at `mouth_size`."""
+        """Change mouth and face of a clip alike: uint8 in, uint8 out, the mouth at `mouth_size`."""
         draw = RandomDraw(generator)
-        move = self.draw_move(draw)
-        look = self.draw_look(draw)
-        mouth_TCHW = look(warp(mouth_TCHW, mouth_size, move))
-        face_TCHW = look(warp(face_TCHW, face_TCHW.shape[-1], move))
+        affine = self.draw_affine(draw)
+        photometric = self.draw_photometric(draw)
+        mouth_TCHW = photometric(warp(mouth_TCHW, mouth_size, affine))
+        face_TCHW = photometric(warp(face_TCHW, face_TCHW.shape[-1], affine))
         return mouth_TCHW, face_TCHW
 
     def sound(self, mel_TM: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The log-mel (T, M) of the same words from another throat, microphone and room."""
+        """Change the log-mel (T, M): the same words as from another voice, microphone and room."""
         draw = RandomDraw(generator)
         bands = mel_TM.shape[1]
         amplitude_TM = _shift_bands(mel_TM.exp() - LOG_OFFSET, draw.spread(self.pitch_bands)).clamp_min_(0)
@@ -133,14 +137,14 @@ class Augment(PictureAugment):
 
 
 def center_crop(picture_TCHW: Tensor, size: int) -> Tensor:
-    """The middle `size` x `size` pixels."""
+    """Return the middle `size` x `size` pixels."""
     top, left = (picture_TCHW.shape[-2] - size) // 2, (picture_TCHW.shape[-1] - size) // 2
     return picture_TCHW[..., top : top + size, left : left + size]
 
 
 @dataclass(frozen=True, slots=True)
 class RandomDraw:
-    """Scalars out of one generator."""
+    """Random scalars from one generator."""
 
     generator: torch.Generator | None
 
@@ -157,14 +161,14 @@ class RandomDraw:
         return int(torch.randint(below, (), generator=self.generator))
 
     def curve(self, points: int, std: float, knots: int = 6) -> Tensor:
-        """A smooth random curve (points,)."""
+        """Return a smooth random curve (points,)."""
         knots_K = torch.randn(1, 1, knots, generator=self.generator) * std
         return interpolate(knots_K, points, mode="linear", align_corners=True).flatten()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One camera and its light. `lost_side`: 0 top, 1 bottom, 2 left, 3 right."""
+class PhotometricChange:
+    """One change of brightness, contrast and detail. `lost_side` is the gray edge: 0 top, 1 bottom, 2 left, 3 right."""
 
     offset: float
     slope: float
@@ -177,7 +181,7 @@ class Look:
     generator: torch.Generator | None
 
     def __call__(self, picture_TCHW: Tensor) -> Tensor:
-        """Float in [0, 255] to uint8."""
+        """Change frames: float in [0, 255] to uint8."""
         x = picture_TCHW
         if self.gray and x.shape[1] == 3:
             x = x.mean(1, keepdim=True).expand_as(x)
@@ -193,43 +197,43 @@ class Look:
         return x.round_().clamp_(0, 255).byte()
 
 
-class Move(NamedTuple):
-    """One place of a camera: shift and scale as shares of the picture's side, turn in radians, then a mirror."""
+class AffineChange(NamedTuple):
+    """One affine change: shift and scale as shares of the frame's side, rotation in radians, then a mirror."""
 
     x: float
     y: float
     scale: float
-    turn: float
+    rotation: float
     flip: bool
 
     def matrix(self, share: float = 1.0) -> Tensor:
-        """(2, 3): where in the picture a place of the view lies, both in [-1, 1].
+        """Return the matrix (2, 3) from positions in the result to positions in the frame, both in [-1, 1].
 
-        `share`: of the picture's side that a view at rest shows.
+        `share` is the part of the frame's side that the result shows without a change.
         """
-        c, s = self.scale * share * cos(self.turn), self.scale * share * sin(self.turn)
+        c, s = self.scale * share * cos(self.rotation), self.scale * share * sin(self.rotation)
         sign = -1.0 if self.flip else 1.0
         return torch.tensor([[sign * c, -s, 2 * self.x * share], [sign * s, c, 2 * self.y * share]])
 
 
-def warp(picture_TCHW: Tensor, size: int, move: Move) -> Tensor:
-    """A turned, scaled, shifted view of `size` pixels out of the middle of a picture that may be larger."""
+def warp(picture_TCHW: Tensor, size: int, affine: AffineChange) -> Tensor:
+    """Return the middle `size` x `size` pixels, shifted, scaled, rotated and mirrored; the frames may be larger."""
     frames, channels, height, _ = picture_TCHW.shape
-    grid = affine_grid(move.matrix(size / height)[None], [1, channels, size, size], align_corners=False)
+    grid = affine_grid(affine.matrix(size / height)[None], [1, channels, size, size], align_corners=False)
     # One grid for all frames: they go in as channels of one picture.
     flat = picture_TCHW.float().reshape(1, frames * channels, height, -1)
     return grid_sample(flat, grid, padding_mode="border", align_corners=False).view(frames, channels, size, size)
 
 
 def _blur(picture_TCHW: Tensor, side: float) -> Tensor:
-    """The three-tap kernel (side, 1 - 2 side, side) along both axes."""
+    """Apply the three-tap kernel (side, 1 - 2 side, side) along both axes."""
     x = pad(picture_TCHW, (1, 1, 1, 1), mode="replicate")
     x = x[..., 1:-1] + side * (x[..., 2:] - 2 * x[..., 1:-1] + x[..., :-2])
     return x[..., 1:-1, :] + side * (x[..., 2:, :] - 2 * x[..., 1:-1, :] + x[..., :-2, :])
 
 
 def _shift_bands(x_TM: Tensor, by: float) -> Tensor:
-    """Content moved up by `by` bands, between bands by linear interpolation, the edge bands repeated."""
+    """Shift the content up by `by` bands with linear interpolation; the edge bands are repeated."""
     bands = x_TM.shape[1]
     place_M = (torch.arange(bands) - by).clamp(0, bands - 1)
     low_M = place_M.floor().long()

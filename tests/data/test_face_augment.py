@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.data.augment import Move, warp
-from npvf.data.face_augment import FaceAugment, compress, compress_video, move_mask, move_points
+from npvf.data.augment import AffineChange, warp
+from npvf.data.face_augment import FaceAugment, compress, compress_video, warp_mask, warp_points
 from npvf.data.mirror import mirror_order
 from npvf.faces.flow import flow_motion
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
 from tests.helpers.masked_corpus import face_points
 
-STILL = Move(0.0, 0.0, 1.0, 0.0, False)
-MIRROR = Move(0.0, 0.0, 1.0, 0.0, True)
-ANY = Move(0.05, -0.04, 1.1, radians(8), True)
+STILL = AffineChange(0.0, 0.0, 1.0, 0.0, False)
+MIRROR = AffineChange(0.0, 0.0, 1.0, 0.0, True)
+ANY = AffineChange(0.05, -0.04, 1.1, radians(8), True)
 
 
 @pytest.mark.parametrize("points", [68, 478])
@@ -25,8 +25,8 @@ def test_mirrored_twice_is_the_identity(points):
     order = mirror_order(points)
     assert np.array_equal(order[order], np.arange(points)) and not np.array_equal(order, np.arange(points))
     landmarks = torch.rand(2, points, 2) * 96
-    for move in (MIRROR, Move(0.0, 0.0, 1.0, 0.0, True)):
-        assert_close(move_points(move_points(landmarks, 96, move), 96, move), landmarks, atol=1e-4, rtol=0)
+    for affine in (MIRROR, AffineChange(0.0, 0.0, 1.0, 0.0, True)):
+        assert_close(warp_points(warp_points(landmarks, 96, affine), 96, affine), landmarks, atol=1e-4, rtol=0)
     with pytest.raises(ValueError, match="not known"):
         mirror_order(70)
 
@@ -41,27 +41,27 @@ def test_the_two_orders_agree_on_the_anchors():
 
 def test_a_mirrored_face_has_its_left_eye_on_the_left():
     points = torch.from_numpy(face_points()).float()[None]
-    mirrored = move_points(points, 224, MIRROR)
+    mirrored = warp_points(points, 224, MIRROR)
     for left, right in ((33, 263), (61, 291), (234, 454)):
         assert (points[0, left, 0] < points[0, right, 0]) and (mirrored[0, left, 0] < mirrored[0, right, 0])
         assert_close(mirrored[0, left, 0], 223 - points[0, right, 0])
 
 
-@pytest.mark.parametrize("move", [STILL, MIRROR, ANY, ANY._replace(flip=False)])
-def test_landmarks_and_masks_lie_where_the_picture_shows_them(move):
+@pytest.mark.parametrize("affine", [STILL, MIRROR, ANY, ANY._replace(flip=False)])
+def test_landmarks_and_masks_lie_where_the_picture_shows_them(affine):
     """A dot in the picture is found where its landmark says."""
     size, places = 96, torch.tensor([[30.0, 40.0], [60.0, 35.0], [48.0, 70.0]])
     rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     landmarks = torch.zeros(1, 68, 2)
     used = [36, 45, 51]  # an eye, the other one, and the middle of the upper lip
     landmarks[0, used] = places
-    moved = move_points(landmarks, size, move)[0]
+    moved = warp_points(landmarks, size, affine)[0]
     for i, (x, y) in zip(used, places, strict=True):
         dot = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
-        shown = warp(255 * dot[None, None], size, move)[0, 0]
+        shown = warp(255 * dot[None, None], size, affine)[0, 0]
         found = torch.stack([(shown * axis).sum() / shown.sum() for axis in (columns, rows)])
-        assert_close(found, moved[mirror_order(68)[i] if move.flip else i], atol=0.1, rtol=0)
-        mask = move_mask(dot[None] > 0.5, move)[0]
+        assert_close(found, moved[mirror_order(68)[i] if affine.flip else i], atol=0.1, rtol=0)
+        mask = warp_mask(dot[None] > 0.5, affine)[0]
         centre = torch.stack([axis[mask].float().mean() for axis in (columns, rows)])
         assert_close(centre, found, atol=0.35, rtol=0)
 
@@ -73,7 +73,7 @@ def test_the_motion_of_a_mirrored_clip_is_the_mirrored_motion(mesh):
     turn = torch.tensor([[1.01, 0.02], [-0.02, 0.99]])
     clip = torch.stack([still, still @ turn + torch.tensor([0.7, -0.4])])[None]
     motion = anchor_mesh_motion(clip, size, mesh)
-    mirrored = anchor_mesh_motion(move_points(clip[0], size, MIRROR)[None], size, mesh)
+    mirrored = anchor_mesh_motion(warp_points(clip[0], size, MIRROR)[None], size, mesh)
     expected = motion.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
     both = (mirrored != 0).any(2, keepdim=True) & (expected != 0).any(2, keepdim=True)
     assert both.sum() > 0.9 * (motion != 0).any(2).sum() > 1000
