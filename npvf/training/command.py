@@ -25,6 +25,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
 from npvf.training.data import ClipData
 from npvf.training.ema import EMA
+from npvf.training.memory import keep_freed_memory
 from npvf.training.module import TrainingModule, Weights
 from npvf.training.moved_keys import hints
 
@@ -140,6 +141,7 @@ class TrainingCLI(LightningCLI):
 
 def run(args: Sequence[str]) -> int:
     """Run one training command, `args` without the program's name. Returns its exit status."""
+    keep_freed_memory()
     logging.getLogger("npvf").setLevel(logging.INFO)
     for harmless in (
         ".*does not have many workers.*",  # clips in memory need none

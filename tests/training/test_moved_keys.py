@@ -21,7 +21,13 @@ def refusal(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("stage", "key"), [("finetune", "model.head_lr"), ("pretrain", "data.held_out"), ("localize", "data.frames")]
+    ("stage", "key"),
+    [
+        ("finetune", "model.head_lr"),
+        ("pretrain", "data.held_out"),
+        ("localize", "data.frames"),
+        ("localize", "data.self_forged"),
+    ],
 )
 def test_an_old_key_on_the_command_line(stage: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{key} is now {MOVED[key]}" in refusal(capsys, "--config", str(CONF / f"{stage}.yaml"), f"--{key}=1")
@@ -31,6 +37,12 @@ def test_an_old_file_on_top_of_a_new_one(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "old.yaml").write_text("data: {batch_size: 3}")
     said = refusal(capsys, "--config", str(CONF / "finetune.yaml"), "--config", str(tmp_path / "old.yaml"))
     assert "data.batch_size is now data.loader.batch_size" in said
+
+
+def test_an_old_name_in_a_new_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "old.yaml").write_text("data: {init_args: {self_forged: true}}")
+    said = refusal(capsys, "--config", str(CONF / "localize.yaml"), "--config", str(tmp_path / "old.yaml"))
+    assert "data.self_forged is now data.self_blended" in said
 
 
 def test_an_old_file_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
