@@ -12,6 +12,11 @@ the process: give it one thread. `npv_tiny-lfa` is npv_tiny without LFA, which a
 multiplications. npv_small and npv_nano look at smaller pictures than Swin-T's: their ratio says what a picture costs,
 not what the code loses.
 
+With --keep-memory on or off, nothing is compared: each model takes --repeats steps after a first one, with and without
+`npvf.training.memory`, which holds for a whole process, so run each alone:
+
+    OMP_NUM_THREADS=1 python benchmarks/train_step.py --keep-memory on --models npv_nano --clips 8 --frames 72 --repeats 20
+
 With --data, `npvf pretrain` trains on a prepared corpus, streamed from its shards, and each step's wait for its batch
 is compared with the step.
 """
@@ -19,6 +24,7 @@ is compared with the step.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -34,6 +40,7 @@ from torch import Tensor, nn
 from npvf import create_model
 from npvf.losses import NPVLosses, NPVObjective
 from npvf.models import Batch, InputSpec
+from npvf.training.memory import keep_freed_memory
 
 SWIN = "swin_tiny_patch4_window7_224"
 SEGMENTS = 8
@@ -52,12 +59,17 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="autocast, both sides")
     parser.add_argument("--compile", action="store_true", help="torch.compile, both sides")
     parser.add_argument("--checkpoint", action="store_true", help="activation checkpointing of the NPV models")
+    parser.add_argument("--keep-memory", choices=["on", "off"], help="measure page faults, CPU only")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="prepared corpora to measure the loader on")
     parser.add_argument("--workers", type=int, default=0, help="of the loader")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
     if args.device == "cuda":
         torch.set_float32_matmul_precision("high")
+    if args.keep_memory:
+        rows = [page_faults(args, name, clips) for name in args.models for clips in args.clips]
+        report(rows, args.out / f"keep-memory-{args.keep_memory}-{device_name()}.csv")
+        return
     rows = [row for clips in args.clips for row in measure(args, clips)]
     report(rows, args.out / f"train-step-{device_name(args.device)}.csv")
     if args.data:
@@ -157,6 +169,30 @@ def synthetic_batch(spec: InputSpec, clips: int, frames: int) -> Batch:
         videos=names,
         identities=[None] * clips,
     )
+
+
+def page_faults(args: argparse.Namespace, name: str, clips: int) -> dict[str, Any]:
+    """CPU seconds, page faults and peak memory of some steps after a first one."""
+    if args.keep_memory == "on" and not keep_freed_memory():
+        raise SystemExit("this C library has no mallopt: there is nothing to measure")
+    step = npv_step(args, name, clips)
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for _ in range(args.repeats):
+        step()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "model": name,
+        "keep_memory": args.keep_memory,
+        "clips": clips,
+        "frames": args.frames,
+        "steps": args.repeats,
+        "threads": torch.get_num_threads(),
+        "user_s": _short(after.ru_utime - before.ru_utime),
+        "system_s": _short(after.ru_stime - before.ru_stime),
+        "page_faults": after.ru_minflt - before.ru_minflt,
+        "peak_gb": _short(after.ru_maxrss * 1024 / 1e9),
+    }
 
 
 def loader_share(args: argparse.Namespace, name: str, clips: int, steps: int = 8) -> dict[str, Any]:

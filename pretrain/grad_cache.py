@@ -26,8 +26,10 @@ def represent_in_chunks(
 
     Dropout and drop-path draw the same in both passes. Batch norms see a chunk in place of the batch, in both passes,
     and count it once; without batch norms (or in evaluation mode) the gradients are those of the plain batch. The price
-    is a second forward pass, a third of a step.
+    is a second forward pass, a third of a step; a batch that is one chunk does not pay it.
     """
+    if len(batch) <= chunk_clips:
+        return objective.represent(model, batch, starts_BK)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), frozen_statistics(model)

@@ -1,6 +1,8 @@
 """Fakes made from the features of genuine clips: stage 2 learns from them what audio that does not fit looks like.
 
-Ours, not the paper's. Every person is then on both sides of the decision, and no forged file is needed.
+Ours, not the paper's. Every person is then on both sides of the decision, and no forged file is needed. On several
+GPUs, donors are clips of the same GPU: half of a balanced batch is genuine, and one other video is enough to swap with,
+so gathering whole features (with their gradients) from all GPUs would cost more than it gives.
 """
 
 from __future__ import annotations

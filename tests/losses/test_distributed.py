@@ -44,6 +44,7 @@ OBJECTIVES = {
     "apart": NPVObjective(NPVLosses(gather=False)),
     # Fakes of features are drawn among the clips of one rank, so they differ between one process and two.
     "fine-tuning": DetectionObjective(DetectionLosses(feature_fakes=FeatureFakes(weight=0))),
+    "fakes": DetectionObjective(DetectionLosses(auxiliary_weight=0)),
 }
 
 
@@ -53,7 +54,8 @@ def new_model() -> NPV:
     return create_model("npv_nano", **TINY_MODEL).eval()
 
 
-def loss_and_gradients(step: nn.Module, *inputs: Any) -> tuple[Tensor, dict[str, Tensor]]:
+def loss_and_gradients(step: nn.Module, *inputs: Any, seed: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
+    torch.manual_seed(seed)  # of the fakes
     loss = step(*inputs)
     loss.backward()
     found = {n.removeprefix("module."): p.grad for n, p in step.named_parameters() if p.grad is not None}
@@ -67,7 +69,7 @@ def rank_main(rank: int, folder: Path, batch: Batch) -> None:
     found: dict[str, Any] = {}
     for name, objective in OBJECTIVES.items():
         step = DistributedDataParallel(Step(new_model(), objective), find_unused_parameters=True)
-        found[name] = loss_and_gradients(step, batch.rows(mine), STARTS[mine])
+        found[name] = loss_and_gradients(step, batch.rows(mine), STARTS[mine], seed=rank)
     rows = torch.arange(3 * rank).view(-1, 1)
     found["rows"] = gather_rows(rows + 10, rows > 1, rows[:, :0].float())
     torch.save(found, folder / f"{rank}.pt")
@@ -105,6 +107,21 @@ def test_two_processes_learn_what_one_would(name: str, ranks: list[dict[str, Any
     for rank in ranks:
         for parameter, gradient in gradients.items():
             assert (rank[name][1][parameter] - gradient).norm() < 1e-4 * gradient.norm() + 1e-6 * scale, parameter
+
+
+def test_fakes_are_made_within_a_rank_also_where_a_rank_has_no_genuine_clip(
+    ranks: list[dict[str, Any]], batch: Batch
+) -> None:
+    """Each rank's loss is that of its clips alone, and both take the mean of the two gradients: nothing is gathered."""
+    alone = [
+        loss_and_gradients(Step(new_model(), OBJECTIVES["fakes"]), batch.rows(rows), STARTS[rows], seed=rank)
+        for rank, rows in enumerate((slice(0, 2), slice(2, 4)))
+    ]
+    for rank, (loss, _) in zip(ranks, alone, strict=True):
+        assert_close(rank["fakes"][0], loss)
+        for name, gradient in rank["fakes"][1].items():
+            mean = torch.stack([found.get(name, torch.zeros_like(gradient)) for _, found in alone]).mean(0)
+            assert_close(gradient, mean, rtol=1e-3, atol=1e-6)
 
 
 def test_ranks_that_keep_to_themselves_learn_something_else(ranks: list[dict[str, Any]], batch: Batch) -> None:

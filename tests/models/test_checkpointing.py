@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from npvf import create_model
@@ -92,3 +93,13 @@ def _kept(tower: VisualTower) -> int:
         output = tower(PICTURES)
     assert output.requires_grad
     return sum(sizes.values())
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.SyncBatchNorm])
+def test_frozen_statistics_leave_a_counter_to_count_with(kind: type[nn.Module]):
+    """SyncBatchNorm, which runs on GPUs alone, refuses to train without one."""
+    norm = kind(3)
+    with frozen_statistics(norm):
+        norm.num_batches_tracked.add_(1)
+        assert norm.momentum == 0.0
+    assert norm.num_batches_tracked == 0 and norm.momentum == 0.1

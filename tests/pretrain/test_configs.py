@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from npvf.models import list_models
+from npvf.models.registry import model_config
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +29,15 @@ def test_it_parses(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = path.with_stem(ON_TOP_OF[path.stem]) if path.stem in ON_TOP_OF else path
     with pytest.raises(SystemExit) as ended:
         main(["fit", "--config", str(base), "--config", str(path), "--print_config"])
-    printed = capsys.readouterr().out
     assert ended.value.code == 0
-    assert any(f"model: {name}" in printed for name in list_models())
+    printed = yaml.safe_load(capsys.readouterr().out)
+    model, trainer = printed["model"]["init_args"], printed["trainer"]
+    assert model["model"] in list_models()
+    model_config(model["model"]).configured(**(model["model_args"] or {}))  # raises where a field is not known
+    if trainer["devices"] == "auto" and trainer["accelerator"] == "gpu":
+        assert trainer["sync_batchnorm"] and trainer["precision"] == "bf16-mixed"
+
+
+def test_a_training_of_each_size_is_there() -> None:
+    named = {yaml.safe_load(path.read_text())["model"]["init_args"].get("model") for path in CONFIGS}
+    assert {"npv_nano", "npv_small", "npv_tiny"} <= named

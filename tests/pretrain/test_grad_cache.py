@@ -78,3 +78,10 @@ def test_only_one_chunk_of_activations_is_alive(batch: Batch) -> None:
     plain = kept(lambda: objective.represent(model, batch, STARTS))
     cached = kept(lambda: represent_in_chunks(objective, model, batch, STARTS, 1))
     assert cached < plain / 10
+
+
+def test_a_batch_that_is_one_chunk_goes_through_the_network_once(batch: Batch) -> None:
+    model, objective, passes = new_model(), NPVObjective(), []
+    model.viseme_tower.register_forward_hook(lambda *_: passes.append(1))
+    objective.compare(represent_in_chunks(objective, model, batch, STARTS, 5))["loss"].backward()
+    assert len(passes) == 1
