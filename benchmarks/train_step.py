@@ -15,7 +15,7 @@ not what the code loses.
 With --keep-memory on or off, nothing is compared: each model takes --repeats steps after a first one, with and without
 `npvf.training.memory`, which holds for a whole process, so run each alone:
 
-    OMP_NUM_THREADS=1 python benchmarks/train_step.py --keep-memory on --models npv_nano --clips 8 --frames 72 --repeats 20
+    python benchmarks/train_step.py --keep-memory on --models npv_nano --clips 8 --frames 72 --repeats 20
 
 With --data, `npvf pretrain` trains on a prepared corpus, streamed from its shards, and each step's wait for its batch
 is compared with the step.
