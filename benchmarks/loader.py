@@ -79,7 +79,7 @@ def measure(ways: dict[str, Callable[[], list[Clip]]], spec: InputSpec, repeats:
         for name, way in ways.items():
             clips: list[Clip] = []
             loading = seconds(lambda way=way, clips=clips: clips.extend(way()))  # type: ignore[misc]
-            cutting.append(seconds(lambda clips=clips: [transform.cut(clip) for clip in clips]))  # type: ignore[misc]
+            cutting.append(seconds(lambda clips=clips: [transform.crop(clip) for clip in clips]))  # type: ignore[misc]
             times[name].append(loading)
             count = len(clips)
     cut = statistics.median(cutting)

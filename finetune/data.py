@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,10 +15,10 @@ from npvf.corpora.splits import Split, part_videos, read_split
 from npvf.data.augment import Augment
 from npvf.data.datasets import TrainingClips
 from npvf.data.sampling import BalancedSampler, EpochSampler
-from npvf.data.selection import Part, Selection, check_disjoint, selected_metas
+from npvf.data.selection import Part, Selection, check_disjoint
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
-from npvf.training.data import PARTS, ClipData, ClipSelection, Loader, SegmentWindows
+from npvf.training.data import ClipData, ClipSelection, Loader, SegmentWindows
 
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
@@ -95,14 +96,12 @@ class LabelledFaces(ClipData):
             NpvfError: someone is in both parts, or a part lacks a class.
         """
         super().setup(stage)
-        metas = {part: self._metas(part) for part in PARTS}
-        check_disjoint(metas["train"], metas["val"])
-        self._forged_in_training = any(self.label(meta) == FAKE for meta in metas["train"])
-        for part, found in metas.items():
-            labels = [self.label(meta) for meta in found]
-            enough = FAKE in labels or (part == "train" and self._makes_fakes())
-            if REAL not in labels or not enough:
-                counts = f"{labels.count(REAL)} real and {labels.count(FAKE)} fake clips"
+        check_disjoint(self._clips["train"].people, self._clips["val"].people)
+        for part, clips in self._clips.items():
+            labels = Counter(label for label, _ in (clips.tag(index) for index in range(len(clips))))
+            enough = labels[FAKE] or (part == "train" and self._makes_fakes())
+            if not labels[REAL] or not enough:
+                counts = f"{labels[REAL]} real and {labels[FAKE]} fake clips"
                 raise NpvfError(f"the {part} part holds {counts}: both are needed. {self._where(part)}")
 
     def _makes_fakes(self) -> bool:
@@ -123,21 +122,20 @@ class LabelledFaces(ClipData):
         """The class of a clip."""
         return meta.label
 
-    def training_selections(self) -> list[Selection]:
-        """A stream draws from reals and fakes in turn."""
-        everything = self.selection("train")
-        if not (self.balance and self._forged_in_training):
-            return [everything]
-        return [replace(everything, label="real"), replace(everything, label="fake")]
+    def tag(self, meta: ClipMeta) -> tuple[int | None, str | None]:
+        """Label and manipulation."""
+        return self.label(meta), meta.manipulation
 
-    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
+    def training_sampler(self, clips: TrainingClips, length: int | None) -> EpochSampler:
         """Balanced over labels and manipulations."""
         if not self.balance:
-            return super().training_sampler(clips)
-        metas = [clips.clips.metas[index] for index in clips.indices]
-        turns, length = self.turns([self.label(meta) for meta in metas])
-        classes = [(turn, meta.manipulation) for turn, meta in zip(turns, metas, strict=True)]
-        return BalancedSampler(classes, self.seed, self.place.rank, self.place.world, length)
+            return super().training_sampler(clips, length)
+        tags = [clips.clips.tag(index) for index in clips.indices.tolist()]
+        turns, default = self.turns([label for label, _ in tags])
+        classes = [(turn, manipulation) for turn, (_, manipulation) in zip(turns, tags, strict=True)]
+        return BalancedSampler(
+            classes, self.seed, self._trainer.global_rank, self._trainer.world_size, length or default
+        )
 
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
         """Return the classes to draw in turn (labels), and the length of an epoch; None: that of `BalancedSampler`."""
@@ -148,11 +146,6 @@ class LabelledFaces(ClipData):
             corpora = [Corpus(folder) for folder in self.folders(part)]
             self._videos[part] = part_videos(self.splits_read, self.splits[part] or part, corpora)
         return self._videos[part]
-
-    def _metas(self, part: Part) -> list[ClipMeta]:
-        if self._memory:
-            return self._memory[part].metas
-        return list(selected_metas(self.urls(part), self.selection(part)))
 
     def _where(self, part: Part) -> str:
         if self.val_identities is not None:

@@ -11,7 +11,6 @@ from npvf.clip import REAL, ClipMeta
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_sample import picture_label
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
-from npvf.data.selection import Selection
 from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
 from npvf.training.data import Loader
@@ -51,7 +50,8 @@ class LocatedFaces(LabelledFaces):
         self_blended: return each genuine window together with a self-blended copy (`npvf.data.self_blended`), and draw
             genuine clips three times as often as forged ones. Most forgeries then have their original beside them, and
             labels are nearly balanced.
-        loader: how clips are read and batched; a batch is one of windows. An epoch samples a clip once for each second.
+        loader: how clips are read and batched; a batch is one of windows. An epoch takes one window
+            for each second of a clip.
         seed: of every random draw. The command sets it to `seed_everything`.
 
     Raises:
@@ -95,21 +95,16 @@ class LocatedFaces(LabelledFaces):
         """Is the picture forged?"""
         return picture_label(meta.label, meta.audio_label, meta.video_label)
 
-    def training_selections(self) -> list[Selection]:
-        """The selections that a stream draws from in turn."""
-        selections = super().training_selections()
-        return [*[selections[0]] * GENUINE, *selections[1:]] if self.self_blended and self.balance else selections
-
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
-        """Labels; real clips come more often if they bring forgeries, so an epoch samples each about 1.5 times."""
+        """Labels, genuine clips more often where they bring forgeries: an epoch then draws each about 1.5 times."""
         if not self.self_blended:
             return super().turns(labels)
         turns = [(label, place % GENUINE if label == REAL else 0) for place, label in enumerate(labels)]
         return list(turns), 2 * labels.count(REAL)
 
-    def collate_visits(self, visits: Sequence[Any]) -> Any:
+    def collate_windows(self, windows: Sequence[Any]) -> Any:
         """(FaceBatch,)."""
-        return (self.collate(visits),)
+        return (self.collate(windows),)
 
     def collate(self, clips: Sequence[Any]) -> Any:
         """The windows of all clips as one FaceBatch."""

@@ -16,8 +16,9 @@ class RealClips(ClipSelection):
     Args:
         include: see `ClipSelection`.
         exclude: see `ClipSelection`.
-        held_out: share of the videos of `train` that is kept for validation if `val` is None. Which videos these are
-            depends on their ids alone, so that adding videos moves none.
+        held_out: share of the people in `train` that is kept for validation if `val` is None; a video without a known
+            identity counts as a person. Who that is depends on the names alone, so that adding videos moves nobody.
+            With few people the share can come out far off: name corpora for `val` then.
     """
 
     held_out: float = 0.1
@@ -30,7 +31,7 @@ class TalkingFaces(ClipData):
 
     Args:
         train: prepared corpora to train on.
-        val: prepared corpora to validate on; None: a share of the videos of `train`.
+        val: prepared corpora to validate on; None: a share of the people in `train`.
         clips: which videos take part.
         windows: what a step looks at in a clip.
         augment: random changes of picture and sound, null for none.

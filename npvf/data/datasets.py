@@ -1,37 +1,49 @@
-"""Clips as training and evaluation data, decoded once and held in memory; `stream.py` reads them from shards instead.
+"""Clips as training and evaluation data, decoded once and held in memory (`MemoryClips`).
 
-Both give the same items: for training a `Visit`, one random window of a clip with the segments to look at; for
-evaluation the whole clip as a `Sample`. Nothing that cannot be read is ever replaced: it raises, with shard and key.
+`stored.py` reads them from their shards each time instead, and gives the same items: for training a `TrainingWindow`,
+one random window of a clip with the segments to look at; for evaluation the whole clip as a `Sample`. Nothing that
+cannot be read is ever replaced: it raises, with shard and key.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from npvf.clip import MEL_PER_FRAME, ClipMeta, Phones
+from npvf.clip import MEL_PER_FRAME, ClipMeta
 from npvf.data.sampling import MIN_GATE, Draw, seeded, segment_candidates, segment_starts, window_start
-from npvf.data.selection import Selection, describe, naming, read_selected
+from npvf.data.selection import Selection, describe, naming, people, read_selected
 from npvf.data.transforms import ClipTransform, Sample, pad_time
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.errors import NpvfError
 from npvf.io import shards
+from npvf.io.corpus import Corpus
 from npvf.models.batch import Batch
 from npvf.speech.gate import gate
 
 log = logging.getLogger(__name__)
 
 
-class Visit(NamedTuple):
+Tag = Callable[[ClipMeta], tuple[Any, ...]]
+"""What distinguishes clips for a sampler; it can be hashed."""
+
+
+def no_tag(meta: ClipMeta) -> tuple[Any, ...]:
+    """All clips are alike."""
+    return ()
+
+
+class TrainingWindow(NamedTuple):
     """A window of a clip and the first frames (K,) of the segments to look at in it."""
 
     sample: Sample
@@ -43,7 +55,7 @@ class Windows(ClipWindows):
     """The windows that NPV trains on: those with segments that contain enough speech.
 
     Args:
-        transform: cuts and augments.
+        transform: crops and augments.
         frames: length of the window; frame features are computed once for it.
         segments: K, segments sliced out of these features.
         min_gate: gated frames that a segment needs at least.
@@ -59,7 +71,7 @@ class Windows(ClipWindows):
     def gate(self, encoded: shards.Sample) -> Tensor:
         """Frames on which V and A are compared."""
         spec = self.transform.spec
-        phones = Phones.from_json(json.loads(encoded["phones.json"]))
+        phones = shards.decode_phones(encoded)
         gate_T = gate(phones, encoded_frames(encoded), spec.gate, frozenset(spec.critical), spec.gate_pad)
         return torch.from_numpy(gate_T)
 
@@ -71,11 +83,37 @@ class Windows(ClipWindows):
         """The start of a window with at least one segment, a multiple of the stride of the face stream."""
         return window_start(gate_T, self.frames, self.transform.spec.face_stride, generator, self.min_gate)
 
-    def visit_window(self, window: Sample, generator: torch.Generator) -> Visit:
+    def training_item(self, window: Sample, generator: torch.Generator) -> TrainingWindow:
         """The whole of a sample that is no longer than a window."""
         gate_1T = window.gate_T[None]
         starts_1K = segment_starts(torch.ones_like(gate_1T), gate_1T, self.segments, generator, self.min_gate)
-        return Visit(self.transform.finish(window, generator), starts_1K[0])
+        return TrainingWindow(self.transform.augment(window, generator), starts_1K[0])
+
+
+class Clips(Protocol):
+    """Clips to train or to evaluate on, in memory or in their shards.
+
+    Attributes:
+        frames: the length of each clip.
+        people: every identity that any of the clips shows or is driven by.
+    """
+
+    @property
+    def frames(self) -> Sequence[int]: ...
+
+    @property
+    def people(self) -> frozenset[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def tag(self, index: int) -> tuple[Any, ...]:
+        """Return the tag that the data module gives a clip, such as its label and manipulation."""
+
+    def sample(self, index: int, windows: ClipWindows, generator: torch.Generator) -> Any:
+        """Return the training sample of a random window of a clip."""
+
+    def whole(self, index: int, windows: ClipWindows) -> Any:
+        """Return the evaluation sample of a clip."""
 
 
 class MemoryClips:
@@ -85,52 +123,78 @@ class MemoryClips:
         NpvfError: a sample that cannot be decoded, or a selection that keeps nothing.
     """
 
-    def __init__(self, urls: Sequence[str], windows: ClipWindows, selection: Selection) -> None:
+    def __init__(self, folders: Sequence[str], windows: ClipWindows, selection: Selection, tag: Tag = no_tag) -> None:
         self.samples: list[Any] = []
-        self.metas: list[ClipMeta] = []
+        self.tags: list[tuple[Any, ...]] = []
+        everyone: set[str] = set()
         left_out: Counter[str] = Counter()
-        for encoded in read_selected(urls, selection, left_out):
+        for encoded in read_selected(_shards(folders), selection, left_out):
             with naming(encoded):
                 clip = shards.decode_clip(encoded)
-                sample = windows.transform.cut(clip)
+                sample = windows.transform.crop(clip)
             if windows.usable(sample.gate_T):
                 self.samples.append(sample)
-                self.metas.append(clip.meta)
+                self.tags.append(tag(clip.meta))
+                everyone |= people(clip.meta)
             else:
                 left_out[windows.lacks] += 1
+        self.frames = [sample.frames for sample in self.samples]
+        self.people = frozenset(everyone)
         log.info("%d clips in memory, %s", len(self.samples), describe(left_out))
         if not self.samples:
-            raise NpvfError(f"no clip to work with in {', '.join(urls) or 'an empty corpus'}: {describe(left_out)}")
+            raise nothing_left(folders, left_out)
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def tag(self, index: int) -> tuple[Any, ...]:
+        """Return the tag that the data module gives a clip."""
+        return self.tags[index]
+
+    def sample(self, index: int, windows: ClipWindows, generator: torch.Generator) -> Any:
+        """Return the training sample of a random window of a clip."""
+        return windows.sample(self.samples[index], generator)
+
+    def whole(self, index: int, windows: ClipWindows) -> Any:
+        """Return the evaluation sample of a clip."""
+        return windows.whole(self.samples[index])
 
 
 class TrainingClips(Dataset[Any]):
     """Random windows of clips in memory; a clip longer than a window is listed several times."""
 
-    def __init__(self, clips: MemoryClips, windows: ClipWindows) -> None:
+    def __init__(self, clips: Clips, windows: ClipWindows) -> None:
         self.clips, self.windows = clips, windows
-        self.indices = [i for i, s in enumerate(clips.samples) for _ in range(windows.count(s.frames))]
+        counts = [windows.count(frames) for frames in clips.frames]
+        self.indices = np.repeat(np.arange(len(clips), dtype=np.int32), counts)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, draw: Draw) -> Any:
-        return self.windows.visit(self.clips.samples[self.indices[draw.place]], seeded(draw.seed))
+        return self.clips.sample(int(self.indices[draw.place]), self.windows, seeded(draw.seed))
 
 
 class EvaluationClips(Dataset[Any]):
-    """Whole clips in memory, plain."""
+    """Whole clips without augmentation."""
 
-    def __init__(self, clips: MemoryClips, windows: ClipWindows) -> None:
+    def __init__(self, clips: Clips, windows: ClipWindows) -> None:
         self.clips, self.windows = clips, windows
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, index: int) -> Any:
-        return self.windows.whole(self.clips.samples[index])
+        return self.clips.whole(index, self.windows)
+
+
+def nothing_left(folders: Sequence[str], left_out: Counter[str]) -> NpvfError:
+    """The error where a selection keeps no clip of some corpora."""
+    return NpvfError(f"no clip to work with in {', '.join(folders) or 'an empty corpus'}: {describe(left_out)}")
+
+
+def _shards(folders: Sequence[str]) -> list[Path]:
+    return [path for folder in folders for path in Corpus(folder).paths]
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -157,6 +221,6 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def collate_visits(visits: Sequence[Visit]) -> tuple[Batch, Tensor]:
+def collate_windows(windows: Sequence[TrainingWindow]) -> tuple[Batch, Tensor]:
     """Batch and the first frames (B, K) of its segments."""
-    return collate([v.sample for v in visits]), torch.stack([v.starts_K for v in visits])
+    return collate([w.sample for w in windows]), torch.stack([w.starts_K for w in windows])

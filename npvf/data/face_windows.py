@@ -15,7 +15,6 @@ from npvf.clip import FPS, REAL, Clip
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_inputs import face_inputs, face_motion
 from npvf.data.face_sample import FaceSample, judge_picture
-from npvf.data.selection import read_meta
 from npvf.data.self_blended import self_blended
 from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.io import shards
@@ -24,7 +23,7 @@ from npvf.models.stddl.face_batch import FaceBatch, FaceSpec
 
 
 class FaceTransform:
-    """Turn a `Clip` into a `FaceSample`: `cut` is deterministic, `finish` is random if there is augmentation.
+    """Turn a `Clip` into a `FaceSample`: `crop` is deterministic, `augment` is random if there is augmentation.
 
     Args:
         spec: the model's inputs.
@@ -32,12 +31,19 @@ class FaceTransform:
     """
 
     def __init__(self, spec: FaceSpec, augment: FaceAugment | None = None) -> None:
-        self.spec, self.augment = spec, augment
+        self.spec, self.augmentation = spec, augment
 
-    def cut(self, clip: Clip) -> FaceSample:
-        """Pictures, landmarks and masks of the crop at the model's size."""
-        label, gate_T = judge_picture(clip.meta, clip.frames, clip.mask_THW)
-        known = clip.mask_THW is not None or label == REAL
+    def crop(self, clip: Clip) -> FaceSample:
+        """Pictures, landmarks and masks of the clip at the model's size."""
+        return self._sample(clip, *judge_picture(clip.meta, clip.frames, clip.mask_THW))
+
+    def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> FaceSample:
+        """`crop` of an encoded clip and then `FaceSample.window`: the same, but only the window's video is decoded."""
+        label, gate_T = judge_picture(encoded.meta, encoded_frames(encoded), _masks(encoded))
+        window = shards.decode_clip(encoded, start, frames)
+        return self._sample(window, label, gate_T[start : start + frames]).frames_of(slice(None))
+
+    def _sample(self, clip: Clip, label: int, gate_T: np.ndarray) -> FaceSample:
         mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
         share_T1HW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.spec.size,) * 2, mode="area")
         frames_TCHW, landmarks_TN2 = face_inputs(clip, self.spec)
@@ -46,18 +52,18 @@ class FaceTransform:
             landmarks_TN2=landmarks_TN2,
             mask_THW=share_T1HW[:, 0] > 0.5,
             gate_T=torch.from_numpy(gate_T),
-            mask_known=known,
+            mask_known=clip.mask_THW is not None or label == REAL,
             label=label,
             key=clip.meta.key,
             video=clip.meta.video,
         )
 
-    def finish(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
+    def augment(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
         """Augmentation and flow of a window."""
         frames_TCHW, landmarks_TN2 = sample.frames_TCHW, sample.landmarks_TN2
         masks_NHW = torch.cat([m for m in (sample.mask_THW, sample.faint_THW) if m is not None])
-        if self.augment is not None:
-            frames_TCHW, landmarks_TN2, masks_NHW = self.augment(frames_TCHW, landmarks_TN2, masks_NHW, generator)
+        if self.augmentation is not None:
+            frames_TCHW, landmarks_TN2, masks_NHW = self.augmentation(frames_TCHW, landmarks_TN2, masks_NHW, generator)
         mask_THW, *faint = masks_NHW.split(sample.frames)
         return replace(
             sample,
@@ -74,7 +80,7 @@ class FaceWindows(ClipWindows):
     """Windows of a few frames; a window of a forged clip holds a forged frame.
 
     Args:
-        transform: cuts and augments.
+        transform: crops and augments.
         length: frames of a window; the last one only says where the others move to.
         stride: frames of the clip from one frame of a window to the next.
         every: frames of the clip from one window of an evaluation to the next.
@@ -97,9 +103,7 @@ class FaceWindows(ClipWindows):
 
     def gate(self, encoded: shards.Sample) -> Tensor:
         """The forged frames, in a real clip all; none where it is not known whether this face is forged."""
-        mask_npz = encoded.get("mask.npz")
-        mask_THW = unpack_masks(mask_npz) if isinstance(mask_npz, bytes) else None
-        return torch.from_numpy(judge_picture(read_meta(encoded), encoded_frames(encoded), mask_THW)[1])
+        return torch.from_numpy(judge_picture(encoded.meta, encoded_frames(encoded), _masks(encoded))[1])
 
     def usable(self, gate_T: Tensor) -> bool:
         """True if the clip is long enough and has a usable frame."""
@@ -111,25 +115,30 @@ class FaceWindows(ClipWindows):
         starts = seen.nonzero().flatten() if seen.any() else torch.arange(len(seen))
         return int(starts[torch.randint(len(starts), (), generator=generator)])
 
-    def visit_window(self, window: FaceSample, generator: torch.Generator) -> list[FaceSample]:
-        """The window's frames, finished, and their forged twin, if it is to have one."""
+    def training_item(self, window: FaceSample, generator: torch.Generator) -> list[FaceSample]:
+        """The window's frames, augmented, and their forged twin, if it is to have one."""
         window = window.frames_of(slice(None, None, self.stride))
         seen = [window]
         if self.self_blended and window.label == REAL:
             seen.append(self_blended(window, generator))
         finish = int(torch.randint(2**62, (), generator=generator))
-        return [self.transform.finish(face, torch.Generator().manual_seed(finish)) for face in seen]
+        return [self.transform.augment(face, torch.Generator().manual_seed(finish)) for face in seen]
 
-    def whole(self, cut: FaceSample) -> list[FaceSample]:
+    def whole(self, cropped: FaceSample) -> list[FaceSample]:
         """Windows over the whole clip, the last one at its end."""
-        last = cut.frames - self.frames
+        last = cropped.frames - self.frames
         starts = sorted({*range(0, last, self.every), last})
-        spans = (cut.window(start, self.frames) for start in starts)
-        return [self.transform.finish(span.frames_of(slice(None, None, self.stride))) for span in spans]
+        spans = (cropped.window(start, self.frames) for start in starts)
+        return [self.transform.augment(span.frames_of(slice(None, None, self.stride))) for span in spans]
 
     def count(self, frames: int) -> int:
         """One sample for each second, because neighbouring windows are nearly the same."""
         return max(1, frames // FPS)
+
+
+def _masks(encoded: shards.Sample) -> np.ndarray | None:
+    mask_npz = encoded.get("mask.npz")
+    return unpack_masks(mask_npz) if isinstance(mask_npz, bytes) else None
 
 
 def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:

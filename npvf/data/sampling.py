@@ -83,15 +83,19 @@ def window_start(
 
 
 class EpochSampler(DistributedSampler[Draw]):
-    """Yields each index once an epoch in a new order, distributed over ranks in equal shares.
+    """Indices in random order, each once before one comes again, shared out to ranks in equal numbers.
 
-    If the samples do not divide evenly over ranks, the first ones are repeated: all ranks must take equally many steps.
-    Trainers call `set_epoch`; a kind of `DistributedSampler`, so that none wraps it in another.
+    Where an epoch does not divide evenly over ranks, its first indices are repeated, as every rank must take as many
+    steps as the others. Trainers call `set_epoch`; a kind of `DistributedSampler`, so that none wraps it in another.
+
+    Args:
+        size: number of indices.
+        length: draws an epoch over all ranks, by default `size`.
     """
 
-    def __init__(self, size: int, seed: int = 0, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, size: int, seed: int = 0, rank: int = 0, world: int = 1, length: int | None = None) -> None:
         super().__init__(_Sized(size), num_replicas=world, rank=rank, seed=seed)
-        self.size = size
+        self.size, self.length = size, length or size
         self.done = 0
 
     def resume(self, epoch: int, done: int) -> None:
@@ -105,7 +109,17 @@ class EpochSampler(DistributedSampler[Draw]):
 
     def shuffled(self) -> list[int]:
         """The whole epoch's indices in their order."""
-        return torch.randperm(self.size, generator=seeded(self.seed, self.epoch)).tolist()
+        return self.rounds(range(self.size), self.epoch * self.length, self.length)
+
+    def rounds(self, items: Sequence[int], start: int, count: int) -> list[int]:
+        """`count` entries from place `start` of an endless row of shuffled rounds over `items`."""
+        result: list[int] = []
+        round_, offset = divmod(start, len(items))
+        while len(result) < count:
+            order = torch.randperm(len(items), generator=seeded(self.seed, items[0], round_))
+            result += [items[i] for i in order[offset:].tolist()]
+            round_, offset = round_ + 1, 0
+        return result[:count]
 
     def __iter__(self) -> Iterator[Draw]:
         order = self.shuffled()
@@ -114,7 +128,7 @@ class EpochSampler(DistributedSampler[Draw]):
             yield Draw(order[place % len(order)], derive_seed(self.seed, self.epoch, place))
 
     def __len__(self) -> int:
-        return ceil(self.size / self.num_replicas)
+        return ceil(self.length / self.num_replicas)
 
 
 class BalancedSampler(EpochSampler):
@@ -140,7 +154,7 @@ class BalancedSampler(EpochSampler):
         for index, (label, kind) in enumerate(classes):
             self.tree[label][kind].append(index)
         largest = max(sum(map(len, kinds.values())) for kinds in self.tree.values())
-        super().__init__(length or len(self.tree) * largest, seed, rank, world)
+        super().__init__(len(classes), seed, rank, world, length or len(self.tree) * largest)
 
     def shuffled(self) -> list[int]:
         """Labels in turn on every rank, kinds in turn within each label."""
@@ -149,10 +163,10 @@ class BalancedSampler(EpochSampler):
         columns = [self._label_order(label, rows_a_rank * ranks) for label in labels]
         rows = list(zip(*columns, strict=True))
         # Distribute at random: if ranks took items in turn, one could always get the same kinds.
-        deal = seeded(self.seed, self.epoch, 2)
+        order = seeded(self.seed, self.epoch, 2)
         shares: list[list[int]] = [[] for _ in range(ranks)]
         for first in range(0, len(rows), ranks):
-            for share, row in zip(shares, torch.randperm(ranks, generator=deal).tolist(), strict=True):
+            for share, row in zip(shares, torch.randperm(ranks, generator=order).tolist(), strict=True):
                 share += rows[first + row]
         # Mixed within each stretch of a few draws: a fixed real-fake-real rhythm would tie labels to places in a batch.
         generator, stretch = seeded(self.seed, self.epoch, 1), 4 * len(labels)
@@ -166,18 +180,8 @@ class BalancedSampler(EpochSampler):
         """`share` items of a label, its kinds in turn."""
         kinds = [self.tree[label][kind] for kind in sorted(self.tree[label], key=str)]
         each = ceil(share / len(kinds))
-        rows = zip(*(self._endless(kind, self.epoch * each, each) for kind in kinds), strict=True)
+        rows = zip(*(self.rounds(kind, self.epoch * each, each) for kind in kinds), strict=True)
         return [index for row in rows for index in row][:share]
-
-    def _endless(self, items: list[int], start: int, count: int) -> list[int]:
-        """`count` entries from place `start` of an endless row of shuffled rounds over `items`."""
-        result: list[int] = []
-        round_, offset = divmod(start, len(items))
-        while len(result) < count:
-            order = torch.randperm(len(items), generator=seeded(self.seed, items[0], round_))
-            result += [items[i] for i in order[offset:]]
-            round_, offset = round_ + 1, 0
-        return result[:count]
 
 
 class EvaluationSampler(DistributedSampler[int]):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -14,8 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from npvf.clip import FAKE, REAL, ClipMeta
-from npvf.errors import MissingDependency, NpvfError
-from npvf.io.shards import Sample
+from npvf.errors import NpvfError
+from npvf.io.corpus import Corpus
+from npvf.io.entries import read_entries
+from npvf.io.shards import Sample, read_tar
 
 Label = Literal["real", "fake", "known", "unforged", "any"]
 Part = Literal["train", "val"]
@@ -40,7 +40,8 @@ class Selection:
         videos: the video's id is among these: a part of a split (`npvf.corpora.splits`).
         identities, no_identities: at least one identity of the clip is among the first, none among the second.
         include, exclude: shell patterns on the video's id.
-        part, held_out: "train" or "val" of a division by hash in which this share of the videos is "val".
+        part, held_out: "train" or "val" of a division by hash in which about this share is "val": of the people, so
+            that nobody is in both, and of the videos whose person is unknown.
     """
 
     speakers_only: bool = True
@@ -74,9 +75,13 @@ class Selection:
             return "another identity"
         if self.no_identities & people(meta):
             return "a held-out identity"
-        if self.part is not None and (hash_share(meta.original or meta.video) < self.held_out) != (self.part == "val"):
+        if self.part is not None and self.part != self._part_of(meta):
             return "another part"
         return None
+
+    def _part_of(self, meta: ClipMeta) -> Part:
+        """The part in which a division by hash puts a clip."""
+        return "val" if hash_share(meta.identity or meta.original or meta.video) < self.held_out else "train"
 
 
 def people(meta: ClipMeta) -> frozenset[str]:
@@ -87,18 +92,14 @@ def people(meta: ClipMeta) -> frozenset[str]:
 
 def read_meta(sample: Sample) -> ClipMeta:
     """The meta data of a sample that is still encoded."""
-    return ClipMeta.from_json(json.loads(sample["meta.json"]))
+    return sample.meta
 
 
-def selected_metas(paths: Iterable[str | Path], selection: Selection) -> Iterator[ClipMeta]:
-    """The meta data alone of what a selection keeps: a local tar is skipped through without reading the pictures."""
-    for path in paths:
-        with tarfile.open(path) as tar:
-            for entry in tar:
-                if entry.name.endswith(".meta.json") and (file := tar.extractfile(entry)) is not None:
-                    meta = ClipMeta.from_json(json.load(file))
-                    if selection.reason_against(meta) is None:
-                        yield meta
+def selected_metas(corpus: Corpus, selection: Selection) -> Iterator[ClipMeta]:
+    """Yield the meta data of the clips that a selection keeps, from the manifest (`npvf.io.entries.Entry.meta`)."""
+    for entry in read_entries(corpus):
+        if selection.reason_against(entry.meta) is None:
+            yield entry.meta
 
 
 @contextmanager
@@ -107,42 +108,29 @@ def naming(encoded: Sample) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        place = f"{encoded['__url__']!s}, sample {encoded['__key__']!s}"
+        place = f"{encoded.shard}, sample {encoded['__key__']!s}"
         raise NpvfError(f"{place} cannot be used: {error}. Prepare the corpus again.") from error
 
 
-def read_selected(urls: Iterable[str], selection: Selection, left_out: Counter[str]) -> Iterator[Sample]:
+def read_selected(paths: Iterable[str | Path], selection: Selection, left_out: Counter[str]) -> Iterator[Sample]:
     """Encoded samples that a selection keeps, in order; the others are counted in `left_out` by reason.
 
     Raises:
-        MissingDependency: webdataset is not installed.
         NpvfError: a shard that cannot be read, by name.
     """
-    try:
-        from webdataset import tarfile_samples
-    except ImportError as error:
-        raise MissingDependency("training data needs webdataset: pip install 'npvf[train]'") from error
-    for url in urls:
-        samples = tarfile_samples([{"url": url}])
-        while True:
-            try:
-                encoded = next(samples, None)
-            except Exception as error:
-                raise NpvfError(f"the shard {url} cannot be read: {error}. Prepare the corpus again.") from error
-            if encoded is None:
-                break
+    for path in paths:
+        for encoded in read_tar(Path(path)):
             with naming(encoded):
-                reason = selection.reason_against(read_meta(encoded))
+                reason = selection.reason_against(encoded.meta)
             if reason is None:
                 yield encoded
             else:
                 left_out[reason] += 1
 
 
-def check_disjoint(train: Iterable[ClipMeta], val: Iterable[ClipMeta]) -> None:
+def check_disjoint(train: Set[str], val: Set[str]) -> None:
     """Raises NpvfError where someone is in both: a detector would be praised for knowing a face."""
-    both = {p for m in train for p in people(m)} & {p for m in val for p in people(m)}
-    if both:
+    if both := train & val:
         names = ", ".join(sorted(both)[:5]) + (", ..." if len(both) > 5 else "")
         raise NpvfError(
             f"{len(both)} identities are both in training and in validation: {names}. "
@@ -158,6 +146,6 @@ def describe(left_out: Counter[str]) -> str:
     return f"{left_out.total()} clips left out ({parts})"
 
 
-def hash_share(video: str) -> float:
-    """A video's fixed place in [0, 1), whatever else the corpus holds."""
-    return int.from_bytes(sha256(video.encode()).digest()[:6]) / 2**48
+def hash_share(name: str) -> float:
+    """A fixed place in [0, 1) for the name of a person or video, whatever else the corpus holds."""
+    return int.from_bytes(sha256(name.encode()).digest()[:6]) / 2**48

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from torchvision.ops import roi_align
 
-from npvf.clip import FAKE, FPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta
+from npvf.clip import FAKE, FPS, MEL_PER_FRAME, REAL, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
 from npvf.data.augment import Augment, center_crop
 from npvf.errors import Reason, Refused
 from npvf.faces.lips import OUTER_LIPS
+from npvf.io import shards
 from npvf.models.batch import InputSpec
 from npvf.speech.gate import Gate, gate
 from npvf.speech.mel import log_mel
@@ -58,10 +59,14 @@ class Sample:
         return len(self.gate_T)
 
     def window(self, start: int, frames: int) -> Sample:
-        """`frames` frames from `start`, fewer where the clip ends; `start` must be a multiple of `face_stride`."""
+        """`frames` frames from `start`, fewer where the clip ends; `start` must be a multiple of `face_stride`.
+
+        Where no frame of it is forged, its label is real.
+        """
         if start % self.face_stride:
             raise ValueError(f"a window starts at a multiple of the face stride {self.face_stride}, not at {start}")
         end = min(start + frames, self.frames)
+        forged_T = self.forged_T[start:end]
         return replace(
             self,
             mouth_TCHW=self.mouth_TCHW[start:end],
@@ -69,7 +74,8 @@ class Sample:
             mel_TM=self.mel_TM[start * MEL_PER_FRAME : end * MEL_PER_FRAME],
             gate_T=self.gate_T[start:end],
             speech_T=self.speech_T[start:end],
-            forged_T=self.forged_T[start:end],
+            forged_T=forged_T,
+            label=_window_label(self.label, forged_T),
             start=self.start + start,
         )
 
@@ -84,52 +90,78 @@ class ClipTransform:
 
     def __init__(self, spec: InputSpec, augment: Augment | None = None) -> None:
         self.spec = spec
-        self.augment = augment
+        self.augmentation = augment
 
     def __call__(self, clip: Clip, generator: torch.Generator | None = None) -> Sample:
-        """`cut`, then `finish`."""
-        return self.finish(self.cut(clip), generator)
+        """`crop`, then `augment`."""
+        return self.augment(self.crop(clip), generator)
 
-    def cut(self, clip: Clip) -> Sample:
+    def crop(self, clip: Clip) -> Sample:
         """Make everything that is the same whenever a clip is sampled; the mouth keeps its margin.
 
         Raises:
             Refused: NO_AUDIO or SILENT_AUDIO, a clip of a video without audio; silence must not replace it.
             ValueError: audio and video differ in length.
         """
-        if clip.meta.no_sound:
-            raise Refused(Reason(clip.meta.no_sound), f"{clip.meta.key} has no sound to compare with its lips.")
-        spec, frames = self.spec, clip.frames
-        if len(clip.audio_N) != frames * SAMPLES_PER_FRAME:
-            raise ValueError(f"{clip.meta.key}: {len(clip.audio_N)} samples of sound for {frames} frames")
+        return self._crop(clip.face_THWC, clip.landmarks_TN2, clip.audio_N, clip.phones, clip.meta)
+
+    def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> Sample:
+        """`crop` of an encoded clip and then `Sample.window`: the same tensors, but only the window's video is decoded.
+
+        Raises:
+            Refused, ValueError: as `crop`.
+        """
+        landmarks_TN2 = shards.decode_landmarks(encoded)
+        audio_N = shards.decode_audio(encoded)
+        stop = min(start + frames, len(landmarks_TN2))
+        face_THWC = shards.decode_faces(encoded, start, stop - start)
+        return self._crop(face_THWC, landmarks_TN2, audio_N, shards.decode_phones(encoded), encoded.meta, start)
+
+    def _crop(
+        self,
+        face_THWC: np.ndarray,
+        landmarks_TN2: np.ndarray,
+        audio_N: np.ndarray,
+        phones: Phones,
+        meta: ClipMeta,
+        start: int = 0,
+    ) -> Sample:
+        """The window whose video is `face_THWC`, from frame `start` on, of a clip of which all else is given whole."""
+        if meta.no_sound:
+            raise Refused(Reason(meta.no_sound), f"{meta.key} has no sound to compare with its lips.")
+        spec, total = self.spec, len(landmarks_TN2)
+        if len(audio_N) != total * SAMPLES_PER_FRAME:
+            raise ValueError(f"{meta.key}: {len(audio_N)} samples of sound for {total} frames")
+        window = slice(start, start + len(face_THWC))
 
         def passes(which: Gate) -> Tensor:
-            return torch.from_numpy(gate(clip.phones, frames, which, frozenset(spec.critical), spec.gate_pad))
+            return torch.from_numpy(gate(phones, total, which, frozenset(spec.critical), spec.gate_pad)[window])
 
+        forged_T = torch.from_numpy(forged_frames(meta, total)[window])
         return Sample(
-            mouth_TCHW=cut_mouth(clip.face_THWC, clip.landmarks_TN2, with_margin(spec.mouth_size), spec),
-            face_TCHW=resize(clip.face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
-            mel_TM=log_mel(torch.from_numpy(np.ascontiguousarray(clip.audio_N))),
+            mouth_TCHW=crop_mouth(face_THWC, landmarks_TN2, with_margin(spec.mouth_size), spec, start),
+            face_TCHW=resize(face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
+            mel_TM=_mel(audio_N, window),
             gate_T=passes(spec.gate),
             speech_T=passes("all"),
-            forged_T=torch.from_numpy(forged_frames(clip.meta, frames)),
-            label=UNKNOWN_LABEL if clip.meta.label is None else clip.meta.label,
-            key=clip.meta.key,
-            video=clip.meta.video,
-            identity=clip.meta.identity,
-            start=round(clip.meta.span[0] * FPS),
+            forged_T=forged_T,
+            label=_window_label(UNKNOWN_LABEL if meta.label is None else meta.label, forged_T),
+            key=meta.key,
+            video=meta.video,
+            identity=meta.identity,
+            start=round(meta.span[0] * FPS) + start,
             face_stride=spec.face_stride,
         )
 
-    def finish(self, sample: Sample, generator: torch.Generator | None = None) -> Sample:
+    def augment(self, sample: Sample, generator: torch.Generator | None = None) -> Sample:
         """Take the margin off, at random where there is augmentation: the same parameters for all frames."""
-        if self.augment is None:
+        if self.augmentation is None:
             return replace(sample, mouth_TCHW=center_crop(sample.mouth_TCHW, self.spec.mouth_size))
-        mouth_TCHW, face_TCHW = self.augment.picture(
+        mouth_TCHW, face_TCHW = self.augmentation.picture(
             sample.mouth_TCHW, sample.face_TCHW, self.spec.mouth_size, generator
         )
         return replace(
-            sample, mouth_TCHW=mouth_TCHW, face_TCHW=face_TCHW, mel_TM=self.augment.sound(sample.mel_TM, generator)
+            sample, mouth_TCHW=mouth_TCHW, face_TCHW=face_TCHW, mel_TM=self.augmentation.sound(sample.mel_TM, generator)
         )
 
 
@@ -138,11 +170,30 @@ def with_margin(size: int) -> int:
     return size + 2 * round(size * (MARGIN - 1) / 2)
 
 
-def cut_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec: InputSpec) -> Tensor:
+def _window_label(label: int, forged_T: Tensor) -> int:
+    """A window of a forged clip that holds no forged frame is real."""
+    return REAL if label == FAKE and not forged_T.any() else label
+
+
+def _mel(audio_N: np.ndarray, window: slice) -> Tensor:
+    """The log-mel of a window of frames. Its first and last mel frame look a little over its borders."""
+    total = len(audio_N) // SAMPLES_PER_FRAME
+    first, last = max(0, window.start - 1), min(total, window.stop + 1)
+    part_N = audio_N[first * SAMPLES_PER_FRAME : last * SAMPLES_PER_FRAME]
+    mel_TM = log_mel(torch.from_numpy(np.ascontiguousarray(part_N)))
+    return mel_TM[(window.start - first) * MEL_PER_FRAME :][: (window.stop - window.start) * MEL_PER_FRAME]
+
+
+def crop_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec: InputSpec, start: int = 0) -> Tensor:
     """Squares around the lips, of one scale for the whole clip: (T, C, size, size) uint8.
 
     `spec.mouth_span` pixels of the crop become `spec.mouth_size` pixels, whatever `size` (which may hold a margin).
     The centre is the outer lips' mean, smoothed over time. Beyond the crop its edge is repeated.
+
+    Args:
+        face_THWC: the frames of a window.
+        landmarks_TN2: of the whole clip, so that a window's squares lie where the clip's do.
+        start: the window's first frame.
     """
     centre_T2 = gaussian_filter1d(landmarks_TN2[:, OUTER_LIPS].mean(1), SMOOTHING_FRAMES, axis=0, mode="nearest")
     half = spec.mouth_span * size / spec.mouth_size / 2
@@ -156,6 +207,7 @@ def cut_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec:
     if border:
         edges = ((0, 0), (border, border), (border, border), (0, 0))
         face_THWC = np.pad(face_THWC, edges, mode="edge")
+    corners_T4 = corners_T4[start : start + len(face_THWC)]
     region_TCHW = _channels(face_THWC[:, y0:y1, x0:x1], spec.mouth_channels)
     index_T = np.arange(len(face_THWC))[:, None]
     boxes_T5 = torch.from_numpy(np.concatenate([index_T, corners_T4 - (x0, y0, x0, y0)], axis=1)).float()

@@ -1,6 +1,6 @@
-"""`ClipWindows`: how training looks at clips, a window at a time, and evaluation at whole ones.
+"""`ClipWindows`: how training samples windows of clips and evaluation takes whole ones.
 
-Clips come to it from memory (`segments.py`) or from shards (`stream.py`).
+Clips come to it cropped, from memory, or still encoded, from shards (`datasets.py`). Both ways give the same tensors.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import torch
 from torch import Tensor
 
 from npvf.clip import FPS
-from npvf.data.selection import read_meta
 from npvf.io import shards
 
 
 class ClipWindows(ABC):
-    """A transform and the length of a window. A subclass defines usable windows and the content of a sample.
+    """A transform and the length of a window; a subclass says what a window must hold and what training gets of it.
 
     Attributes:
-        transform: `cut` makes what is the same whenever a clip is sampled, `finish` makes what is random.
+        transform: `crop` and `crop_window` make what is the same every time, `augment` what is random.
         lacks: what a clip that is left out lacks, for the log.
     """
 
@@ -34,7 +33,10 @@ class ClipWindows(ABC):
 
     @abstractmethod
     def gate(self, encoded: shards.Sample) -> Tensor:
-        """The frames (T,) bool that windows are drawn around, without decoding pictures: as `cut` gives them."""
+        """The frames (T,) bool that windows are drawn around, as `transform.crop` gives them, without decoding video.
+
+        It looks at no file but those in `shards.LIGHT_PARTS`.
+        """
 
     @abstractmethod
     def usable(self, gate_T: Tensor) -> bool:
@@ -45,23 +47,33 @@ class ClipWindows(ABC):
         """A random window's first frame."""
 
     @abstractmethod
-    def visit_window(self, window: Any, generator: torch.Generator) -> Any:
-        """Return the training sample of a window."""
+    def training_item(self, window: Any, generator: torch.Generator) -> Any:
+        """Return the training sample of a cropped window."""
 
-    def visit(self, cut: Any, generator: torch.Generator) -> Any:
-        """A random window of a sample that `transform.cut` has cut."""
-        return self.visit_window(cut.window(self.start(cut.gate_T, generator), self.frames), generator)
+    def sample(self, cropped: Any, generator: torch.Generator) -> Any:
+        """Return the training sample of a random window of a clip that `transform.crop` has cropped."""
+        return self.training_item(cropped.window(self.start(cropped.gate_T, generator), self.frames), generator)
 
-    def whole(self, cut: Any) -> Any:
-        """Return the evaluation sample of a clip."""
-        return self.transform.finish(cut)
+    def sample_encoded(self, encoded: shards.Sample, gate_T: Tensor, generator: torch.Generator) -> Any:
+        """Do the same for a clip that is still encoded and whose `gate` is `gate_T`; only the window is decoded."""
+        window = self.transform.crop_window(encoded, self.start(gate_T, generator), self.frames)
+        return self.training_item(window, generator)
+
+    def whole(self, cropped: Any) -> Any:
+        """Return the evaluation sample of a cropped clip."""
+        return self.transform.augment(cropped)
 
     def count(self, frames: int) -> int:
-        """The number of samples in an epoch for a clip with this many frames."""
+        """The number of windows that an epoch takes from a clip with this many frames."""
         return max(1, frames // self.frames)
 
 
 def encoded_frames(encoded: shards.Sample) -> int:
     """The length of a clip that is still encoded."""
-    start, end = read_meta(encoded).span
+    return span_frames(encoded.meta.span)
+
+
+def span_frames(span: tuple[float, float]) -> int:
+    """The length in frames of a clip that covers this span of its video, in seconds."""
+    start, end = span
     return round((end - start) * FPS)

@@ -46,11 +46,6 @@ class Corpus:
         return [self.folder / name for name in self.dataset["shards"]]
 
     @property
-    def urls(self) -> list[str]:
-        """The shards in order, as strings for `webdataset.WebDataset`."""
-        return [str(path) for path in self.paths]
-
-    @property
     def samples(self) -> Iterator[Sample]:
         """All samples, still encoded, in the fixed order of the shards."""
         for path in self.paths:

@@ -44,8 +44,13 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read JSON lines."""
+    return list(iter_lines(path))
+
+
+def iter_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read JSON lines one at a time: a manifest can be larger than memory should hold."""
     with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+        yield from map(json.loads, file)
 
 
 def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:

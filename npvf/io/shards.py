@@ -15,23 +15,43 @@ import io
 import json
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
+from itertools import groupby
+from math import ceil
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
 
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
+from npvf.errors import NpvfError
 from npvf.io.annotations import cut_label, cut_stream_labels
 from npvf.io.masks import pack_masks, unpack_masks
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 
-Sample = dict[str, bytes | str]
-"""The key `__key__` and the files by suffix, as in `webdataset`."""
+
+class Sample(dict[str, bytes | str]):
+    """One encoded sample: `__key__` and the content of its files by their suffix, as in WebDataset.
+
+    Attributes:
+        shard: path of the tar it was read from, for error messages; empty for a sample that was not read from one.
+    """
+
+    shard: str = ""
+
+    @cached_property
+    def meta(self) -> ClipMeta:
+        """The content of `meta.json`, parsed once."""
+        return ClipMeta.from_json(json.loads(self["meta.json"]))
+
 
 PARTS = ("face.mp4", "audio.flac", "track.npz", "phones.json", "meta.json")
 OPTIONAL_PARTS = ("mask.npz",)
+LIGHT_PARTS = ("phones.json", "meta.json", "mask.npz")
+"""The files that say which frames of a clip can be used; small against its video and audio."""
 LANDMARK_SCALE = 64
 
 
@@ -63,15 +83,19 @@ def encode_sample(
     mask_npz: bytes | None = None,
 ) -> Sample:
     """Build a sample from parts; crops, track and mask are encoded already."""
-    sample: Sample = {
-        "__key__": meta.key,
-        "face.mp4": face_mp4,
-        "audio.flac": encode_flac(audio_N),
-        "track.npz": track_npz,
-        "phones.json": _json(phones.to_json()),
-        "meta.json": _json(meta.to_json()),
-    }
-    return sample if mask_npz is None else {**sample, "mask.npz": mask_npz}
+    sample = Sample(
+        {
+            "__key__": meta.key,
+            "face.mp4": face_mp4,
+            "audio.flac": encode_flac(audio_N),
+            "track.npz": track_npz,
+            "phones.json": _json(phones.to_json()),
+            "meta.json": _json(meta.to_json()),
+        }
+    )
+    if mask_npz is not None:
+        sample["mask.npz"] = mask_npz
+    return sample
 
 
 def encode_track(clip: Clip) -> bytes:
@@ -105,8 +129,8 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
 
     Intervals and phones are on the clock of the decoded part, and `meta.span` is its position in the source video.
     """
-    meta = ClipMeta.from_json(json.loads(sample["meta.json"]))
-    phones = Phones.from_json(json.loads(sample["phones.json"]))
+    meta = sample.meta if isinstance(sample, Sample) else ClipMeta.from_json(json.loads(sample["meta.json"]))
+    phones = decode_phones(sample)
     landmarks_TN2, transform_T23, confidence_T = unpack_track(_bytes(sample, "track.npz"))
     stop = len(confidence_T) if count is None else min(start + count, len(confidence_T))
     frames, samples = slice(start, stop), slice(start * SAMPLES_PER_FRAME, stop * SAMPLES_PER_FRAME)
@@ -123,6 +147,26 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
         meta=meta,
         mask_THW=unpack_masks(_bytes(sample, "mask.npz"), frames) if "mask.npz" in sample else None,
     )
+
+
+def decode_phones(sample: Mapping[str, bytes | str]) -> Phones:
+    """The phones of an encoded sample."""
+    return Phones.from_json(json.loads(sample["phones.json"]))
+
+
+def decode_landmarks(sample: Mapping[str, bytes | str]) -> np.ndarray:
+    """The landmarks (T, 478, 2) of an encoded sample in crop pixels."""
+    return unpack_track(_bytes(sample, "track.npz"))[0]
+
+
+def decode_audio(sample: Mapping[str, bytes | str]) -> np.ndarray:
+    """The audio (640 T,) of an encoded sample."""
+    return decode_flac(_bytes(sample, "audio.flac"))
+
+
+def decode_faces(sample: Mapping[str, bytes | str], start: int, count: int) -> np.ndarray:
+    """The crops (count, 224, 224, 3) of an encoded sample from frame `start` on."""
+    return decode_crops(_bytes(sample, "face.mp4"), start, count)
 
 
 def to_source(landmarks_TN2: np.ndarray, transform_T23: np.ndarray) -> np.ndarray:
@@ -148,23 +192,96 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
 
 
 def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sample]:
-    """Yield the samples of one tar in order. With `parts`, only these files of each sample are read."""
-    sample: Sample = {}
-    with tarfile.open(path) as tar:
-        for entry in tar:
-            folder, slash, name = entry.name.rpartition("/")
-            stem, _, part = name.partition(".")
-            key = folder + slash + stem
-            if sample and sample["__key__"] != key:
-                yield sample
-                sample = {}
-            sample["__key__"] = key
-            if parts is None or part in parts:
-                file = tar.extractfile(entry)
-                assert file is not None, entry.name  # a shard contains plain files only
-                sample[part] = file.read()
-    if sample:
-        yield sample
+    """The samples of one tar in their order; with `parts` only these files of each, and the others are not read.
+
+    Raises:
+        NpvfError: the tar is missing or damaged.
+    """
+    with _tar(path) as tar:
+        for key, entries in _grouped(tar):
+            yield _read(tar, str(path), key, entries, parts)
+
+
+def read_sample(path: str | Path, offset: int, size: int, parts: Collection[str] | None = None) -> Sample:
+    """One sample of a tar, or only some of its files; `sample_places` says where it lies. Nothing else is read.
+
+    Raises:
+        NpvfError: the tar is missing or damaged.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(offset)
+            # Whole: in one read, since a sample's stretch of a tar is a tar of its own.
+            with _tar(path, io.BytesIO(file.read(size)) if parts is None else file) as tar:
+                for key, entries in _grouped(tar):
+                    return _read(tar, str(path), key, entries, parts)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    raise _unreadable(path, f"no sample lies at byte {offset}")
+
+
+class Place(NamedTuple):
+    """The place of a sample in its tar, in bytes, the names of its files, and its `meta.json`."""
+
+    key: str
+    offset: int
+    size: int
+    parts: tuple[str, ...]
+    meta: dict[str, Any]
+
+
+def sample_places(path: Path) -> Iterator[Place]:
+    """The place of each sample of a tar. Only headers and `meta.json` are read."""
+    with _tar(path) as tar:
+        for key, entries in _grouped(tar):
+            last = entries[-1]
+            end = last.offset_data + ceil(last.size / tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            content = _read(tar, str(path), key, entries, ("meta.json",))["meta.json"]
+            parts = tuple(_split_name(entry.name)[1] for entry in entries)
+            yield Place(key, entries[0].offset, end - entries[0].offset, parts, json.loads(content))
+
+
+@contextmanager
+def _tar(path: str | Path, file: BinaryIO | None = None) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(path if file is None else None, fileobj=file) as tar:
+            yield tar
+    except (OSError, tarfile.TarError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, why: object) -> NpvfError:
+    return NpvfError(f"the shard {path} cannot be read: {why}. Prepare the corpus again.")
+
+
+def _grouped(tar: tarfile.TarFile) -> Iterator[tuple[str, list[tarfile.TarInfo]]]:
+    """The files of a tar by sample: neighbours that share a key."""
+    for key, entries in groupby(tar, key=lambda entry: _split_name(entry.name)[0]):
+        yield key, list(entries)
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    """`a/b.face.mp4` -> `a/b`, `face.mp4`: a key ends at the first dot of the file's own name."""
+    folder, slash, file = name.rpartition("/")
+    stem, _, part = file.partition(".")
+    return folder + slash + stem, part
+
+
+def _read(
+    tar: tarfile.TarFile, path: str, key: str, entries: list[tarfile.TarInfo], parts: Collection[str] | None
+) -> Sample:
+    sample = Sample({"__key__": key})
+    sample.shard = path
+    for entry in entries:
+        part = _split_name(entry.name)[1]
+        if parts is None or part in parts:
+            file = tar.extractfile(entry)
+            assert file is not None, entry.name  # a shard holds plain files only
+            content = file.read()
+            if len(content) < entry.size:
+                raise _unreadable(path, f"{entry.name} is cut off")
+            sample[part] = content
+    return sample
 
 
 def _part(meta: ClipMeta, start: float, end: float) -> ClipMeta:

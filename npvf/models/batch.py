@@ -5,7 +5,7 @@ Axes: B clips, T video frames (25 a second), M = 4 T mel frames, K segments a cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any, Self, get_args
@@ -65,12 +65,20 @@ class Rows:
         return len(self.keys)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        moved: dict[str, Any] = {
-            f.name: value.to(device, non_blocking=non_blocking)
+        """The batch on a device. Lightning asks for `non_blocking` itself only where it moves plain tensors."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking or tensor.is_pinned()))
+
+    def pin_memory(self) -> Self:
+        """The batch in page-locked memory, from where a GPU fetches it while it computes; the loader calls this."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        changed: dict[str, Any] = {
+            f.name: change(value)
             for f in fields(self)  # type: ignore[arg-type]  # a batch is a dataclass
             if isinstance(value := getattr(self, f.name), Tensor)
         }
-        return replace(self, **moved)  # type: ignore[type-var]
+        return replace(self, **changed)  # type: ignore[type-var]
 
     def rows(self, index: slice | Tensor) -> Self:
         """Some of the clips: those of a slice or under a mask (B,)."""

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from npvf.errors import NpvfError, Reason
 from npvf.io.annotations import NOTHING_SAID
 from npvf.io.corpus import DATASET, MANIFEST
+from npvf.io.entries import describe_samples
 from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
 from npvf.io.shards import Sample, read_tar, write_tar
 from npvf.io.sources import Source
@@ -148,8 +149,10 @@ class Store:
         name = f"shard-{len(self._shards()):06d}"
         with atomic_write(self.out / f"{name}.tar") as file:
             write_tar(file, self._samples(self._group))
+        described = describe_samples(self.out / f"{name}.tar")
         for line in self._group:
             line["shard"] = f"{name}.tar" if line["clips"] else None
+            line["samples"] = [described[key] for key in line["clips"]]
         write_lines(self.work / f"{name}.jsonl", self._group)
         for line in self._group:
             waiting = work_path(self.work, line["video"])

@@ -19,6 +19,7 @@ from npvf.clip import FAKE, FPS, SAMPLES_PER_FRAME, Clip
 from npvf.data.selection import read_meta
 from npvf.errors import NpvfError, Reason
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
+from npvf.io.entries import describe_samples
 from npvf.io.files import atomic_write, write_json, write_lines
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
 from npvf.metrics.sync import best_offset, offset_curve
@@ -69,11 +70,11 @@ def synchronise(
         raise NpvfError(f"{out} is not empty: synchronise into a new folder")
     out.mkdir(parents=True, exist_ok=True)
     moved: Counter[int] = Counter()
-    kept: dict[str, str] = {}
+    kept: dict[str, dict[str, Any]] = {}
     for shard in corpus.paths:
         with atomic_write(out / shard.name) as file:
-            keys = write_tar(file, _in_sync(shard, embed, settings, moved, on_clip))
-        kept |= dict.fromkeys(keys, shard.name)
+            write_tar(file, _in_sync(shard, embed, settings, moved, on_clip))
+        kept |= describe_samples(out / shard.name)
     lines = [_line(line, kept) for line in corpus.manifest]
     if not kept:
         raise NpvfError(
@@ -137,13 +138,13 @@ def _in_sync(
         on_clip()
 
 
-def _line(line: dict[str, Any], kept: dict[str, str]) -> dict[str, Any]:
+def _line(line: dict[str, Any], kept: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The manifest's line with the clips that are left of the video."""
     if line["status"] != "prepared":
         return line
     clips = [key for key in line["clips"] if key in kept]
     if clips:
-        return {**line, "clips": clips}
+        return {**line, "clips": clips, "samples": [kept[key] for key in clips]}
     sentence = f"{line['video']} has sound that fits the lips nowhere, or not always at the same offset."
     line = {**line, "status": "refused", "reason": Reason.OUT_OF_SYNC, "sentence": sentence}
-    return {**line, "clips": [], "shard": None, "seconds": 0.0}
+    return {**line, "clips": [], "samples": [], "shard": None, "seconds": 0.0}

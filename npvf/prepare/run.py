@@ -224,6 +224,7 @@ def _blank_line(source: Source) -> Line:
         "reason": None,
         "sentence": None,
         "clips": [],
+        "samples": [],
         "shard": None,
         "seconds": 0.0,
         "frames": None,

@@ -34,7 +34,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 10,
     "num_sanity_val_steps": 0,  # two batches are too few clips to measure retrieval among
-    "reload_dataloaders_every_n_epochs": 1,  # a stream is made anew for each epoch
+    "reload_dataloaders_every_n_epochs": 1,  # a resumed run begins its first epoch in the middle, the next one anew
 }
 
 

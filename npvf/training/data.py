@@ -6,23 +6,23 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Literal
 
 from pytorch_lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
-from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES
+from npvf.clip import FPS, MEL_PER_FRAME, SEGMENT_FRAMES, ClipMeta
 from npvf.data.augment import Augment
-from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
+from npvf.data.datasets import Clips, EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_windows
 from npvf.data.sampling import MIN_GATE, EpochSampler, EvaluationSampler
 from npvf.data.selection import Part, Selection
-from npvf.data.stream import EvaluationStream, Place, TrainingStream
+from npvf.data.stored import StoredClips
 from npvf.data.transforms import ClipTransform, with_margin
 from npvf.data.windows import ClipWindows
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.models import NPV, FrameClassifier, InputSpec, PretrainedModel
+from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,10 @@ class Loader:
 
     Args:
         batch_size: clips a step, on each GPU.
-        cache: "memory" decodes each clip once and keeps small tensors, "stream" reads shards while training, "auto"
-            streams if the clips would take more than 4 GB of memory.
-        steps_per_epoch: steps of an epoch of a stream; None: as many as sample each clip about once.
+        cache: "memory" decodes each clip once and keeps small tensors, "stream" reads each window from
+            the shards when it is needed, in the same order, "auto" streams if the clips would take more than 4 GB of
+            memory.
+        steps_per_epoch: steps of an epoch; None: as many as take each window of every clip once.
         workers: loader processes. 0 is enough for clips in memory, since augmentation is quick.
     """
 
@@ -79,10 +80,11 @@ class Loader:
 
 
 class ClipData(LightningDataModule, ABC):
-    """Prepared corpora, in memory or streamed, as windows in batches that depend on (seed, epoch) alone.
+    """Prepared corpora, in memory or in shards, as windows in batches.
 
-    A resumed run goes on at the step at which its checkpoint was written. A subclass says which clips take part and in
-    which order training samples them.
+    The batches depend on the seed and the epoch alone: not on the number of workers, and not on whether the clips are
+    in memory. A resumed run goes on at the step at which its checkpoint was written. A subclass says which clips take
+    part and in which order training draws them.
 
     Args:
         train: prepared corpora to train on.
@@ -108,34 +110,52 @@ class ClipData(LightningDataModule, ABC):
         self.augment, self.seed = augment, seed
         self.batch_size, self.cache = loader.batch_size, loader.cache
         self.steps_per_epoch, self.workers = loader.steps_per_epoch, loader.workers
-        self._memory: dict[Part, MemoryClips] = {}
+        self._clips: dict[Part, Clips] = {}
         self._resumed = {"epoch": 0, "batches": 0}
 
     @abstractmethod
     def selection(self, part: Part) -> Selection:
         """Return the selection of clips."""
 
-    def training_selections(self) -> list[Selection]:
-        """The selections that a training stream draws from in turn."""
-        return [self.selection("train")]
+    def tag(self, meta: ClipMeta) -> tuple[Any, ...]:
+        """Return a tag that `training_sampler` distinguishes clips by."""
+        return ()
 
-    def training_sampler(self, clips: TrainingClips) -> EpochSampler:
-        """The sampler of clips in memory."""
-        return EpochSampler(len(clips), self.seed, self.place.rank, self.place.world)
+    def training_sampler(self, clips: TrainingClips, length: int | None) -> EpochSampler:
+        """The order in which training takes windows of clips; `length` of them an epoch, by default each once."""
+        return EpochSampler(len(clips), self.seed, self._trainer.global_rank, self._trainer.world_size, length)
 
     def setup(self, stage: str) -> None:
-        """Read what goes into memory.
+        """Read the clips, or where they lie.
 
         Raises:
-            NpvfError: a corpus that is missing or unfinished, or one that leaves nothing to train on.
+            NpvfError: a corpus that is missing or unfinished, or one that leaves nothing to train or
+                validate on, on every rank alike.
         """
         module = self._trainer.lightning_module
         assert isinstance(module, TrainingModule)
-        self.place = Place(self._trainer.global_rank, self._trainer.world_size)
         self.adopt(module.model)
-        if self._in_memory() and not self._memory:
-            whole = self.windows(augmented=False)
-            self._memory = {part: MemoryClips(self.urls(part), whole, self.selection(part)) for part in PARTS}
+        if self._clips:
+            return
+        self._clips = {part: self._read(part) for part in PARTS}
+        world = self._trainer.world_size
+        if self._trainer.limit_val_batches and len(self._clips["val"]) < world:
+            raise NpvfError(
+                f"{len(self._clips['val'])} clips to validate on are too few for {world} processes: each needs one. "
+                "Train on fewer devices, prepare more validation clips, or set trainer.limit_val_batches to 0."
+            )
+
+    def _read(self, part: Part) -> Clips:
+        """The clips of a part, the same on every rank."""
+        windows = self.windows(augmented=False)
+        if self._in_memory():
+            return MemoryClips(self.folders(part), windows, self.selection(part), self.tag)
+        clips = StoredClips(self.folders(part), self.selection(part), self.tag)
+        if part == "val":
+            # Every clip must give a result, so each rank looks through its share for those without a window.
+            share = range(self._trainer.global_rank, len(clips), self._trainer.world_size)
+            clips.keep(sorted(gather(clips.usable(share, windows))))
+        return clips
 
     def adopt(self, model: PretrainedModel) -> None:
         """Cut clips as the model's configuration says. Raises NpvfError where the windows do not suit it."""
@@ -156,9 +176,9 @@ class ClipData(LightningDataModule, ABC):
         """Return the bytes that one video frame takes in memory."""
         return bytes_per_frame(self.spec)
 
-    def collate_visits(self, visits: Sequence[Any]) -> Any:
+    def collate_windows(self, windows: Sequence[Any]) -> Any:
         """A batch to train on."""
-        return collate_visits(visits)
+        return collate_windows(windows)
 
     def collate(self, clips: Sequence[Any]) -> Any:
         """A batch of whole clips."""
@@ -166,27 +186,22 @@ class ClipData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented windows; for NPV batches of (Batch, starts (B, K))."""
-        windows = self.windows(augmented=True)
-        if not self._memory:
-            return self._loader(self._training_stream(windows), self.collate_visits)
-        clips = TrainingClips(self._memory["train"], windows)
-        sampler = self.training_sampler(clips)
+        clips = TrainingClips(self._clips["train"], self.windows(augmented=True))
+        steps = self.steps_per_epoch
+        sampler = self.training_sampler(clips, steps and steps * self.batch_size * self._trainer.world_size)
         sampler.resume(self._epoch, self._batches_done * self.batch_size)
         if len(sampler) < self.batch_size:
             raise NpvfError(
                 f"{len(sampler)} windows to train on do not fill a batch of {self.batch_size}: "
                 "lower data.loader.batch_size"
             )
-        return self._loader(clips, self.collate_visits, sampler, drop_last=True)
+        return self._loader(clips, self.collate_windows, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Batches of whole clips, each clip exactly once."""
-        windows = self.windows(augmented=False)
-        if not self._memory:
-            stream = EvaluationStream(self.urls("val"), windows, self.selection("val"), self.place)
-            return self._loader(stream, self.collate)
-        clips = EvaluationClips(self._memory["val"], windows)
-        return self._loader(clips, self.collate, EvaluationSampler(len(clips), self.place.rank, self.place.world))
+        clips = EvaluationClips(self._clips["val"], self.windows(augmented=False))
+        sampler = EvaluationSampler(len(clips), self._trainer.global_rank, self._trainer.world_size)
+        return self._loader(clips, self.collate, sampler)
 
     def state_dict(self) -> dict[str, int]:
         """Return the progress of a run: its epoch, and the number of finished batches of it."""
@@ -207,10 +222,6 @@ class ClipData(LightningDataModule, ABC):
     def _batches_done(self) -> int:
         return self._resumed["batches"] if self._epoch == self._resumed["epoch"] else 0
 
-    def urls(self, part: Part) -> list[str]:
-        """The shards of a part."""
-        return [url for folder in self.folders(part) for url in Corpus(folder).urls]
-
     def folders(self, part: Part) -> list[str]:
         """The corpora of a part; without corpora of its own, validation reads those of training."""
         return self.train if part == "train" or self.val is None else self.val
@@ -229,24 +240,6 @@ class ClipData(LightningDataModule, ABC):
             collate_fn=collate_fn,
             drop_last=drop_last,
             pin_memory=self._trainer.strategy.root_device.type == "cuda",
-        )
-
-    def _training_stream(self, windows: ClipWindows) -> TrainingStream:
-        if self._trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
-            raise NpvfError("a stream is made anew for each epoch: set trainer.reload_dataloaders_every_n_epochs to 1")
-        readers = max(1, self.workers)
-        clips = sum(len(Corpus(folder)) for folder in self.train)
-        steps = self.steps_per_epoch or max(1, clips // (self.batch_size * self.place.world))
-        return TrainingStream(
-            self.urls("train"),
-            windows,
-            self.training_selections(),
-            visits=ceil(steps / readers) * self.batch_size,
-            seed=self.seed,
-            epoch=self._epoch,
-            place=self.place,
-            done=self._batches_done,
-            batch_size=self.batch_size,
         )
 
     def _in_memory(self) -> bool:

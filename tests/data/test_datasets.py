@@ -1,22 +1,24 @@
-"""From shards to batches, out of memory and as a stream: nothing lost, nothing doubled, nothing made up."""
+"""From shards to batches, by way of memory and without: nothing lost, nothing doubled, nothing made up."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
+from npvf.clip import ClipMeta, Phones
 from npvf.data.augment import Augment
-from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_visits
-from npvf.data.sampling import Draw
-from npvf.data.selection import Selection, check_disjoint, selected_metas
-from npvf.data.stream import EvaluationStream, Place, TrainingStream
-from npvf.data.transforms import ClipTransform
+from npvf.data.datasets import EvaluationClips, MemoryClips, TrainingClips, Windows, collate, collate_windows
+from npvf.data.sampling import Draw, seeded
+from npvf.data.selection import Selection, check_disjoint, people, selected_metas
+from npvf.data.stored import StoredClips
+from npvf.data.transforms import ClipTransform, Sample
 from npvf.errors import NpvfError
+from npvf.io import shards
 from npvf.io.corpus import Corpus
 from npvf.models.batch import InputSpec
 from tests.helpers.tiny_corpus import blob_clip, real_corpus, write_corpus
@@ -28,16 +30,16 @@ WINDOWS = Windows(ClipTransform(SPEC, Augment()), frames=32, segments=3)
 
 
 @pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return Corpus(real_corpus(tmp_path_factory.mktemp("corpus"), count=7, frames=40, shards=3)).urls
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return [str(real_corpus(tmp_path_factory.mktemp("corpus"), count=7, frames=40, shards=3))]
 
 
-def test_memory_serves_every_clip_and_random_windows(urls: list[str]) -> None:
-    clips = MemoryClips(urls, WHOLE, Selection())
+def test_memory_serves_every_clip_and_random_windows(folders: list[str]) -> None:
+    clips = MemoryClips(folders, WHOLE, Selection())
     whole = EvaluationClips(clips, WHOLE)
     assert sorted(whole[i].video for i in range(len(whole))) == [f"v{i:02d}" for i in range(7)]
     training = TrainingClips(clips, WINDOWS)
-    batch, starts_BK = collate_visits([training[Draw(i, seed=i)] for i in range(4)])
+    batch, starts_BK = collate_windows([training[Draw(i, seed=i)] for i in range(4)])
     assert starts_BK.shape == (4, 3)
     assert batch.mouth_BTCHW.shape[:3] == (4, 32, 1) and batch.face_BTCHW.shape[1] == 8
     assert batch.mel_BTM.shape == (4, 128, 64)
@@ -47,8 +49,8 @@ def test_memory_serves_every_clip_and_random_windows(urls: list[str]) -> None:
 
 def test_a_long_clip_is_visited_more_often(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path, [blob_clip("long", 0, frames=100), blob_clip("short", 1, frames=30)])
-    clips = TrainingClips(MemoryClips(Corpus(corpus).urls, WHOLE, Selection()), WINDOWS)
-    assert Counter(clips.clips.metas[i].video for i in clips.indices) == {"long": 3, "short": 1}
+    clips = TrainingClips(MemoryClips([str(corpus)], WHOLE, Selection()), WINDOWS)
+    assert Counter(clips.clips.samples[i].video for i in clips.indices) == {"long": 3, "short": 1}
 
 
 def test_padding_is_not_valid() -> None:
@@ -60,70 +62,68 @@ def test_padding_is_not_valid() -> None:
     assert not batch.gate_BT[0, 30:].any() and not batch.speech_BT[0, 30:].any()
 
 
-@pytest.mark.parametrize(("world", "workers"), [(1, 0), (2, 0), (1, 2), (5, 0)])
-def test_an_evaluation_stream_gives_each_clip_once(urls: list[str], world: int, workers: int) -> None:
-    keys = []
-    for rank in range(world):
-        stream = EvaluationStream(urls, WHOLE, Selection(), Place(rank, world))
-        for batch in DataLoader(stream, 2, num_workers=workers, collate_fn=collate):
-            keys += batch.keys
-    assert sorted(keys) == [f"v{i:02d}-t0-000" for i in range(7)]
+def test_shards_and_memory_give_equal_tensors(tmp_path: Path) -> None:
+    clips = [blob_clip(f"v{i}", i, frames=90, label=1, intervals=((2.0, 2.5),)) for i in range(5)]
+    rng = np.random.default_rng(0)
+    for clip in clips:  # lips that wander, sound without a gap: so that a window's borders matter
+        clip.landmarks_TN2 += np.cumsum(rng.normal(0, 2, (90, 1, 2)), axis=0).astype(np.float32)
+        clip.audio_N += rng.uniform(-0.1, 0.1, len(clip.audio_N)).astype(np.float32)
+    folder = str(write_corpus(tmp_path, clips, shards=2))
+    memory, stored = MemoryClips([folder], WHOLE, Selection()), StoredClips([folder], Selection())
+    assert list(stored.frames) == memory.frames == [90] * 5
+    labels = set()
+    for draw in (Draw(place, seed) for place in range(5) for seed in range(6)):
+        one, other = (TrainingClips(clips, WINDOWS)[Draw(draw.place * 2, draw.seed)] for clips in (memory, stored))
+        same(one.sample, other.sample)
+        assert torch.equal(one.starts_K, other.starts_K)
+        labels.add(one.sample.label)
+    assert labels == {0, 1}  # a window that holds nothing forged is real
+    for index in range(5):
+        same(*(EvaluationClips(clips, WHOLE)[index] for clips in (memory, stored)))
 
 
-def test_a_stream_looks_at_the_same_picture_as_memory(urls: list[str]) -> None:
-    from_memory = {s.key: s for s in map(PLAIN.finish, MemoryClips(urls, WHOLE, Selection()).samples)}
-    for sample in EvaluationStream(urls, WHOLE, Selection(), Place()):
-        assert torch.equal(sample.mouth_TCHW, from_memory[sample.key].mouth_TCHW)
-        assert torch.equal(sample.gate_T, from_memory[sample.key].gate_T)
+def same(a: Sample, b: Sample) -> None:
+    for field in fields(Sample):
+        one, other = getattr(a, field.name), getattr(b, field.name)
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other, field.name
 
 
-def test_a_training_stream_goes_round_and_repeats_itself_only_with_its_epoch(urls: list[str]) -> None:
-    def keys(epoch: int) -> list[str]:
-        stream = TrainingStream(urls, WINDOWS, [Selection()], visits=14, seed=0, epoch=epoch, place=Place())
-        visits = list(stream)
-        assert all(visit.starts_K.shape == (3,) for visit in visits)
-        return [visit.sample.key for visit in visits]
+def test_a_clip_without_a_window_is_left_out_or_replaced(tmp_path: Path) -> None:
+    clips = [blob_clip(name, i, frames=40, label=i % 2) for i, name in enumerate("abcd")]
+    clips[1].phones = Phones((), "times")
+    folder = str(write_corpus(tmp_path, clips))
+    memory = MemoryClips([folder], WHOLE, Selection())
+    stored = StoredClips([folder], Selection(), tag=lambda meta: (meta.label,))
+    draws = [TrainingClips(stored, WINDOWS)[Draw(1, seed)].sample for seed in range(3)]
+    assert {sample.video for sample in draws} == {"d"}  # the other one with the label of b
+    stored.keep(stored.usable(range(4), WINDOWS))
+    assert len(stored) == len(memory) == 3
+    everything = [stored.whole(index, WHOLE).video for index in range(3)]
+    assert everything == [sample.video for sample in memory.samples] == ["a", "c", "d"]
 
-    assert keys(0) == keys(0) != keys(1)
-    assert Counter(keys(0)) == {f"v{i:02d}-t0-000": 2 for i in range(7)}
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_training_stream_goes_on_where_it_was_left(urls: list[str], workers: int) -> None:
-    def batches(done: int) -> list[tuple[list[str], torch.Tensor]]:
-        stream = TrainingStream(
-            urls, WINDOWS, [Selection()], visits=6, seed=0, epoch=1, place=Place(), done=done, batch_size=2
-        )
-        loader = DataLoader(stream, 2, num_workers=workers, collate_fn=collate_visits)
-        return [(batch.keys, batch.mel_BTM) for batch, _ in loader]
-
-    whole = batches(0)
-    assert len(whole) == 3 * max(1, workers)
-    for done in (1, 2):
-        rest = batches(done)
-        assert [keys for keys, _ in rest] == [keys for keys, _ in whole[done:]]
-        assert all(torch.equal(ours[1], theirs[1]) for ours, theirs in zip(rest, whole[done:], strict=True))
+def test_a_draw_reads_one_sample_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = [blob_clip(f"v{i:03d}", i, frames=24, label=0 if i == 42 else 1) for i in range(43)]
+    folder = write_corpus(tmp_path, clips, shards=8)
+    stored = StoredClips([str(folder)], Selection(label="real"))
+    read: list[int] = []
+    whole = shards.read_sample
+    monkeypatch.setattr(shards, "read_sample", lambda *place: read.append(place[2]) or whole(*place))
+    assert [stored.sample(0, WINDOWS, seeded(n)).sample.video for n in range(4)] == ["v042"] * 4
+    assert len(read) == 4 and max(read) < (folder / "shard-000002.tar").stat().st_size / 4
 
 
 def test_a_window_knows_where_in_its_video_it_begins(tmp_path: Path) -> None:
     clip = blob_clip("long", 0, frames=100)
     clip.meta = replace(clip.meta, span=(2.0, 6.0))
-    urls = Corpus(write_corpus(tmp_path, [clip])).urls
-    training = TrainingClips(MemoryClips(urls, WHOLE, Selection()), WINDOWS)
-    stream = TrainingStream(urls, WINDOWS, [Selection()], visits=4, seed=0, epoch=0, place=Place())
-    whole = PLAIN.finish(training.clips.samples[0])
+    folder = str(write_corpus(tmp_path, [clip]))
+    memory, stored = MemoryClips([folder], WHOLE, Selection()), StoredClips([folder], Selection())
+    whole = PLAIN.augment(memory.samples[0])
     assert whole.start == 50
-    for sample in [training[Draw(0, seed)].sample for seed in range(4)] + [visit.sample for visit in stream]:
+    for sample in [clips.sample(0, WINDOWS, seeded(seed)).sample for seed in range(4) for clips in (memory, stored)]:
         first = sample.start - 50
         assert torch.equal(sample.gate_T, whole.gate_T[first : first + sample.frames])
-    assert len({training[Draw(0, seed)].sample.start for seed in range(9)}) > 1
-
-
-def test_more_readers_than_shards_is_an_error(urls: list[str]) -> None:
-    stream = TrainingStream(urls, WINDOWS, [Selection()], visits=1, seed=0, epoch=0, place=Place(0, 4))
-    with pytest.raises(NpvfError, match="3 shards"):
-        next(iter(stream))
+    assert len({memory.sample(0, WINDOWS, seeded(seed)).sample.start for seed in range(9)}) > 1
 
 
 def test_a_broken_sample_is_named_not_replaced(tmp_path: Path) -> None:
@@ -134,35 +134,57 @@ def test_a_broken_sample_is_named_not_replaced(tmp_path: Path) -> None:
     content[place : place + 2000] = bytes(2000)
     shard.write_bytes(content)
     with pytest.raises(NpvfError, match=r"shard-000000\.tar, sample bad-t0-000"):
-        MemoryClips([str(shard)], WHOLE, Selection())
+        MemoryClips([str(folder)], WHOLE, Selection())
+    stored = StoredClips([str(folder)], Selection())
+    with pytest.raises(NpvfError, match=r"shard-000000\.tar, sample bad-t0-000"):
+        stored.whole(1, WHOLE)
 
 
 def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
-    shard = write_corpus(tmp_path, [blob_clip("a", 0)]) / "shard-000000.tar"
+    folder = write_corpus(tmp_path, [blob_clip("a", 0)])
+    stored = StoredClips([str(folder)], Selection())
+    shard = folder / "shard-000000.tar"
     shard.write_bytes(shard.read_bytes()[:3000])
     with pytest.raises(NpvfError, match=r"shard-000000\.tar"):
-        MemoryClips([str(shard)], WHOLE, Selection())
+        MemoryClips([str(folder)], WHOLE, Selection())
+    with pytest.raises(NpvfError, match=r"shard-000000\.tar"):
+        stored.whole(0, WHOLE)
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     clips = [blob_clip("fake", 0, label=1), blob_clip("listener", 1, is_speaker=False)]
-    urls = Corpus(write_corpus(tmp_path, clips)).urls
-    with pytest.raises(NpvfError, match=r"2 clips left out \(1 fake, 1 another face speaks\)"):
-        MemoryClips(urls, WHOLE, Selection(label="unforged"))
+    folders = [str(write_corpus(tmp_path, clips))]
+    counts = r"2 clips left out \(1 fake, 1 another face speaks\)"
+    with pytest.raises(NpvfError, match=counts):
+        MemoryClips(folders, WHOLE, Selection(label="unforged"))
+    with pytest.raises(NpvfError, match=counts):
+        StoredClips(folders, Selection(label="unforged"))
 
 
-def test_parts_by_hash_are_disjoint_complete_and_do_not_move(urls: list[str]) -> None:
-    parts = {part: {m.video for m in selected_metas(urls, Selection(part=part, held_out=0.4))} for part in PARTS}
+def metas(folders: list[str], selection: Selection) -> list[ClipMeta]:
+    return [meta for folder in folders for meta in selected_metas(Corpus(folder), selection)]
+
+
+def test_parts_by_hash_are_disjoint_complete_and_do_not_move(folders: list[str]) -> None:
+    parts = {part: {m.video for m in metas(folders, Selection(part=part, held_out=0.4))} for part in PARTS}
     assert parts["train"] | parts["val"] == {f"v{i:02d}" for i in range(7)}
-    assert not parts["train"] & parts["val"]
-    fewer = {m.video for m in selected_metas(urls[:1], Selection(part="val", held_out=0.4))}
-    assert fewer <= parts["val"]
+    assert not parts["train"] & parts["val"] and parts["train"] and parts["val"]
+
+
+def test_parts_by_hash_keep_all_clips_of_a_person_together(tmp_path: Path) -> None:
+    clips = [blob_clip(f"v{i:02d}", i, frames=24, identity=f"p{i % 5}", identities=(f"p{i % 5}",)) for i in range(20)]
+    clips += [blob_clip(f"nobody{i}", i, frames=24) for i in range(10)]
+    folders = [str(write_corpus(tmp_path, clips))]
+    found = {part: metas(folders, Selection(part=part, held_out=0.4)) for part in PARTS}
+    who = {part: {person for meta in found[part] for person in people(meta)} for part in PARTS}
+    assert who["train"] and who["val"] and not who["train"] & who["val"]
+    assert all(any(meta.identity is None for meta in found[part]) for part in PARTS)
+    assert sum(map(len, found.values())) == 30
 
 
 def test_someone_in_both_parts_is_an_error() -> None:
-    one, two = (blob_clip(name, 0, frames=24, identity="anna", identities=("anna",)).meta for name in "ab")
     with pytest.raises(NpvfError, match="anna"):
-        check_disjoint([one], [two])
+        check_disjoint({"anna", "bert"}, {"anna"})
 
 
 PARTS = ("train", "val")

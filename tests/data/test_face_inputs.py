@@ -35,7 +35,7 @@ class Noting(RedIsForged):
 def test_a_localizer_sees_a_window_as_validation_does(spec: FaceSpec, stride: int) -> None:
     clip, model = masked_clip("f", 3, True, frames=24), Noting(spec)
     windows = FaceWindows(FaceTransform(spec), length=4, stride=stride, every=3 * stride)
-    validated = windows.whole(windows.transform.cut(clip))
+    validated = windows.whole(windows.transform.crop(clip))
     Localizer(model, LocalizerSettings(frames=4, stride=stride)).localize(clip)
     compared = 0
     for frames_TCHW, landmarks_TN2, motion_TCHW in model.given:

@@ -11,14 +11,13 @@ import torch
 from torch.testing import assert_close
 
 from npvf.clip import FAKE, REAL
-from npvf.data.datasets import EvaluationClips, MemoryClips
+from npvf.data.datasets import MemoryClips
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_sample import FaceSample, judge_picture
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
 from npvf.data.sampling import seeded
 from npvf.data.selection import Selection
-from npvf.data.stream import EvaluationStream, Place, TrainingStream
-from npvf.io.corpus import Corpus
+from npvf.data.stored import StoredClips
 from npvf.io.shards import decode_clip, encode_clip
 from npvf.models.stddl.face_batch import FaceSpec
 from tests.helpers.masked_corpus import masked_clip, masked_corpus
@@ -29,19 +28,19 @@ EVERYBODY = Selection(speakers_only=False)
 
 def test_pictures_landmarks_and_masks_are_cut_to_one_size():
     clip = masked_clip("f", 3, True)
-    cut = PLAIN.cut(clip)
+    cut = PLAIN.crop(clip)
     assert cut.frames_TCHW.shape == (30, 3, 64, 64) and cut.landmarks_TN2.shape == (30, 478, 2)
     assert_close(cut.landmarks_TN2, torch.from_numpy((clip.landmarks_TN2 + 0.5) * 64 / 224 - 0.5))
     assert cut.mask_known and cut.label == FAKE and cut.gate_T.tolist() == [False] * 6 + [True] * 24
     share = torch.from_numpy(clip.mask_THW).float().mean((1, 2))
     assert_close(cut.mask_THW.float().mean((1, 2)), share, atol=0.01, rtol=0)
-    whole = FaceTransform(FaceSpec(224)).cut(clip)
+    whole = FaceTransform(FaceSpec(224)).crop(clip)
     assert torch.equal(whole.mask_THW, torch.from_numpy(clip.mask_THW))
     assert torch.equal(whole.frames_TCHW, torch.from_numpy(clip.face_THWC).permute(0, 3, 1, 2))
 
 
 def test_a_mask_that_is_not_known_is_never_an_empty_one():
-    real, unknown = PLAIN.cut(masked_clip("r", 0, False)), PLAIN.cut(masked_clip("f", 0, True, known=False))
+    real, unknown = PLAIN.crop(masked_clip("r", 0, False)), PLAIN.crop(masked_clip("f", 0, True, known=False))
     assert (real.label, real.mask_known) == (REAL, True)
     assert (unknown.label, unknown.mask_known) == (FAKE, False)
     batch = collate_faces([real.window(0, 3), unknown.window(0, 3)])
@@ -70,7 +69,7 @@ def test_what_is_known_of_the_picture(changes, masked, expected):
 
 
 def test_a_window_before_the_forgery_is_real():
-    cut = PLAIN.cut(masked_clip("f", 0, True))
+    cut = PLAIN.crop(masked_clip("f", 0, True))
     before, across = cut.window(0, 4), cut.window(3, 4)
     assert (before.label, before.mask_known, bool(before.mask_THW.any())) == (REAL, True, False)
     assert (across.label, across.mask_known, bool(across.mask_THW[3].any())) == (FAKE, True, True)
@@ -79,12 +78,12 @@ def test_a_window_before_the_forgery_is_real():
 def test_training_draws_windows_with_forged_frames_that_have_a_follower():
     windows = FaceWindows(PLAIN, length=3, stride=2)
     assert windows.frames == 5
-    cut = PLAIN.cut(masked_clip("f", 0, True, frames=40))
+    cut = PLAIN.crop(masked_clip("f", 0, True, frames=40))
     gate_T = torch.zeros(40, dtype=torch.bool)
     gate_T[20:22] = True
     starts = {windows.start(gate_T, seeded(n)) for n in range(200)}
     assert starts == {s for s in range(36) if {s, s + 2} & {20, 21}}
-    (window,) = windows.visit(cut, seeded(0))
+    (window,) = windows.sample(cut, seeded(0))
     assert window.frames == 3 and window.label == FAKE
     assert not windows.usable(gate_T[:4]) and not windows.usable(torch.zeros(9, dtype=torch.bool))
     late = torch.zeros(5, dtype=torch.bool)
@@ -93,7 +92,7 @@ def test_training_draws_windows_with_forged_frames_that_have_a_follower():
 
 
 def test_an_evaluation_sees_the_whole_clip():
-    cut = PLAIN.cut(masked_clip("f", 0, True, frames=30))
+    cut = PLAIN.crop(masked_clip("f", 0, True, frames=30))
     found = FaceWindows(PLAIN, length=3, stride=2, every=12).whole(cut)
     expected = [0, 12, 24, 25]
     assert len(found) == 4
@@ -105,35 +104,35 @@ def test_an_evaluation_sees_the_whole_clip():
 
 def test_flow_comes_with_the_batch_where_it_is_asked_for():
     windows = FaceWindows(FaceTransform(FaceSpec(64, "dis"), FaceAugment()), length=3)
-    cut = windows.transform.cut(masked_clip("f", 0, True))
-    batch = collate_faces([window for n in range(2) for window in windows.visit(cut, seeded(n))])
+    cut = windows.transform.crop(masked_clip("f", 0, True))
+    batch = collate_faces([window for n in range(2) for window in windows.sample(cut, seeded(n))])
     assert batch.motion_BTCHW.shape == (2, 2, 2, 64, 64) and batch.motion_BTCHW.dtype == torch.float32
-    assert collate_faces(FaceWindows(PLAIN).visit(cut, seeded(0))).motion_BTCHW is None
+    assert collate_faces(FaceWindows(PLAIN).sample(cut, seeded(0))).motion_BTCHW is None
     assert batch.rows(slice(1, 2)).motion_BTCHW.shape[0] == 1 and len(batch.rows(slice(0, 1))) == 1
 
 
-def test_memory_and_stream_give_the_same(tmp_path: Path):
-    urls = Corpus(masked_corpus(tmp_path / "corpus", reals=1, fakes=2)).urls
+def test_memory_and_shards_give_the_same(tmp_path: Path):
+    folders = [str(masked_corpus(tmp_path / "corpus", reals=1, fakes=2))]
     windows = FaceWindows(PLAIN, length=3)
-    clips = MemoryClips(urls, windows, EVERYBODY)
-    evaluated = EvaluationClips(clips, windows)
-    from_memory = {w.key: w for whole in map(evaluated.__getitem__, range(len(clips))) for w in whole[-1:]}
-    streamed = [whole[-1] for whole in EvaluationStream(urls, windows, EVERYBODY, Place())]
-    assert sorted(w.key for w in streamed) == sorted(from_memory) and len(streamed) == 6
-    for window in streamed:
-        same(window, from_memory[window.key])
-    stream = TrainingStream(urls, windows, [replace(EVERYBODY, label="fake")], 12, seed=0, epoch=0, place=Place())
-    visits = [window for windows in stream for window in windows]
-    assert len(visits) == 12 and {v.label for v in visits} == {FAKE}
-    assert {v.mask_known for v in visits} == {True, False}
-    assert all(v.mask_THW[:-1].any() for v in visits if v.mask_known)
+    memory, stored = MemoryClips(folders, windows, EVERYBODY), StoredClips(folders, EVERYBODY)
+    assert len(stored) == len(memory) == 6
+    for index in range(6):
+        for one, other in zip(memory.whole(index, windows), stored.whole(index, windows), strict=True):
+            same(one, other)
+        for seed in range(3):
+            (one,), (other,) = (clips.sample(index, windows, seeded(seed)) for clips in (memory, stored))
+            same(one, other)
+    fakes = StoredClips(folders, replace(EVERYBODY, label="fake"))
+    drawn = [fakes.sample(n % len(fakes), windows, seeded(n))[0] for n in range(12)]
+    assert {face.label for face in drawn} == {FAKE} and {face.mask_known for face in drawn} == {True, False}
+    assert all(face.mask_THW[:-1].any() for face in drawn if face.mask_known)
 
 
 def test_masks_survive_the_shard():
     clip = masked_clip("f", 0, True)
     again = decode_clip(encode_clip(clip), 10, 5)
     assert np.array_equal(again.mask_THW, clip.mask_THW[10:15])
-    assert torch.equal(PLAIN.cut(again).mask_THW, PLAIN.cut(clip).window(10, 5).mask_THW)
+    assert torch.equal(PLAIN.crop(again).mask_THW, PLAIN.crop(clip).window(10, 5).mask_THW)
 
 
 def same(a: FaceSample, b: FaceSample) -> None:

@@ -60,7 +60,7 @@ def test_a_face_outside_of_the_crop_stays_genuine(face):
 
 def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
     windows = FaceWindows(FaceTransform(FaceSpec(128), FaceAugment(h264=0.0)), length=2, self_blended=True)
-    genuine, forged = windows.visit(face, seeded(5))
+    genuine, forged = windows.sample(face, seeded(5))
     assert (genuine.label, forged.label) == (REAL, FAKE)
     assert torch.equal(genuine.landmarks_TN2, forged.landmarks_TN2)
     apart = (genuine.frames_TCHW.int() - forged.frames_TCHW.int()).abs().amax(1)
@@ -73,7 +73,7 @@ def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
 def test_the_faint_border_moves_with_the_mask_and_reaches_the_batch(face):
     moving = FaceAugment(shift=0.1, scale=0.1, h264=0.0, jpeg=0.0)
     windows = FaceWindows(FaceTransform(FaceSpec(128), moving), length=2, self_blended=True)
-    genuine, forged = windows.visit(face, seeded(5))
+    genuine, forged = windows.sample(face, seeded(5))
     assert genuine.faint_THW is None and forged.faint_THW.shape == forged.mask_THW.shape
     outside = forged.faint_THW & ~forged.mask_THW  # moved apart they round apart, by a pixel at the rim
     assert forged.faint_THW.any() and outside.sum() <= 0.05 * forged.faint_THW.sum()
@@ -84,9 +84,9 @@ def test_the_faint_border_moves_with_the_mask_and_reaches_the_batch(face):
 
 def test_a_forged_clip_stays_as_it_is_and_so_does_everything_without_the_switch(face):
     forged = replace(face, label=FAKE, mask_THW=torch.ones_like(face.mask_THW))
-    (visit,) = FaceWindows(FaceTransform(FaceSpec(128)), length=2, self_blended=True).visit(forged, seeded(0))
+    (visit,) = FaceWindows(FaceTransform(FaceSpec(128)), length=2, self_blended=True).sample(forged, seeded(0))
     assert bool(visit.mask_THW.all())
-    assert len(FaceWindows(FaceTransform(FaceSpec(128)), length=2).visit(face, seeded(0))) == 1
+    assert len(FaceWindows(FaceTransform(FaceSpec(128)), length=2).sample(face, seeded(0))) == 1
 
 
 def test_evaluation_sees_what_there_is(face):

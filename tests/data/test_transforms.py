@@ -63,15 +63,15 @@ def test_lips_near_the_edge_repeat_it() -> None:
 
 def test_without_augmentation_the_margin_is_only_cut_off() -> None:
     transform = ClipTransform(SPEC)
-    cut = transform.cut(blob_clip("a", 0, frames=30))
+    cut = transform.crop(blob_clip("a", 0, frames=30))
     border = (with_margin(48) - 48) // 2
-    assert torch.equal(transform.finish(cut).mouth_TCHW, cut.mouth_TCHW[..., border:-border, border:-border])
+    assert torch.equal(transform.augment(cut).mouth_TCHW, cut.mouth_TCHW[..., border:-border, border:-border])
 
 
 def test_augmentation_depends_on_its_seed_alone() -> None:
     transform = ClipTransform(SPEC, Augment())
-    cut = transform.cut(blob_clip("a", 0, frames=30))
-    one, same, other = (transform.finish(cut, seeded(seed)) for seed in (1, 1, 2))
+    cut = transform.crop(blob_clip("a", 0, frames=30))
+    one, same, other = (transform.augment(cut, seeded(seed)) for seed in (1, 1, 2))
     for name in ("mouth_TCHW", "face_TCHW", "mel_TM"):
         assert torch.equal(getattr(one, name), getattr(same, name))
         assert not torch.equal(getattr(one, name), getattr(other, name))

@@ -93,7 +93,7 @@ def test_it_learns_where_and_whether() -> None:
     torch.manual_seed(0)
     windows = FaceWindows(FaceTransform(FaceSpec(32)), length=2)
     clips = [masked_clip(str(seed), seed, forged=seed % 2 == 1) for seed in range(4)]
-    batch = collate_faces([windows.transform.cut(clip).window(10, 2) for clip in clips])
+    batch = collate_faces([windows.transform.crop(clip).window(10, 2) for clip in clips])
     model, objective = STDDL.create("stddl_nano", size=32, **SMALL), LocalizationObjective()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     losses = []

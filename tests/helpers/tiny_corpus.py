@@ -64,7 +64,7 @@ def _manifest_line(clip: Clip, shard: str) -> dict[str, object]:
 
 def real_corpus(folder: Path, count: int = 10, frames: int = 50, shards: int = 1) -> Path:
     """Blobs with their own sound."""
-    clips = [blob_clip(f"v{i:02d}", i, frames, identity=f"p{i}", identities=(f"p{i}",)) for i in range(count)]
+    clips = [blob_clip(f"v{i:02d}", i, frames, identity=f"who{i}", identities=(f"who{i}",)) for i in range(count)]
     return write_corpus(folder, clips, shards)
 
 

@@ -79,7 +79,8 @@ def test_the_bytes_of_a_shard_depend_on_the_clips_alone(sample, tmp_path):
 
 
 def test_webdataset_reads_what_we_read(sample, tmp_path):
-    webdataset = pytest.importorskip("webdataset")
+    import webdataset  # slow to import
+
     path = tmp_path / "shard-000000.tar"
     samples = [{**sample, "__key__": clip_key(f"s.1/a {n}é.mp4", 0, 0)} for n in range(3)]
     with path.open("wb") as file:

@@ -9,6 +9,8 @@ import pytest
 
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
+from npvf.io.entries import read_entries
+from npvf.io.shards import read_sample
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
 from tests.helpers import fake_ingest
@@ -62,6 +64,9 @@ def test_every_input_has_its_line_and_every_clip_its_place(src, tmp_path):
         "f.mp4",
     ]
     assert [s["__key__"] for s in corpus.samples] == [key for line in corpus.manifest for key in line["clips"]]
+    places = list(read_entries(corpus))
+    assert [read_sample(corpus.folder / e.shard, e.offset, e.size) for e in places] == list(corpus.samples)
+    assert [e.meta.span for e in places[:2]] == [(0, 1), (0, 1)] and not any(e.has_mask for e in places)
     assert summary.new == 7
     assert summary.new_clips == len(corpus) == 9
     assert len(corpus.paths) > 1

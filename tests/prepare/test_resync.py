@@ -8,6 +8,8 @@ from torch.nn.functional import normalize
 from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
+from npvf.io.entries import read_entries
+from npvf.io.shards import decode_clip, read_sample
 from npvf.prepare.resync import SynchroniseSettings, move_sound, natural_offset, synchronise
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
@@ -70,6 +72,8 @@ def test_a_corpus_is_written_anew(corpus: Corpus, tmp_path: Path) -> None:
     assert dataset["synchronised"]["clips_by_offset"] == {"0": 1, "3": 1}
     clean = Corpus(tmp_path / "out")
     assert {clip.meta.video: clip.frames for clip in clean.clips} == {"late0": 100, "late3": 97}
+    read = {e.meta.video: read_sample(clean.folder / e.shard, e.offset, e.size) for e in read_entries(clean)}
+    assert {video: decode_clip(sample).frames for video, sample in read.items()} == {"late0": 100, "late3": 97}
     assert len(clean) == dataset["clips"] == 2 and dataset["refused"] == {"out_of_sync": 1}
     refused = next(line for line in clean.manifest if line["status"] == "refused")
     assert refused["video"] == "noise" and "fits the lips nowhere" in refused["sentence"]

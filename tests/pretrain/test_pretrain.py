@@ -82,9 +82,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     assert not same_weights(fit(corpus, tmp_path / "other", "--seed_everything=1"), undisturbed[1])
 
 
-def test_a_stream_trains_too(corpus: Path, tmp_path: Path) -> None:
-    fit(corpus, tmp_path, "--data.loader.cache=stream", "--data.loader.steps_per_epoch=2", "--trainer.max_epochs=1")
-    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+def test_a_stream_trains_as_memory_does(corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]) -> None:
+    """Step by step at the same learning rate, to the same weights."""
+    assert same_weights(fit(corpus, tmp_path, "--data.loader.cache=stream"), undisturbed[1])
+    rates = [learning_rates(run) for run in (tmp_path, undisturbed[0])]
+    assert rates[0] == rates[1]
+    assert len(rates[0]) == steps(tmp_path / "checkpoints" / "last.ckpt") > 2 and 0 < rates[0][-1] < max(rates[0])
+
+
+def learning_rates(run: Path) -> list[float]:
+    with next((run / "logs").rglob("metrics.csv")).open() as file:
+        return [float(row["lr-AdamW/pg1"]) for row in csv.DictReader(file) if row.get("lr-AdamW/pg1")]
 
 
 @pytest.mark.slow

@@ -137,7 +137,7 @@ def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> M
     if source is None and not splits:
         return None
     training = Selection(speakers_only=False, split="train" if splits else None)
-    metas = list(selected_metas(corpus.paths, replace(tested, speakers_only=False)))
+    metas = list(selected_metas(corpus, replace(tested, speakers_only=False)))
     strangers = replace(training, no_identities=frozenset().union(*map(people, metas)))
     same = fitted.folder.resolve() == corpus.folder.resolve()
     try:
