@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
+
+from npvf.errors import NpvfError
 
 Schedule = Literal["cosine", "plateau"]
 
@@ -64,7 +67,16 @@ def parameter_groups(
 
 
 def cosine_schedule(optimizer: Optimizer, steps: float, warmup: float) -> LRScheduler:
-    """Linear warm-up over a share of the steps, then half a cosine down to 0 after the last step."""
+    """Linear warm-up over a share of the steps, then half a cosine down to 0 after the last step.
+
+    Raises:
+        NpvfError: the number of steps is not known.
+    """
+    if steps < 1 or not isfinite(steps):
+        raise NpvfError(
+            "the number of training steps is not known, and the learning rate depends on it: set trainer.max_epochs or "
+            "trainer.max_steps"
+        )
     rising = max(1, round(warmup * steps))
     warm = LinearLR(optimizer, start_factor=1 / rising, total_iters=rising - 1)
     fall = CosineAnnealingLR(optimizer, T_max=max(1, int(steps) - rising))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from npvf.errors import NpvfError
 from npvf.models import create_model
 from npvf.models.npv.towers import AudioTower
 from npvf.training.optim import cosine_schedule, parameter_groups
@@ -33,6 +34,13 @@ def test_the_rate_at_each_step(steps: int, warmup: float) -> None:
     up = [3 * (step + 1) / rising for step in range(rising)]
     down = [1.5 * (1 + cos(pi * step / (steps - rising))) for step in range(steps - rising)]
     assert rates == pytest.approx(up + down)
+
+
+@pytest.mark.parametrize("steps", [-1, 0, float("inf")])
+def test_a_cosine_over_an_unknown_number_of_steps_is_refused(steps: float) -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    with pytest.raises(NpvfError, match="number of training steps is not known"):
+        cosine_schedule(optimizer, steps, 0.1)
 
 
 def test_each_swin_block_has_the_rate_of_its_place(tiny_overrides: dict) -> None:
