@@ -12,7 +12,7 @@ from npvf.clip import FPS, SEGMENT_FRAMES, Clip
 from npvf.data.datasets import collate
 from npvf.data.transforms import ClipTransform
 from npvf.metrics.sync import best_offset, offset_curve
-from npvf.models.batch import Features
+from npvf.models.batch import Batch, Features
 from npvf.models.npv.npv import NPV
 
 
@@ -63,16 +63,19 @@ class ScoredClip:
 @torch.no_grad()
 def encode_clip(model: NPV, clip: Clip) -> Features:
     """Framewise features of one clip, (1, T, D), on the model's device."""
-    sample = ClipTransform(model.config.inputs)(clip)
-    return model.encode(collate([sample]).to(next(model.parameters()).device))
+    return model.encode(_batch(model, clip), faces=model.head.sees_streams)
 
 
 @torch.no_grad()
 def embed_clip(model: NPV, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
     """Unit vectors of lips and sound in S_va, (T, P) each, and the phone gate (T,): the synchrony protocol's input."""
-    features = encode_clip(model, clip)
-    projections = model.project(features)
-    return projections.viseme[0], projections.audio[0], features.gate_BT[0]
+    features = model.encode(_batch(model, clip), faces=False)
+    v_BTP, a_BTP = model.project_pair(features)
+    return v_BTP[0], a_BTP[0], features.gate_BT[0]
+
+
+def _batch(model: NPV, clip: Clip) -> Batch:
+    return collate([ClipTransform(model.config.inputs)(clip)]).to(next(model.parameters()).device)
 
 
 def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
@@ -102,9 +105,8 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
 
 def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:
     """The offset of a clip's sound in frames, late is positive; None where too little speech overlaps to tell."""
-    projections = model.project(features)
-    gate_T = features.gate_BT[0].float()
-    curve_L = offset_curve(projections.viseme[0], projections.audio[0], max_offset, gate_T)
+    v_BTP, a_BTP = model.project_pair(features)
+    curve_L = offset_curve(v_BTP[0], a_BTP[0], max_offset, features.gate_BT[0].float())
     return None if curve_L.isnan().any() else int(best_offset(curve_L))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 
 from npvf.errors import NpvfError
@@ -19,9 +21,11 @@ class ModelConfig:
 
     Attributes:
         family: what `config.json` calls the family.
+        moved: fields of earlier versions, and what to write instead.
     """
 
     family: ClassVar[str]
+    moved: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     name: str
 
@@ -38,6 +42,7 @@ class ModelConfig:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Raises NpvfError where a key is unknown: an old library cannot run a newer model unseen."""
+        cls._refuse_moved(content)
         parts: dict[str, Any] = {name: kind for name, kind in get_type_hints(cls).items() if is_dataclass(kind)}
         try:
             built = {k: part(**_tuples(content[k])) for k, part in parts.items() if k in content}
@@ -45,8 +50,16 @@ class ModelConfig:
         except TypeError as error:
             raise NpvfError(f"this configuration is not one of this version of npvf: {error}") from error
 
+    @classmethod
+    def _refuse_moved(cls, keys: Iterable[str]) -> None:
+        """Raise NpvfError, which names what to write instead, for a field of an earlier version."""
+        for key in keys:
+            if key in cls.moved:
+                raise NpvfError(f"{key} is not a field of this version of npvf: {cls.moved[key]}")
+
     def configured(self, **overrides: Any) -> Self:
         """With some fields replaced; see `create_model`."""
+        self._refuse_moved(overrides)
         config = self
         for key, value in overrides.items():
             if value is None:

@@ -8,7 +8,6 @@ from torch.nn.functional import normalize
 from npvf.detect import scoring
 from npvf.detect.scoring import ScoringSettings, find_offset, judged_segments, score_clip
 from npvf.models.batch import Features
-from npvf.models.npv.npv import Projections
 from tests.helpers.tiny_corpus import blob_clip
 
 FRAMES = 60
@@ -17,13 +16,12 @@ FRAMES = 60
 class InStep:
     """A model whose features already are the common space."""
 
-    def project(self, features: Features) -> Projections:
-        v, a = normalize(features.viseme_BTD, dim=-1), normalize(features.audio_BTD, dim=-1)
-        return Projections(v, a, v, a)
+    def project_pair(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
+        return normalize(features.viseme_BTD, dim=-1), normalize(features.audio_BTD, dim=-1)
 
     def agreement(self, features: Features) -> torch.Tensor:
-        p = self.project(features)
-        return (p.viseme * p.audio).sum(-1)
+        v, a = self.project_pair(features)
+        return (v * a).sum(-1)
 
     def logits(self, features: Features, starts_BK: torch.Tensor) -> torch.Tensor:
         return -self.agreement(features.segments(starts_BK)).mean(-1).view(starts_BK.shape)

@@ -66,7 +66,7 @@ def test_layers_have_their_rates(encoder: Path) -> None:
     module = DetectionModule(str(encoder), optim=FineTuneOptim(lr=1.0, backbone_lr=0.1, layer_decay=0.5))
     rates = {id(p): group["lr"] for group in module.groups() for p in group["params"]}
     tower = module.model.viseme_tower
-    assert rates[id(module.model.head.agreement.mlp[0].weight)] == 1.0
+    assert rates[id(module.model.head.agreement.correction[-1].weight)] == 1.0
     assert rates[id(tower.readout.weight)] == pytest.approx(0.1)
     assert rates[id(next(tower.swin.patch_embed.parameters()))] == pytest.approx(0.1 * 0.5**3)
     assert len(rates) == len(list(module.model.parameters()))
@@ -83,7 +83,7 @@ def test_what_a_residual_head_adds_decays_more(tiny_overrides: dict) -> None:
     module = DetectionModule(model_args={**tiny_overrides, "head": "residual"}, optim=FineTuneOptim(weight_decay=0.05))
     decays = {id(p): group["weight_decay"] for group in module.groups() for p in group["params"]}
     head = module.model.head
-    assert decays[id(head.fused.mlp[-1].weight)] == 0.5 and decays[id(head.agreement.mlp[0].weight)] == 0.05
+    assert decays[id(head.fused.mlp[-1].weight)] == 0.5 and decays[id(head.agreement.correction[-1].weight)] == 0.05
     assert decays.keys() == {id(p) for p in module.model.parameters()}
 
 

@@ -70,7 +70,7 @@ def test_genuine_clips_alone_teach_the_head(model, make_batch):
     out = objective(model, batch, STARTS)
     assert out["fakes"] > 0
     out["fakes"].backward()
-    assert model.head.agreement.mlp[0].weight.grad.abs().sum() > 0
+    assert model.head.agreement.correction[-1].weight.grad.abs().sum() > 0
     assert model.audio_tower.readout.weight.grad.abs().sum() > 0
 
 

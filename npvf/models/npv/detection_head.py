@@ -22,7 +22,8 @@ class DetectionHead(nn.Module):
         width: of the pooled fused streams: 4 D, or 2 D without a face stream.
 
     Shape:
-        pooled fused streams (N, width), projections (N, S, P) each, gate (N, S) -> (N,) logits.
+        pooled fused streams (N, width), or None where the head does not look at them, projections (N, S, P) each, gate
+        (N, S) -> (N,) logits.
 
     Raises:
         ValueError: an unknown kind.
@@ -35,7 +36,12 @@ class DetectionHead(nn.Module):
         self.agreement = None if kind == "paper" else AgreementHead()
         self.fused = None if kind == "agreement" else FusedHead(width, residual=kind == "residual")
 
-    def forward(self, pooled_NE: Tensor, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+    @property
+    def sees_streams(self) -> bool:
+        """Whether the head looks at the fused streams; if not, the face tower and the awareness are not needed."""
+        return self.fused is not None
+
+    def forward(self, pooled_NE: Tensor | None, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
         parts = []
         if self.agreement is not None:
             parts.append(self.agreement(z_v_NSP, z_a_NSP, gate_NS))
@@ -45,7 +51,11 @@ class DetectionHead(nn.Module):
 
 
 class AgreementHead(nn.Module):
-    """A small network on 18 cosines of V and A: the mean at each lag of +-7 frames, and three low quantiles at lag 0.
+    """The logit is `scale (reference - agreement)`, plus a correction that starts at 0.
+
+    Agreement is the mean cosine of V and A over the segment's gated frames. So at the first step segments are ranked
+    exactly as the encoder's agreement ranks them, and training can only add to that. The correction is a small network
+    on 18 cosines: the mean at each lag of +-7 frames, and three low quantiles at lag 0.
 
     The cosines are multiplied by a constant. Batch statistics would tell a batch of genuine segments from one of
     forged ones, and a norm over the 18 values would take away their level.
@@ -56,17 +66,23 @@ class AgreementHead(nn.Module):
 
     MAX_LAG = 7
     QUANTILES = (0.1, 0.25, 0.5)
-    SCALE = 5.0  # cosines of trained encoders deviate by some 0.2
+    COSINE_SCALE = 5.0  # cosines of trained encoders deviate by some 0.2
+    # Where training starts: between the agreement of genuine segments (about 0.5) and of forged ones (about 0.1).
+    SCALE, REFERENCE = 10.0, 0.3
 
     def __init__(self, hidden: int = 64) -> None:
         super().__init__()
         values = 2 * self.MAX_LAG + 1 + len(self.QUANTILES)
-        self.mlp = nn.Sequential(nn.Linear(values, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        self.scale = nn.Parameter(torch.tensor(self.SCALE))
+        self.reference = nn.Parameter(torch.tensor(self.REFERENCE))
+        self.correction = nn.Sequential(nn.Linear(values, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        start_at_zero(self.correction[-1])
 
     def forward(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
         lags_NL = lag_similarity(z_v_NSP, z_a_NSP, gate_NS, self.MAX_LAG)
         cosines_NC = torch.cat([lags_NL, self._low_quantiles(z_v_NSP, z_a_NSP, gate_NS)], dim=-1)
-        return self.mlp(self.SCALE * cosines_NC).squeeze(-1)
+        correction_N = self.correction(self.COSINE_SCALE * cosines_NC).squeeze(-1)
+        return self.scale * (self.reference - lags_NL[:, self.MAX_LAG]) + correction_N
 
     def _low_quantiles(self, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
         """Return low quantiles of framewise agreement, (N, 3), over gated frames; without any, the mean over all."""
@@ -98,11 +114,16 @@ class FusedHead(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )
         if residual:
-            for parameter in self.mlp[-1].parameters():
-                nn.init.zeros_(parameter)
+            start_at_zero(self.mlp[-1])
 
     def forward(self, pooled_NE: Tensor) -> Tensor:
         logit_N = self.mlp(pooled_NE).squeeze(-1)
         if self.residual and self.training:
             logit_N = logit_N * (torch.rand_like(logit_N) >= self.LEFT_OUT)
         return logit_N
+
+
+def start_at_zero(layer: nn.Module) -> None:
+    """Set weights and bias to 0, so that the part that ends with this layer adds nothing before training."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -43,6 +44,10 @@ class NPVConfig(ModelConfig):
     """
 
     family: ClassVar[str] = "npv"
+    moved: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("head_fused", "head_agreement"),
+        "write head: 'agreement', 'residual' or 'paper'; a detector trained with it has to be trained again",
+    )
 
     inputs: InputSpec = field(default_factory=InputSpec)
     viseme: TowerSpec = field(default_factory=TowerSpec)
@@ -111,21 +116,23 @@ class NPV(PretrainedModel):
         width = (4 if config.face_stream else 2) * dim
         self.head = DetectionHead(config.head, width)
 
-    def encode(self, batch: Batch) -> Features:
+    def encode(self, batch: Batch, faces: bool = True) -> Features:
         """Framewise features of whole clips, (B, T, D) in every stream.
+
+        Without `faces` the streams F and A' have width 0: the agreement of lips and audio does not need them.
 
         In evaluation a clip's features do not depend on the clips beside it: where a batch is padded, each clip is
         encoded alone, because windows and convolutions would look at the padding. Features of padding are then 0.
         """
         lengths = batch.valid_BT.sum(1).tolist()
         if self.training or min(lengths) == batch.valid_BT.shape[1]:
-            return self._encode(batch)
+            return self._encode(batch, faces)
         stride = self.config.inputs.face_stride
-        return Features.padded([self._encode(batch.clip(row, length, stride)) for row, length in enumerate(lengths)])
+        return Features.padded([self._encode(batch.clip(row, n, stride), faces) for row, n in enumerate(lengths)])
 
-    def _encode(self, batch: Batch) -> Features:
+    def _encode(self, batch: Batch, faces: bool) -> Features:
         audio_BTD = self.audio_tower(batch.mel_BTM)
-        face_BTD, context_BTD = self._encode_face(batch, audio_BTD)
+        face_BTD, context_BTD = self._encode_face(batch, audio_BTD, faces)
         return Features(
             viseme_BTD=self.viseme_tower(batch.mouth_BTCHW, batch.valid_BT),
             audio_BTD=audio_BTD,
@@ -135,9 +142,9 @@ class NPV(PretrainedModel):
             valid_BT=batch.valid_BT,
         )
 
-    def _encode_face(self, batch: Batch, audio_BTD: Tensor) -> tuple[Tensor, Tensor]:
-        """F and A', of width 0 where there is no face stream."""
-        if not self.config.face_stream:
+    def _encode_face(self, batch: Batch, audio_BTD: Tensor, faces: bool) -> tuple[Tensor, Tensor]:
+        """F and A', of width 0 where there is no face stream or it is not asked for."""
+        if not (faces and self.config.face_stream):
             return audio_BTD[..., :0], audio_BTD[..., :0]
         stride, frames = self.config.inputs.face_stride, audio_BTD.shape[1]
         context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
@@ -170,10 +177,13 @@ class NPV(PretrainedModel):
         """The fake logit of K segments of each clip: (B, K)."""
         z_v, z_a = (slice_segments(z_BTP, starts_BK).flatten(0, 1) for z_BTP in self.project_pair(features))
         segments = features.segments(starts_BK)
-        return self.segment_logits(self.fuse(segments), z_v, z_a, segments.gate_BT).view(starts_BK.shape)
+        fused = self.fuse(segments) if self.head.sees_streams else None
+        return self.segment_logits(fused, z_v, z_a, segments.gate_BT).view(starts_BK.shape)
 
-    def segment_logits(self, fused: Fused, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
-        """The fake logit of N segments that are sliced, fused and projected: (N,)."""
+    def segment_logits(self, fused: Fused | None, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
+        """The fake logit of N segments that are sliced, fused (if the head sees that) and projected: (N,)."""
+        if fused is None:
+            return self.head(None, z_v_NSP, z_a_NSP, gate_NS)
         streams = [fused.viseme, fused.audio, fused.face, fused.context]
         pooled_NE = torch.cat([reduce(stream_NSD, "n s d -> n d", "mean") for stream_NSD in streams], dim=-1)
         return self.head(pooled_NE, z_v_NSP, z_a_NSP, gate_NS)

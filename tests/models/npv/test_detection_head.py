@@ -16,13 +16,35 @@ def segments():
 
 def test_the_agreement_head_does_not_look_at_the_fused_streams(segments):
     head = DetectionHead("agreement", WIDTH).eval()
-    assert_close(head(*segments), head(torch.zeros(N, WIDTH), *segments[1:]))
+    assert not head.sees_streams
+    assert_close(head(*segments), head(None, *segments[1:]))
 
 
 def test_the_papers_head_looks_at_nothing_else(segments):
     head = DetectionHead("paper", WIDTH).eval()
     pooled, z_v, z_a, gate = segments
     assert_close(head(pooled, z_v, z_a, gate), head(pooled, z_v, z_v, ~gate))
+
+
+@pytest.mark.parametrize("kind", ["agreement", "residual"])
+def test_before_training_segments_are_ranked_as_their_agreement_ranks_them(kind, segments):
+    pooled, z_v, z_a, gate = segments
+    agreement_N = ((z_v * z_a).sum(-1) * gate).sum(1) / gate.sum(1)
+    logits_N = DetectionHead(kind, WIDTH).eval()(pooled, z_v, z_a, gate)
+    assert torch.equal(logits_N.argsort(), agreement_N.argsort(descending=True))
+    assert_close(logits_N, 10 * (0.3 - agreement_N))
+
+
+def test_an_agreement_head_learns_a_correction(segments):
+    head = DetectionHead("agreement", WIDTH)
+    before = head(*segments)
+    optimizer = torch.optim.SGD(head.parameters(), 0.1)
+    for _ in range(2):  # the first step moves the last layer only, which starts at 0
+        optimizer.zero_grad()
+        head(*segments).square().mean().backward()
+        optimizer.step()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in head.parameters())
+    assert not torch.allclose(before, head(*segments))
 
 
 def test_a_residual_head_starts_at_the_agreement(segments):

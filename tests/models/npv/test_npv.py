@@ -7,6 +7,7 @@ from torch.testing import assert_close
 from npvf import create_model, list_models
 from npvf.errors import NpvfError
 from npvf.models import NPV
+from npvf.models.npv.npv import NPVConfig
 
 STARTS = torch.tensor([[0, 5, 24], [3, 10, 20], [1, 2, 12]])
 
@@ -204,3 +205,25 @@ def test_tiny_is_the_papers_scale():
     assert model.config.inputs.mouth_size == 224
     swin = sum(p.numel() for p in model.viseme_tower.swin.parameters())
     assert 27e6 < swin < 33e6
+
+
+@pytest.mark.parametrize("key", ["head_fused", "head_agreement"])
+def test_the_old_switches_of_the_head_are_refused_with_the_name_of_the_new_one(key, tiny_overrides):
+    with pytest.raises(NpvfError, match=f"{key} .*write head: 'agreement'"):
+        create_model("npv_nano", **tiny_overrides, **{key: True})
+    content = create_model("npv_nano", **tiny_overrides).config.to_json()
+    with pytest.raises(NpvfError, match=f"{key} .*write head: 'agreement'"):
+        NPVConfig.from_json({**content, key: True})
+
+
+@pytest.mark.parametrize(("head", "runs"), [("agreement", False), ("residual", True), ("paper", True)])
+def test_only_a_head_that_sees_the_streams_needs_the_face_tower(head, runs, tiny_overrides, make_batch):
+    model = create_model("npv_nano", **tiny_overrides, head=head).eval()
+    ran = []
+    for name in ("face_tower", "awareness_va", "awareness_fa"):
+        getattr(model, name).register_forward_hook(lambda *_, name=name: ran.append(name))
+    batch = make_batch(model.config.inputs)
+    starts_BK = torch.zeros(len(batch.keys), 1, dtype=torch.long)
+    logits_BK = model.logits(model.encode(batch, faces=model.head.sees_streams), starts_BK)
+    assert ({"face_tower", "awareness_va", "awareness_fa"} == set(ran)) if runs else not ran
+    assert_close(logits_BK, model.logits(model.encode(batch), starts_BK))
