@@ -37,15 +37,15 @@ class Audit:
     leakage: Leakage | None
 
     @property
-    def found(self) -> bool:
+    def has_findings(self) -> bool:
         """True if a shortcut or leakage was found."""
         kinds = (one for ranked in self.by_manipulation.values() for one in ranked)
-        return any(one.found for one in (*self.shortcuts, *kinds)) or bool(self.leakage and self.leakage.found)
+        return any(one.is_shortcut for one in (*self.shortcuts, *kinds)) or bool(self.leakage and self.leakage.leaks)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content that `npvf audit --json` prints."""
         return {
-            "found": self.found,
+            "has_findings": self.has_findings,
             "verdict": self.verdict(),
             "real": self.real,
             "fake": self.fake,
@@ -58,10 +58,10 @@ class Audit:
 
     def verdict(self) -> list[str]:
         """Return sentences: each finding with what to do about it, and what is unknown."""
-        sentences = [one.sentence for one in self.shortcuts if one.found]
-        whole = {one.name for one in self.shortcuts if one.found}
+        sentences = [one.sentence for one in self.shortcuts if one.is_shortcut]
+        whole = {one.name for one in self.shortcuts if one.is_shortcut}
         for kind, ranked in self.by_manipulation.items():
-            sentences += [f"for {kind}, {one.sentence}" for one in ranked if one.found and one.name not in whole]
+            sentences += [f"for {kind}, {one.sentence}" for one in ranked if one.is_shortcut and one.name not in whole]
         if not sentences:
             strongest = self.shortcuts[0]
             sentences.append(

@@ -69,13 +69,13 @@ class Leakage:
     unprinted: int = 0
 
     @property
-    def found(self) -> bool:
+    def leaks(self) -> bool:
         """True if there is any leakage."""
         return bool(self.people or self.twins)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for `npvf audit --json`."""
-        return {**asdict(self), "found": self.found}
+        return {**asdict(self), "leaks": self.leaks}
 
 
 def find_leakage(entries: Sequence[Entry], without_part: int = 0) -> Leakage:

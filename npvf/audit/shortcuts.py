@@ -19,7 +19,7 @@ from npvf.metrics.bootstrap import DEFAULT, Bootstrap, Interval, Statistic
 from npvf.metrics.categories import category_auc, category_p_value
 from npvf.metrics.detection import auc
 
-WORTH_SAYING = 0.6
+SHORTCUT_AUC = 0.6
 """A trait with at least this AUC is called a shortcut if chance is an unlikely explanation."""
 FALSE_DISCOVERIES = 0.05
 
@@ -35,8 +35,8 @@ class Shortcut:
         typical_real, typical_fake: medians with units, or the most frequent categories with their shares.
         coverage: the share of videos for which the trait is known; `real` and `fake` count them.
         p: the probability of such a difference by chance, corrected for the number of traits.
-        found: the AUC is at least `WORTH_SAYING`, its interval lies above 0.5, and `p` is below 0.05.
-        cure: what to do about it.
+        is_shortcut: the AUC is at least `SHORTCUT_AUC`, its interval lies above 0.5, and `p` is below 0.05.
+        advice: what to do about it.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Shortcut:
     real: int
     fake: int
     p: float | None
-    found: bool
-    cure: str
+    is_shortcut: bool
+    advice: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for `npvf audit --json`."""
@@ -61,7 +61,7 @@ class Shortcut:
     def sentence(self) -> str:
         """A sentence for people: the AUC, and what to do."""
         finding = f"{self.name} alone gives AUC {self.auc:.2f} (real: {self.typical_real}; fake: {self.typical_fake})"
-        return f"{finding}: {self.cure}"
+        return f"{finding}: {self.advice}"
 
 
 def shortcuts(corpus: Corpus, selection: Selection = LABELLED, bootstrap: Bootstrap = DEFAULT) -> list[Shortcut]:
@@ -99,7 +99,7 @@ def _measure(trait: Trait, videos: Sequence[VideoTraits], groups: Sequence[Any],
     fake = int((labels_N == FAKE).sum())
     result = Shortcut(
         trait.name, None, None, "unknown", "unknown", len(known) / len(videos), len(known) - fake, fake, None, False,
-        trait.cure,
+        trait.advice,
     )  # fmt: skip
     if not 0 < fake < len(known):
         return result
@@ -125,8 +125,8 @@ def _numbers(values_N: np.ndarray, labels_N: np.ndarray) -> tuple[Statistic, flo
 
 def _judge(shortcut: Shortcut, p: float) -> Shortcut:
     above = shortcut.interval is None or shortcut.interval.low > 0.5
-    found = shortcut.auc is not None and shortcut.auc >= WORTH_SAYING and p < FALSE_DISCOVERIES and above
-    return replace(shortcut, p=p, found=found)
+    is_shortcut = shortcut.auc is not None and shortcut.auc >= SHORTCUT_AUC and p < FALSE_DISCOVERIES and above
+    return replace(shortcut, p=p, is_shortcut=is_shortcut)
 
 
 def _typical(values: Sequence[Any], unit: str | None) -> str:

@@ -31,15 +31,15 @@ Value = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """A numeric trait with its `unit`, or a category (no unit). `cure` is what to do if it is a shortcut."""
+    """A numeric trait with its `unit`, or a category (no unit). `advice` is what to do if it is a shortcut."""
 
     name: str
     unit: str | None
-    cure: str
+    advice: str
 
 
-_TRIM = "cut the start off every video, and report results both trimmed and untrimmed"
-_ENCODE = "send all videos, real ones too, through one and the same encoder"
+_TRIM = "cut off the start of every video, and report results with and without it"
+_ENCODE = "encode all videos, also the real ones, with the same encoder"
 _CUT = "cut all videos to one length"
 TRAITS = (
     Trait("silence at the start", "s", _TRIM),
@@ -49,10 +49,10 @@ TRAITS = (
     Trait("sound later than picture", "s", _ENCODE),
     Trait("file size", "bytes", _ENCODE),
     Trait("bit rate", "bit/s", _ENCODE),
-    Trait("loudness", "dB", "bring all sound to one loudness"),
-    Trait("face size", "px", "compare only faces of like size, or bring all videos to one size first"),
-    Trait("frame rate", None, "bring all videos to one frame rate with the same tool"),
-    Trait("resolution", None, "bring all videos to one size with the same tool"),
+    Trait("loudness", "dB", "normalise the loudness of all audio"),
+    Trait("face size", "px", "compare only faces of similar size, or scale all videos to one size first"),
+    Trait("frame rate", None, "convert all videos to one frame rate with the same tool"),
+    Trait("resolution", None, "scale all videos to one size with the same tool"),
     Trait("container", None, _ENCODE),
     Trait("video codec", None, _ENCODE),
     Trait("sound format", None, _ENCODE),
@@ -88,13 +88,13 @@ def corpus_traits(
     lines = _once(selected_lines(corpus, replace(selection, label="known")))
     if not lines:
         raise NpvfError(f"{corpus.folder} has no labelled video in this selection: nothing to compare.")
-    heard = {line["video"]: _Heard() for line in lines}
+    measured = {line["video"]: _ClipTraits() for line in lines}
     for sample in _samples(corpus):
         meta = read_meta(sample)
-        if meta.video in heard:
-            heard[meta.video].add(sample, meta)
+        if meta.video in measured:
+            measured[meta.video].add(sample, meta)
             on_clip()
-    return [_video(line, _of_line(line) | heard[line["video"]].values()) for line in lines]
+    return [_video(line, _of_line(line) | measured[line["video"]].values()) for line in lines]
 
 
 def file_traits(src: str | Path, on_file: Callable[[], object] = lambda: None) -> list[VideoTraits]:
@@ -182,7 +182,7 @@ def _of_sound(audio_N: np.ndarray) -> dict[str, Value]:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _ClipTraits:
     """Collects the traits in the clips of one video. Its start is known only if a face track begins at frame 0."""
 
     meta: ClipMeta | None = None

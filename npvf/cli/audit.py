@@ -61,25 +61,25 @@ def run(args: argparse.Namespace) -> int:
     selection = Selection(label="known", include=tuple(args.include), exclude=tuple(args.exclude))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("clips", total=None)
-        found = audit(
+        result = audit(
             args.src,
             selection,
             _parts(args),
             Bootstrap(args.bootstrap, args.seed),
             on_step=lambda: progress.advance(task),
         )
-    content = json.dumps({"npvf": __version__, "src": str(args.src), **found.to_json()}, indent=2)
+    content = json.dumps({"npvf": __version__, "src": str(args.src), **result.to_json()}, indent=2)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(content + "\n", encoding="utf-8")
     if args.json:
         print(content)
-        return int(found.found)
+        return int(result.has_findings)
     console = Console()
-    console.print(_table(found))
-    for line in found.verdict():
+    console.print(_table(result))
+    for line in result.verdict():
         console.print(f"- {line}", highlight=False, markup=False)
-    return int(found.found)
+    return int(result.has_findings)
 
 
 def _parts(args: argparse.Namespace) -> dict[str, str] | None:
@@ -94,16 +94,16 @@ def _parts(args: argparse.Namespace) -> dict[str, str] | None:
     return {line["video"]: str(line[args.split_by]) for line in lines if line.get(args.split_by)}
 
 
-def _table(found: Audit) -> Table:
+def _table(result: Audit) -> Table:
     """One row for each trait. The last column lists the manipulations for which it is a shortcut, or "all fakes"."""
-    title = f"AUC of each trait alone, {found.real} real and {found.fake} fake videos"
+    title = f"AUC of each trait alone, {result.real} real and {result.fake} fake videos"
     table = Table("trait", "AUC", "real", "fake", "known for", "shortcut for", title=title, box=SIMPLE_HEAD)
-    for one in found.shortcuts:
+    for one in result.shortcuts:
         kinds = [
             kind
-            for kind, ranked in found.by_manipulation.items()
+            for kind, ranked in result.by_manipulation.items()
             for other in ranked
-            if other.name == one.name and other.found
+            if other.name == one.name and other.is_shortcut
         ]
         table.add_row(
             one.name,
@@ -111,8 +111,8 @@ def _table(found: Audit) -> Table:
             one.typical_real,
             one.typical_fake,
             f"{one.coverage:.0%}",
-            "all fakes" if one.found else ", ".join(kinds),
-            style="bold" if one.found or kinds else None,
+            "all fakes" if one.is_shortcut else ", ".join(kinds),
+            style="bold" if one.is_shortcut or kinds else None,
         )
     return table
 

@@ -45,14 +45,14 @@ State = Literal["ok", "missing", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One requirement. `parts` is "core" or the extras that need it; `cure` is the command that fixes it, or empty."""
+    """One requirement. `parts` is "core" or the extras that need it; `fix` is the command that fixes it, or empty."""
 
     parts: list[str]
     name: str
     state: State
     found: str
     wanted: str = ""
-    cure: str = ""
+    fix: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,10 +152,10 @@ def system_libraries() -> Iterator[Finding]:
     if sys.platform != "linux":
         return
     absent = [library for library in SYSTEM_LIBRARIES if not _loads(library)]
-    cure = "apt-get install " + " ".join(SYSTEM_LIBRARIES[library][0] for library in absent)
+    fix = "apt-get install " + " ".join(SYSTEM_LIBRARIES[library][0] for library in absent)
     for library, (_, user) in SYSTEM_LIBRARIES.items():
         if library in absent:
-            yield Finding([CORE], library, "missing", "", f"for {user}", cure)
+            yield Finding([CORE], library, "missing", "", f"for {user}", fix)
         else:
             yield Finding([CORE], library, "ok", "loads", f"for {user}")
 
@@ -169,23 +169,23 @@ def _loads(library: str) -> bool:
 
 
 def _face_model() -> Finding:
-    name, cure = "face landmark model", "npvf models fetch"
+    name, fix = "face landmark model", "npvf models fetch"
     try:
         return Finding([CORE], name, "ok", str(face_model_path()), "sha256 as published")
     except MissingDependency:
-        return Finding([CORE], name, "missing", "", "for prepare and detect", cure)
+        return Finding([CORE], name, "missing", "", "for prepare and detect", fix)
     except NpvfError as error:
-        return Finding([CORE], name, "wrong", str(error), "sha256 as published", cure)
+        return Finding([CORE], name, "wrong", str(error), "sha256 as published", fix)
 
 
 def _espeak_data() -> Finding:
     spec = find_spec("espeakng_loader")
-    name, cure = "eSpeak NG voices", "pip install --force-reinstall espeakng-loader"
+    name, fix = "eSpeak NG voices", "pip install --force-reinstall espeakng-loader"
     if spec is None or spec.origin is None:
         return Finding(["demo"], name, "missing", "", "for synth", "pip install 'npvf[demo]'")
     data = Path(spec.origin).parent / "espeak-ng-data"
     if not (data / "phontab").is_file():
-        return Finding(["demo"], name, "missing", "", f"in {data}", cure)
+        return Finding(["demo"], name, "missing", "", f"in {data}", fix)
     return Finding(["demo"], name, "ok", str(data), "for synth")
 
 
@@ -223,9 +223,9 @@ def _print(findings: list[Finding], works: bool) -> None:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
         table.add_row(" ".join(finding.parts), finding.name, state, escape(finding.found), escape(finding.wanted))
     console.print(table)
-    cures = dict.fromkeys(finding.cure for finding in findings if finding.cure)
-    if cures:
+    fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
+    if fixes:
         console.print("\nTo fix this, run:")
-        for cure in cures:
-            console.print(f"  {cure}", highlight=False, markup=False, soft_wrap=True)
+        for fix in fixes:
+            console.print(f"  {fix}", highlight=False, markup=False, soft_wrap=True)
     console.print("\nThe core works." if works else "\n[red]The core does not work yet.[/]")

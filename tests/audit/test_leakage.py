@@ -31,7 +31,7 @@ def test_nothing_in_common(tmp_path: Path) -> None:
         for i, split in enumerate(["train"] * 4 + ["test"] * 4)
     ]
     found = leakage(tmp_path, clips)
-    assert not found.found and found.parts == {"train": 4, "test": 4}
+    assert not found.leaks and found.parts == {"train": 4, "test": 4}
     assert (found.without_part, found.unnamed, found.unprinted) == (0, 0, 0)
 
 

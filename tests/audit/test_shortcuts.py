@@ -62,16 +62,16 @@ def named(found: list[Shortcut], name: str) -> Shortcut:
 def test_80_ms_of_silence_are_found(corpus: Corpus) -> None:
     found = shortcuts(corpus, Selection(label="known", exclude=("clean*",)), QUICK)
     silence = named(found, "silence at the start")
-    assert silence.found and silence.auc == pytest.approx(1.0, abs=0.01) and found[0].auc == silence.auc
+    assert silence.is_shortcut and silence.auc == pytest.approx(1.0, abs=0.01) and found[0].auc == silence.auc
     assert (silence.coverage, silence.real, silence.fake) == (1.0, 6, 6)
     assert silence.typical_fake == "0.08 s" and "trimmed and untrimmed" in silence.sentence
-    others = {one.name for one in found if one.found} - {"silence at the start", "digital silence at the start"}
+    others = {one.name for one in found if one.is_shortcut} - {"silence at the start", "digital silence at the start"}
     assert not others
 
 
 def test_where_none_is_planted_none_is_found(corpus: Corpus) -> None:
     found = shortcuts(corpus, Selection(label="known", exclude=("late*",)), QUICK)
-    assert len(found) == 16 and not any(one.found for one in found)
+    assert len(found) == 16 and not any(one.is_shortcut for one in found)
     known = {one.name: one.coverage for one in found}
     assert set(known.values()) == {1.0}, "everything is known of a corpus that this version has prepared"
 
@@ -83,8 +83,8 @@ def test_a_habit_of_one_manipulation_does_not_drown(corpus: Corpus) -> None:
         for v in traits
     ]
     kinds = by_manipulation(halves, QUICK)
-    assert named(kinds["late"], "silence at the start").found
-    assert not named(kinds["clea"], "silence at the start").found
+    assert named(kinds["late"], "silence at the start").is_shortcut
+    assert not named(kinds["clea"], "silence at the start").is_shortcut
 
 
 def test_raw_videos_are_known_but_for_their_faces(videos: Path, corpus: Corpus) -> None:
@@ -93,13 +93,13 @@ def test_raw_videos_are_known_but_for_their_faces(videos: Path, corpus: Corpus) 
     assert "face size" not in raw[0].values
     for name in ("silence at the start", "bit rate", "encoder tag", "frame rate", "sound format"):
         assert [v.values[name] for v in raw] == pytest.approx([v.values[name] for v in prepared], abs=0.005), name
-    assert named(rank_traits([v for v in raw if "clean" not in v.video], QUICK), "silence at the start").found
+    assert named(rank_traits([v for v in raw if "clean" not in v.video], QUICK), "silence at the start").is_shortcut
 
 
 def test_what_an_old_corpus_does_not_say_is_unknown(tmp_path: Path) -> None:
     old = shortcuts(Corpus(labelled_corpus(tmp_path / "old", reals=1, fakes=1)), bootstrap=QUICK)
     encoder = named(old, "encoder tag")
-    assert (encoder.auc, encoder.coverage, encoder.found) == (None, 0.0, False)
+    assert (encoder.auc, encoder.coverage, encoder.is_shortcut) == (None, 0.0, False)
     assert named(old, "face size").coverage == 1.0
 
 
@@ -109,7 +109,7 @@ def test_a_category_of_all_fakes_is_found_by_its_name() -> None:
         for i in range(20)
     ]
     (tag, *rest) = rank_traits(videos, QUICK)
-    assert tag.name == "encoder tag" and tag.auc == 1.0 and tag.found
+    assert tag.name == "encoder tag" and tag.auc == 1.0 and tag.is_shortcut
     assert (tag.typical_real, tag.typical_fake) == ("HandBrake (100%)", "Lavf58 (100%)")
     assert all(one.auc is None for one in rest)
 
@@ -122,8 +122,8 @@ def test_fewer_is_as_telling_as_more_and_few_videos_tell_nothing() -> None:
         ]
         return named(rank_traits(videos, QUICK), "bit rate")
 
-    assert measured(10).auc == 1.0 and measured(10).found
-    assert measured(2).auc == 1.0 and not measured(2).found
+    assert measured(10).auc == 1.0 and measured(10).is_shortcut
+    assert measured(2).auc == 1.0 and not measured(2).is_shortcut
 
 
 def test_without_labels_there_is_nothing_to_tell_apart(tmp_path: Path) -> None:

@@ -40,15 +40,15 @@ def test_right_missing_and_wrong(versions: dict[str, str]) -> None:
     findings = list(doctor.packages(NEEDS, ["train"]))
     assert found("torch", findings).state == "ok"
     numpy = found("numpy", findings)
-    assert (numpy.parts, numpy.state, numpy.found, numpy.cure) == (
+    assert (numpy.parts, numpy.state, numpy.found, numpy.fix) == (
         ["core"],
         "wrong",
         "1.26.4",
         "pip install 'numpy>=2'",
     )
-    assert found("rich", findings).cure == "pip install 'npvf'"
+    assert found("rich", findings).fix == "pip install 'npvf'"
     extra = found("lightning-like", findings)
-    assert (extra.parts, extra.state, extra.cure) == (["train"], "missing", "pip install 'npvf[train]'")
+    assert (extra.parts, extra.state, extra.fix) == (["train"], "missing", "pip install 'npvf[train]'")
 
 
 def test_a_package_shows_once_with_every_part_that_asks_for_it_the_smallest_first(versions: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ def test_a_package_shows_once_with_every_part_that_asks_for_it_the_smallest_firs
     findings = {finding.name: finding for finding in doctor.packages(needs, ["demo", "prepare", "train"])}
     assert set(findings) == {"webdataset", "torchmetrics"}
     assert findings["webdataset"].parts == ["prepare", "train"]
-    assert findings["webdataset"].cure == "pip install 'npvf[prepare]'"
+    assert findings["webdataset"].fix == "pip install 'npvf[prepare]'"
 
 
 def test_torchvision_that_wants_another_torch_is_wrong(
@@ -71,14 +71,14 @@ def test_torchvision_that_wants_another_torch_is_wrong(
     asks = {"torchvision": ["torch (==2.11.0)", "gdown>=4 ; extra == 'gdown'"]}
     monkeypatch.setattr(doctor.metadata, "requires", lambda name: asks.get(name))
     (vision,) = doctor.packages(["torchvision>=0.26"], [])
-    assert (vision.state, vision.wanted, vision.cure) == ("wrong", "with torch==2.11.0", "pip install torch==2.11.0")
+    assert (vision.state, vision.wanted, vision.fix) == ("wrong", "with torch==2.11.0", "pip install torch==2.11.0")
 
 
 @pytest.mark.parametrize("name", ["pytorch-lightning", "lightning"])
 def test_a_compromised_release_is_a_matter_of_the_core(name: str, versions: dict[str, str]) -> None:
     versions[name] = "2.6.3"
     (finding,) = doctor.compromised()
-    assert (finding.parts, finding.state, finding.cure) == (["core"], "wrong", f"pip uninstall {name}")
+    assert (finding.parts, finding.state, finding.fix) == (["core"], "wrong", f"pip uninstall {name}")
     versions[name] = "2.6.6"
     assert not list(doctor.compromised())
 
@@ -90,7 +90,7 @@ def test_missing_system_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     monkeypatch.setattr("sys.platform", "linux")
-    states = {finding.name: (finding.state, finding.cure) for finding in doctor.system_libraries()}
+    states = {finding.name: (finding.state, finding.fix) for finding in doctor.system_libraries()}
     assert states["libEGL.so.1"] == ("missing", "apt-get install libegl1 libgles2")
     assert states["libGL.so.1"] == ("ok", "")
 
@@ -102,7 +102,7 @@ def test_face_model_that_cannot_be_used(error: NpvfError, state: str, monkeypatc
 
     monkeypatch.setattr(doctor, "face_model_path", path)
     finding = found("face landmark model", doctor.examine())
-    assert (finding.state, finding.cure) == (state, "npvf models fetch")
+    assert (finding.state, finding.fix) == (state, "npvf models fetch")
 
 
 def test_json_and_exit_status_of_an_environment_that_works(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +118,7 @@ def test_json_and_exit_status_of_an_environment_that_works(capsys: pytest.Captur
         "demo",
         "evaluate",
     }
-    assert all(bool(finding["cure"]) == (finding["state"] != "ok") for finding in report["findings"])
+    assert all(bool(finding["fix"]) == (finding["state"] != "ok") for finding in report["findings"])
     assert report["cpu_cores"] >= 1
 
 

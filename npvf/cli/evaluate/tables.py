@@ -138,8 +138,8 @@ def _shortcut(report: DetectionReport) -> Iterator[str]:
         alone = estimate_text(Estimate(one.auc or 0.0, 0, one.interval))
         beside = f"the detector has {estimate_text(report.main.videos.metrics['auc'])}"
         yield f"strongest shortcut: {one.name}, alone AUC {alone}, known for {one.coverage:.1%} of the videos; {beside}"
-        if one.found:
-            yield f"  real: {one.typical_real}; fake: {one.typical_fake}; {one.cure}"
+        if one.is_shortcut:
+            yield f"  real: {one.typical_real}; fake: {one.typical_fake}; {one.advice}"
 
 
 def _gaps(report: DetectionReport) -> Iterator[str]:
