@@ -46,5 +46,5 @@ def corpus_sources(name: str, root: Path) -> Sources:
 
 
 def _source(root: Path, record: Record) -> Source:
-    mask, audio = (None if part is None else root / part for part in (record.said.mask, record.audio))
-    return Source(record.path, root / record.place, record.said, record.problem, mask=mask, audio=audio)
+    mask, audio = (None if part is None else root / part for part in (record.annotation.mask, record.audio))
+    return Source(record.path, root / record.place, record.annotation, record.problem, mask=mask, audio=audio)

@@ -57,7 +57,7 @@ def _record(entry: dict[str, Any], subset: str, where: str) -> Record:
     picture, sound = _TYPES[kind]
     person = path.split("/")[1]  # idNNNNN of VoxCeleb2
     original = entry.get("original")
-    said = {
+    annotation = {
         "label": int(picture or sound),
         "audio_label": int(sound),
         "video_label": int(picture),
@@ -69,7 +69,7 @@ def _record(entry: dict[str, Any], subset: str, where: str) -> Record:
         "attributes": {"audio_model": entry["audio_model"]} if entry.get("audio_model") else {},
     }
     try:
-        known = Annotation.from_json(said)
+        known = Annotation.from_json(annotation)
     except Refused as refusal:
         return bad_value(path, f"{where}, {path}", refusal.sentence)
     if bool(known.intervals) != bool(known.label):
@@ -86,7 +86,7 @@ READER = Reader(
     layout="{train,val}_metadata.json, test_files.txt, {train,val,test}/idNNNNN/<youtube id>/NNNNN/<file>.mp4",
     read=read,
     counts={"train": 746_180, "val": 57_340, "test": 343_240},
-    class_of=lambda record: record.said.split or "",
+    class_of=lambda record: record.annotation.split or "",
     people="voxceleb2",
     official={"train": "train", "val": "val", "test": "test"},
 )

@@ -41,6 +41,6 @@ READER = Reader(
     licence="lists CC BY 4.0; the videos are their owners'",
     layout="[train|test]/**/<youtube id>_<start>*.mp4",
     read=read,
-    class_of=lambda record: record.said.split or "videos",
+    class_of=lambda record: record.annotation.split or "videos",
     official={"train": "train", "test": "test"},
 )

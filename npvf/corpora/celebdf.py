@@ -38,7 +38,7 @@ def _record(path: str, test: set[str] | None) -> Record:
     if len(people) != {"Celeb-real": 1, "YouTube-real": 0, "Celeb-synthesis": 2}[folder]:
         return misnamed(path, f"the naming of {folder}")
     split = None if test is None else "test" if path in test else "train"
-    said = Annotation(
+    annotation = Annotation(
         label=label,
         video_label=label,
         manipulation="Celeb-synthesis" if label == FAKE else None,
@@ -48,7 +48,7 @@ def _record(path: str, test: set[str] | None) -> Record:
         original=f"Celeb-real/{people[0]}_{name.rpartition('_')[2]}" if label == FAKE else None,
         split=split,
     )
-    return Record(path, said, unnamed=not people)
+    return Record(path, annotation, unnamed=not people)
 
 
 def _read_test_list(root: Path) -> set[str] | None:
@@ -84,7 +84,7 @@ READER = Reader(
     layout="Celeb-real, YouTube-real, Celeb-synthesis (each *.mp4), List_of_testing_videos.txt",
     read=read,
     counts={"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639},
-    class_of=lambda record: record.said.category or "",
+    class_of=lambda record: record.annotation.category or "",
     sound=False,
     official={"train": "train", "test": "test"},
 )

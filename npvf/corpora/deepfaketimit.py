@@ -43,7 +43,7 @@ def _forged(root: Path, folder: Path) -> Iterator[Record]:
                 continue
             beside = (root / place).parent
             wav = next((w for w in (f"{name}.wav", f"{match['sentence']}.wav") if (beside / w).is_file()), None)
-            said = Annotation(
+            annotation = Annotation(
                 label=FAKE,
                 audio_label=REAL,
                 video_label=FAKE,
@@ -52,7 +52,7 @@ def _forged(root: Path, folder: Path) -> Iterator[Record]:
                 identities=tuple(dict.fromkeys((speaker, match["target"]))),
             )
             audio = None if wav is None else (beside / wav).relative_to(root).as_posix()
-            yield Record(found, said, place, audio)
+            yield Record(found, annotation, place, audio)
 
 
 def _real(root: Path, folder: Path) -> Iterator[Record]:
@@ -62,14 +62,14 @@ def _real(root: Path, folder: Path) -> Iterator[Record]:
         if sentence.startswith("head"):  # silent head rotations
             continue
         wav = place.parent.parent / "audio" / f"{sentence}.wav"
-        said = Annotation(label=REAL, audio_label=REAL, video_label=REAL, identity=subject, identities=(subject,))
+        annotation = Annotation(label=REAL, audio_label=REAL, video_label=REAL, identity=subject, identities=(subject,))
         audio = wav.relative_to(root).as_posix() if wav.is_file() else None
         path = f"VidTIMIT/{subject}/{sentence}"
-        yield Record(path, said, place.relative_to(root).as_posix(), audio)
+        yield Record(path, annotation, place.relative_to(root).as_posix(), audio)
 
 
 def _class_of(record: Record) -> str:
-    return record.said.manipulation or "VidTIMIT"
+    return record.annotation.manipulation or "VidTIMIT"
 
 
 READER = Reader(

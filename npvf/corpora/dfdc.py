@@ -88,14 +88,14 @@ def _altered_sound(root: Path) -> dict[str, bool]:
 
 def _with_original(record: Record, places: dict[str, str]) -> Record:
     """Set the original: its id if this copy contains it, else the name in the list."""
-    original = record.said.original
+    original = record.annotation.original
     if original is None:
         return record
-    return Record(record.path, Annotation(original=places.get(original, original)).over(record.said))
+    return Record(record.path, Annotation(original=places.get(original, original)).over(record.annotation))
 
 
 def _class_of(record: Record) -> str:
-    return f"{record.said.split or 'unknown split'}/{'fake' if record.said.label else 'real'}"
+    return f"{record.annotation.split or 'unknown split'}/{'fake' if record.annotation.label else 'real'}"
 
 
 READER = Reader(

@@ -31,7 +31,7 @@ def _record(path: str, entry: Any) -> Record:
     if label is None or entry.get("set") not in ("train", "test"):
         return bad_value(path, LIST, f"label or set is not known: {entry!r}")
     people = [str(entry[key]) for key in ("target_id", "swapped_id") if entry.get(key) is not None]
-    said = Annotation(
+    annotation = Annotation(
         label=label,
         audio_label=REAL,  # the audio of the preview is not forged
         video_label=label,
@@ -40,7 +40,7 @@ def _record(path: str, entry: Any) -> Record:
         identities=tuple(dict.fromkeys(people)),
         split=entry["set"],
     )
-    return Record(path, said, unnamed=len(people) < 1 + label)
+    return Record(path, annotation, unnamed=len(people) < 1 + label)
 
 
 READER = Reader(
@@ -52,6 +52,6 @@ READER = Reader(
     layout="dataset.json, original_videos/<actor>/*.mp4, method_{A,B}/<actor>/.../*.mp4",
     read=read,
     counts={"real": 1_131, "fake": 4_113},
-    class_of=lambda record: "fake" if record.said.label else "real",
+    class_of=lambda record: "fake" if record.annotation.label else "real",
     official={"train": "train", "test": "test"},
 )

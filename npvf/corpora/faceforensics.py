@@ -54,11 +54,11 @@ def _record(path: str, place: re.Match[str], splits: dict[str, str], masks: set[
     about = {"compression": compression}
     if group == "original" and method in ("youtube", "actors"):
         people = _people(method, name)
-        said = Annotation(label=REAL, video_label=REAL, attributes=about)
+        annotation = Annotation(label=REAL, video_label=REAL, attributes=about)
     elif group == "manipulated" and method in (*METHODS, _ACTORS):
         people = _people(method, name)
         mask = f"manipulated_sequences/{method}/masks/videos/{name}.mp4"
-        said = Annotation(
+        annotation = Annotation(
             label=FAKE,
             video_label=FAKE,
             manipulation=method,
@@ -71,7 +71,7 @@ def _record(path: str, place: re.Match[str], splits: dict[str, str], masks: set[
     if not people:
         return None
     who = Annotation(identity=people[0], identities=people, split=splits.get(name))
-    return Record(path, who.over(said))
+    return Record(path, who.over(annotation))
 
 
 def _people(method: str, name: str) -> tuple[str, ...]:
@@ -117,13 +117,17 @@ def _expected(method: str, splits: dict[str, str]) -> Iterator[str]:
 def _notes(records: list[Record], splits: dict[str, str]) -> Iterator[str]:
     if not splits:
         yield "no train.json, val.json and test.json: the official split is not known"
-    bare = [r.path for r in records if r.said.label and r.said.mask is None and r.said.manipulation not in _UNMASKED]
+    bare = [
+        r.path
+        for r in records
+        if r.annotation.label and r.annotation.mask is None and r.annotation.manipulation not in _UNMASKED
+    ]
     if bare:
         yield f"{len(bare)} forgeries have no mask under masks/videos/, for example {bare[0]}"
 
 
 def _class_of(record: Record) -> str:
-    return f"{record.said.attributes['compression']}/{record.path.split('/')[1]}"
+    return f"{record.annotation.attributes['compression']}/{record.path.split('/')[1]}"
 
 
 READER = Reader(

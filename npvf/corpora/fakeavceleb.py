@@ -49,7 +49,7 @@ def read(root: Path) -> Listing:
     """Read `meta_data.csv`, and the videos below its folder that it does not contain."""
     root = locate(root, LIST, what="FakeAVCeleb")
     records = list(_records(root / LIST))
-    reals = {record.path for record in records if record.said.label == REAL}
+    reals = {record.path for record in records if record.annotation.label == REAL}
     records = [_with_original(record, reals) for record in records]
     listed = {record.path for record in records}
     stray = (not_listed(path, LIST) for path in find_videos(root) if path not in listed)
@@ -93,7 +93,7 @@ def _record(
     # Target columns contain whatever was between two underscores: '-', 'fake.mp4', '10', halves of YouTube ids.
     in_name = [part for part in Path(name).stem.split("_") if _PERSON.fullmatch(part)]
     targets = [target for target in (target1, target2) if _PERSON.fullmatch(target)]
-    said = Annotation(
+    annotation = Annotation(
         label=int(category != "A"),
         audio_label=FAKE if kind.endswith("FakeAudio") else REAL,
         video_label=FAKE if kind.startswith("FakeVideo") else REAL,
@@ -103,12 +103,12 @@ def _record(
         identities=tuple(dict.fromkeys([source, *targets, *in_name])),
         attributes={"race": race, "gender": gender},
     )
-    return Record(path, said, unnamed=len(in_name) < known[2])
+    return Record(path, annotation, unnamed=len(in_name) < known[2])
 
 
 def _with_original(record: Record, reals: set[str]) -> Record:
     """Set the original: the real video of the source, whose name is the beginning of the name of the forgery."""
-    if not record.said.label:
+    if not record.annotation.label:
         return record
     _, race, gender, source, name = record.path.split("/")
     stem = Path(name).stem.partition("_")[0]
@@ -117,14 +117,14 @@ def _with_original(record: Record, reals: set[str]) -> Record:
 
 
 def _saying(record: Record, more: Annotation) -> Record:
-    return Record(record.path, more.over(record.said), problem=record.problem, unnamed=record.unnamed)
+    return Record(record.path, more.over(record.annotation), problem=record.problem, unnamed=record.unnamed)
 
 
 def _class_of(record: Record) -> str:
-    said = record.said
+    annotation = record.annotation
     if record.problem is not None and record.problem.reason == Reason.LISTED_TWICE:
-        return f"{said.category} listed under two methods"
-    return f"{said.category} {said.manipulation or 'real'}"
+        return f"{annotation.category} listed under two methods"
+    return f"{annotation.category} {annotation.manipulation or 'real'}"
 
 
 READER = Reader(
@@ -139,6 +139,6 @@ READER = Reader(
     | {"D listed under two methods": 22},
     class_of=_class_of,
     people="voxceleb2",
-    forgery_of=lambda record: FORGERIES.get((record.said.category or "", record.said.manipulation or "")),
+    forgery_of=lambda record: FORGERIES.get((record.annotation.category or "", record.annotation.manipulation or "")),
     doubles=22,
 )

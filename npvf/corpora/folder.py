@@ -17,15 +17,15 @@ def read(root: Path) -> Listing:
 
 def as_record(source: Source, root: Path) -> Record:
     """Turn a source into a record; the path of its mask becomes relative to `root`."""
-    said = source.annotation
+    annotation = source.annotation
     if source.mask is not None:
-        said = replace(said, mask=os.path.relpath(source.mask, root))
-    return Record(source.video, said, problem=source.problem, unnamed=not source.annotation.identities)
+        annotation = replace(annotation, mask=os.path.relpath(source.mask, root))
+    return Record(source.video, annotation, problem=source.problem, unnamed=not source.annotation.identities)
 
 
 def class_of(record: Record) -> str:
     """Return the label in words."""
-    return {None: "unlabelled", 0: "real", 1: "fake"}[record.said.label]
+    return {None: "unlabelled", 0: "real", 1: "fake"}[record.annotation.label]
 
 
 READER = Reader(

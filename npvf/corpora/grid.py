@@ -58,14 +58,14 @@ def _record(root: Path, place: str, aligned: dict[tuple[str, str], str]) -> Reco
     if not speaker or sentence is None:
         return misnamed(place, "the naming of GRID")
     path = f"{speaker}/{Path(place).name}"
-    said = Annotation(label=REAL, identity=speaker, identities=(speaker,))
+    annotation = Annotation(label=REAL, identity=speaker, identities=(speaker,))
     align = aligned.get((speaker, stem))
     if align is not None:
         words = _aligned_words(root / align)
         if words is None:
-            return bad_value(path, align, "a line is not `start end word`", said=said, file=place)
+            return bad_value(path, align, "a line is not `start end word`", annotation=annotation, file=place)
         sentence = " ".join(words)
-    return Record(path, Annotation(transcript=sentence).over(said), place)
+    return Record(path, Annotation(transcript=sentence).over(annotation), place)
 
 
 def _aligned_words(path: Path) -> list[str] | None:
@@ -84,5 +84,5 @@ READER = Reader(
     layout="sN/<name>.mpg, align/<name>.align or sN/align/<name>.align",
     read=read,
     counts={f"s{number}": 1000 for number in range(1, 35) if number != 21},
-    class_of=lambda record: record.said.identity or "",
+    class_of=lambda record: record.annotation.identity or "",
 )

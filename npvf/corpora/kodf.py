@@ -45,7 +45,7 @@ def _read_list(path: Path) -> Iterator[Record]:
 
 def _real(row: dict[str, str]) -> Record:
     person = row["UUID"] or None
-    said = Annotation(
+    annotation = Annotation(
         label=REAL,
         audio_label=REAL,
         video_label=REAL,
@@ -53,14 +53,14 @@ def _real(row: dict[str, str]) -> Record:
         identities=(person,) if person else (),
         attributes={"gender": row[_GENDER]} if row[_GENDER] else {},
     )
-    return Record(row[_VIDEO], said, unnamed=not person)
+    return Record(row[_VIDEO], annotation, unnamed=not person)
 
 
 def _fake(where: str, row: dict[str, str]) -> Record:
     if row[_MODEL] not in MODELS:
         return bad_value(row[_VIDEO], where, f"{_MODEL} is {row[_MODEL]!r}, which is not known")
     source, target = row["소스UUID"], row["타겟UUID"]
-    said = Annotation(
+    annotation = Annotation(
         label=FAKE,
         video_label=FAKE,
         manipulation=row[_MODEL],
@@ -69,7 +69,7 @@ def _fake(where: str, row: dict[str, str]) -> Record:
         original=row[_TARGET] or None,
         attributes={"gender": row[_GENDER]} if row[_GENDER] else {},
     )
-    return Record(row[_VIDEO], said, unnamed=not (source and target))
+    return Record(row[_VIDEO], annotation, unnamed=not (source and target))
 
 
 def _placed(record: Record, places: list[str]) -> Record:
@@ -77,7 +77,9 @@ def _placed(record: Record, places: list[str]) -> Record:
     problem = record.problem
     if len(places) > 1:
         problem = Refused(Reason.LISTED_TWICE, f"{record.path} exists {len(places)} times: {', '.join(places[:2])}.")
-    return Record(record.path, record.said, places[0] if places else None, problem=problem, unnamed=record.unnamed)
+    return Record(
+        record.path, record.annotation, places[0] if places else None, problem=problem, unnamed=record.unnamed
+    )
 
 
 READER = Reader(
@@ -89,5 +91,5 @@ READER = Reader(
     layout="lists *.csv (영상ID, ...), videos by that name anywhere below",
     read=read,
     counts={"real": 62_166, "fake": 175_776},
-    class_of=lambda record: "fake" if record.said.label else "real",
+    class_of=lambda record: "fake" if record.annotation.label else "real",
 )

@@ -34,7 +34,7 @@ def _record(entry: dict[str, Any], where: str) -> Record:
         return bad_value(video, f"{where}, {video}", f"a value is not known: {entry!r}")
     if bool(spans) != (picture or sound) or entry.get("n_fakes", len(spans)) != len(spans):
         return bad_value(video, f"{where}, {video}", f"its spans contradict its other values: {entry!r}")
-    said = {
+    annotation = {
         "label": int(picture or sound),
         "audio_label": int(sound),
         "video_label": int(picture),
@@ -44,7 +44,7 @@ def _record(entry: dict[str, Any], where: str) -> Record:
         "intervals": spans,
     }
     try:
-        return Record(video, Annotation.from_json(said), unnamed=True)
+        return Record(video, Annotation.from_json(annotation), unnamed=True)
     except Refused as refusal:
         return bad_value(video, f"{where}, {video}", refusal.sentence)
 
@@ -63,7 +63,7 @@ READER = Reader(
     layout="metadata.json, {train,dev,test}/NNNNNN.mp4; often LAV-DF/LAV-DF/LAV-DF",
     read=read,
     counts={"train": 78_703, "dev": 31_501, "test": 26_100},
-    class_of=lambda record: record.said.split or "",
+    class_of=lambda record: record.annotation.split or "",
     people="voxceleb2",
     official={"train": "train", "dev": "val", "test": "test"},
 )

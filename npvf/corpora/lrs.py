@@ -24,18 +24,18 @@ def find_utterances(root: Path, folder: str, split: str | None) -> list[Record]:
 def _record(root: Path, path: str, split: str | None) -> Record:
     text = (root / path).with_suffix(".txt")
     about = {"recording": Path(path).parent.name}
-    said = Annotation(label=REAL, split=split, attributes=about)
+    annotation = Annotation(label=REAL, split=split, attributes=about)
     if not text.is_file():
-        return Record(path, said, unnamed=True)
+        return Record(path, annotation, unnamed=True)
     first = text.read_text(encoding="utf-8-sig").partition("\n")[0]
     word, colon, words = first.partition(":")
     if word.strip() != "Text" or not colon:
-        return bad_value(path, text.name, f"it begins with {first[:40]!r}, not with `Text:`", said=said)
+        return bad_value(path, text.name, f"it begins with {first[:40]!r}, not with `Text:`", annotation=annotation)
     spoken = " ".join(_NOISE.sub(" ", words).split())
-    return Record(path, Annotation(transcript=spoken or None).over(said), unnamed=True)
+    return Record(path, Annotation(transcript=spoken or None).over(annotation), unnamed=True)
 
 
 def without_text(records: list[Record]) -> list[str]:
     """Return a note if texts are missing."""
-    mute = [record.path for record in records if record.problem is None and record.said.transcript is None]
+    mute = [record.path for record in records if record.problem is None and record.annotation.transcript is None]
     return [f"{len(mute)} videos have no words in a .txt beside them, for example {mute[0]}"] if mute else []

@@ -31,7 +31,7 @@ def read(root: Path) -> Listing:
 
 def _in_its_set(record: Record, splits: dict[str, str]) -> Record:
     name = "/".join(Path(record.path).with_suffix("").parts[-2:])
-    return replace(record, said=replace(record.said, split=splits.get(name)))
+    return replace(record, annotation=replace(record.annotation, split=splits.get(name)))
 
 
 def _read_lists(*folders: Path) -> dict[str, str]:
@@ -54,6 +54,6 @@ READER = Reader(
     layout="mvlrs_v1/{main,pretrain}/<programme>/NNNNN.mp4 and .txt; {train,val,test}.txt beside mvlrs_v1",
     read=read,
     counts={"pretrain": 96_318, "train": 45_839, "val": 1_082, "test": 1_243},
-    class_of=lambda record: record.said.split or "main, set unknown",
+    class_of=lambda record: record.annotation.split or "main, set unknown",
     official={"pretrain": "train", "train": "train", "val": "val", "test": "test"},
 )

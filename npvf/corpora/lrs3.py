@@ -27,6 +27,6 @@ READER = Reader(
     layout="{pretrain,trainval,test}/<talk>/NNNNN.mp4 and .txt",
     read=read,
     counts={"pretrain": 118_516, "trainval": 31_982, "test": 1_321},
-    class_of=lambda record: record.said.split or "",
+    class_of=lambda record: record.annotation.split or "",
     official={"pretrain": "train", "trainval": "train", "test": "test"},
 )

@@ -17,13 +17,13 @@ def read(root: Path) -> Listing:
     """Read `real/videos`, `fake/videos` and `fake/masks`."""
     root = locate(root, "real/videos", "fake/videos", what="ManualFake")
     masks = {Path(path).stem: path for path in find_videos(root, "fake/masks")}
-    said_real = Annotation(label=REAL, video_label=REAL)
-    records = [Record(path, said_real, unnamed=True) for path in find_videos(root, "real/videos")]
+    real = Annotation(label=REAL, video_label=REAL)
+    records = [Record(path, real, unnamed=True) for path in find_videos(root, "real/videos")]
     for path in find_videos(root, "fake/videos"):
-        said = Annotation(label=FAKE, video_label=FAKE, manipulation="manual", mask=masks.get(Path(path).stem))
-        records.append(Record(path, said, unnamed=True))
-    bare = [record.path for record in records if record.said.label and record.said.mask is None]
-    lone = sorted(set(masks) - {Path(record.path).stem for record in records if record.said.label})
+        annotation = Annotation(label=FAKE, video_label=FAKE, manipulation="manual", mask=masks.get(Path(path).stem))
+        records.append(Record(path, annotation, unnamed=True))
+    bare = [record.path for record in records if record.annotation.label and record.annotation.mask is None]
+    lone = sorted(set(masks) - {Path(record.path).stem for record in records if record.annotation.label})
     notes = [f"{len(bare)} forgeries have no mask, for example {bare[0]}"] if bare else []
     notes += [f"{len(lone)} masks have no video, for example {masks[lone[0]]}"] if lone else []
     return listing(root, records, notes)
@@ -37,5 +37,5 @@ READER = Reader(
     licence="academic, non-commercial",
     layout="real/videos/real_NN.mp4, fake/videos/fake_NN.mp4, fake/masks/fake_NN.mp4",
     read=read,
-    class_of=lambda record: "fake" if record.said.label else "real",
+    class_of=lambda record: "fake" if record.annotation.label else "real",
 )

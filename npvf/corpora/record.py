@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from npvf.errors import Reason, Refused
-from npvf.io.annotations import NOTHING_SAID, Annotation
+from npvf.io.annotations import NO_ANNOTATION, Annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Record:
 
     Attributes:
         path: the id, the same in each copy: the path in the corpus without the folders in which copies differ.
-        said: the annotation of the corpus. `identity` is the person of the recording, `identities` are all people shown
-            or used as a donor; `mask` is relative to the root of the listing.
+        annotation: the annotation of the corpus. `identity` is the person of the recording, `identities` are all people
+            shown or used as a donor; `mask` is relative to the root of the listing.
         file: the path relative to the root of the listing; None: the same as `path`.
         audio: the file with the audio if it is not in the video, relative to the root.
         problem: the reason to refuse the video: listed twice, not listed, an unknown value.
@@ -26,7 +26,7 @@ class Record:
     """
 
     path: str
-    said: Annotation = NOTHING_SAID
+    annotation: Annotation = NO_ANNOTATION
     file: str | None = None
     audio: str | None = None
     problem: Refused | None = None
@@ -87,7 +87,7 @@ class Reader:
     sound: bool = True
     people: str = ""
     official: Mapping[str, str] = field(default_factory=dict)
-    forgery_of: Callable[[Record], str | None] = lambda record: record.said.manipulation
+    forgery_of: Callable[[Record], str | None] = lambda record: record.annotation.manipulation
     doubles: int = 0
 
 
@@ -124,9 +124,13 @@ def not_listed(path: str, list_name: str, file: str | None = None) -> Record:
 
 def _contradicting(rows: list[Record]) -> Record:
     """Merge rows: keep the values on which all agree; other values become unknown."""
-    first = rows[0].said
-    doubtful = [part.name for part in fields(Annotation) if len({repr(getattr(r.said, part.name)) for r in rows}) > 1]
-    nothing = {name: getattr(NOTHING_SAID, name) for name in doubtful}
-    claims = "; ".join(", ".join(f"{name} {getattr(r.said, name)!r}" for name in doubtful) for r in rows)
+    first = rows[0].annotation
+    doubtful = [
+        part.name for part in fields(Annotation) if len({repr(getattr(r.annotation, part.name)) for r in rows}) > 1
+    ]
+    nothing = {name: getattr(NO_ANNOTATION, name) for name in doubtful}
+    claims = "; ".join(", ".join(f"{name} {getattr(r.annotation, name)!r}" for name in doubtful) for r in rows)
     problem = Refused(Reason.LISTED_TWICE, f"{rows[0].path} is listed {len(rows)} times: {claims}.")
-    return replace(rows[0], said=replace(first, **nothing), problem=problem, unnamed=any(row.unnamed for row in rows))
+    return replace(
+        rows[0], annotation=replace(first, **nothing), problem=problem, unnamed=any(row.unnamed for row in rows)
+    )

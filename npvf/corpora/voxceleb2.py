@@ -45,14 +45,14 @@ def _record(place: str, sounds: set[str], people: dict[str, tuple[str, str]]) ->
     person = utterance[:7]
     sound = f"{subset}/aac/{utterance}.m4a" if subset else f"aac/{utterance}.m4a"
     gender, official = people.get(person, (None, None))
-    said = Annotation(
+    annotation = Annotation(
         label=REAL,
         identity=person,
         identities=(person,),
         split=subset or official,
         attributes={"gender": gender} if gender else {},
     )
-    return Record(f"{utterance}.mp4", said, place, sound if sound in sounds else None)
+    return Record(f"{utterance}.mp4", annotation, place, sound if sound in sounds else None)
 
 
 def _read_meta(path: Path) -> dict[str, tuple[str, str]]:
@@ -77,6 +77,6 @@ READER = Reader(
     layout="[dev|test]/mp4/idNNNNN/<youtube id>/NNNNN.mp4, [dev|test]/aac/.../NNNNN.m4a; vox2_meta.csv",
     read=read,
     counts={"dev": 1_092_009, "test": 36_237},
-    class_of=lambda record: record.said.split or "unknown split",
+    class_of=lambda record: record.annotation.split or "unknown split",
     official={"dev": "train", "test": "test"},
 )

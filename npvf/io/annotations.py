@@ -80,7 +80,7 @@ class Annotation:
         return replace(other, **known | {"attributes": {**other.attributes, **self.attributes}})
 
 
-NOTHING_SAID = Annotation()
+NO_ANNOTATION = Annotation()
 
 
 def cut_label(label: int | None, intervals: Intervals, start: float, end: float) -> tuple[int | None, Intervals]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from npvf.errors import NpvfError, Refused
-from npvf.io.annotations import NOTHING_SAID, Annotation, read_list, read_sidecar
+from npvf.io.annotations import NO_ANNOTATION, Annotation, read_list, read_sidecar
 from npvf.io.masks import mask_of
 
 _SUFFIXES = """
@@ -29,7 +29,7 @@ class Source:
 
     video: str
     path: Path
-    annotation: Annotation = NOTHING_SAID
+    annotation: Annotation = NO_ANNOTATION
     problem: Refused | None = None
     mask: Path | None = None
     audio: Path | None = None
@@ -92,7 +92,7 @@ def walk_files(folder: Path, skip: Path | None = None) -> Iterator[Path]:
 
 
 def _source(
-    video: str, path: Path, listed: Annotation | Refused = NOTHING_SAID, list_folder: Path | None = None
+    video: str, path: Path, listed: Annotation | Refused = NO_ANNOTATION, list_folder: Path | None = None
 ) -> Source:
     try:
         beside = read_sidecar(path)

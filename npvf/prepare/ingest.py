@@ -23,7 +23,7 @@ from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.faces.tracks import TrackPiece, face_tracks
-from npvf.io.annotations import NOTHING_SAID, Annotation, Intervals, cut_label, cut_stream_labels
+from npvf.io.annotations import NO_ANNOTATION, Annotation, Intervals, cut_label, cut_stream_labels
 from npvf.io.files import sha256
 from npvf.io.masks import VideoMasks
 from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
@@ -88,7 +88,7 @@ def read_clips(
     landmarker: Landmarker,
     *,
     video_id: str | None = None,
-    annotation: Annotation = NOTHING_SAID,
+    annotation: Annotation = NO_ANNOTATION,
     settings: IngestSettings = DEFAULTS,
 ) -> Iterator[Clip]:
     """Every face of a video as clips of 0.96 to `settings.max_seconds` seconds, one at a time in memory.
@@ -119,7 +119,7 @@ def ingest(
     landmarker: Landmarker,
     *,
     video_id: str | None = None,
-    annotation: Annotation = NOTHING_SAID,
+    annotation: Annotation = NO_ANNOTATION,
     settings: IngestSettings = DEFAULTS,
     mask: Path | None = None,
     audio: Path | None = None,

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from npvf.errors import NpvfError, Reason
-from npvf.io.annotations import NOTHING_SAID
+from npvf.io.annotations import NO_ANNOTATION
 from npvf.io.corpus import DATASET, MANIFEST
 from npvf.io.entries import describe_samples
 from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
@@ -226,7 +226,7 @@ class Store:
 
 def _describes(line: Line, source: Source) -> bool:
     """True if a line of the manifest is still valid for its input. Lines of earlier versions lack newer keys."""
-    said, nothing = source.annotation.to_json(), NOTHING_SAID.to_json()
+    said, nothing = source.annotation.to_json(), NO_ANNOTATION.to_json()
     if (
         source.problem is not None
         or line["reason"] in (Reason.BAD_SIDECAR, Reason.LISTED_TWICE, Reason.NOT_LISTED)

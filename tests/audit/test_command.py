@@ -51,7 +51,10 @@ def test_silence_before_fakes_fails_and_says_what_to_do(tmp_path: Path, capsys: 
     assert content == json.loads(out.read_text()) and content["has_findings"]
     silence = next(one for one in content["shortcuts"] if one["name"] == "digital silence at the start")
     assert silence["auc"] == 1.0 and silence["auc_ci"] == [1.0, 1.0] and silence["is_shortcut"]
-    assert any("silence at the start alone gives AUC 1.00" in line and "cut off the start" in line for line in content["verdict"])
+    assert any(
+        "silence at the start alone gives AUC 1.00" in line and "cut off the start" in line
+        for line in content["verdict"]
+    )
 
 
 def test_another_split_can_be_asked_about(clean: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

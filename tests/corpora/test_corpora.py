@@ -226,8 +226,8 @@ def test_rows_that_repeat_each_other_count_once(tmp_path: Path) -> None:
     assert listing.repeated == 1
     contradicted, plain = listing.records
     assert plain.problem is None and contradicted.problem is not None
-    assert contradicted.problem.reason == "listed_twice" and contradicted.said.attributes == {}
-    assert contradicted.said.identity == "u1", "what both rows say is kept"
+    assert contradicted.problem.reason == "listed_twice" and contradicted.annotation.attributes == {}
+    assert contradicted.annotation.identity == "u1", "what both rows say is kept"
 
 
 def test_manifests_of_one_corpus_do_not_mix(templates: Path, tmp_path: Path) -> None:

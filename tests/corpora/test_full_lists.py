@@ -41,16 +41,18 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Listing:
 def test_the_full_list_of_fakeavceleb_in_both_its_forms(listing: Listing, tmp_path: Path) -> None:
     assert len(listing.records) == 21_544
     assert Counter(map(FAKEAVCELEB.class_of, listing.records)) == FAKEAVCELEB.counts
-    by_category = Counter(record.said.category for record in listing.records)
+    by_category = Counter(record.annotation.category for record in listing.records)
     assert by_category == {"A": 500, "B": 500, "C": 9_709, "D": 10_857 - 22}
-    labels = Counter((r.said.label, r.said.audio_label, r.said.video_label) for r in listing.records)
+    labels = Counter((r.annotation.label, r.annotation.audio_label, r.annotation.video_label) for r in listing.records)
     assert labels == {(0, 0, 0): 500, (1, 1, 0): 500, (1, 0, 1): 9_709, (1, 1, 1): 10_835}
     assert Counter(r.problem.reason for r in listing.records if r.problem) == {"listed_twice": 22}
-    assert len({person for record in listing.records for person in record.said.identities}) == 500
+    assert len({person for record in listing.records for person in record.annotation.identities}) == 500
     text = (listing.root / "meta_data.csv").read_text(encoding="utf-8")
     (tmp_path / "meta_data.csv").write_text(distributed(text), encoding="utf-8")
     again = FAKEAVCELEB.read(tmp_path).records
-    facts = [[(r.path, r.said, r.unnamed, str(r.problem)) for r in records] for records in (again, listing.records)]
+    facts = [
+        [(r.path, r.annotation, r.unnamed, str(r.problem)) for r in records] for records in (again, listing.records)
+    ]
     assert facts[0] == facts[1]
 
 
@@ -63,7 +65,7 @@ def test_nobody_of_fakeavceleb_is_in_two_parts(listing: Listing, split: Split) -
     records = {record.path: record for record in listing.records}
     # Straight from the file names and columns: whoever is named anywhere.
     people = {
-        part: {person for video in videos for person in records[video].said.identities}
+        part: {person for video in videos for person in records[video].annotation.identities}
         | {word for video in videos for word in video.replace("/", "_").split("_") if word[:2] == "id"}
         for part, videos in split.parts.items()
     }
@@ -79,7 +81,7 @@ def test_nobody_of_fakeavceleb_is_in_two_parts(listing: Listing, split: Split) -
 
 
 def test_every_group_is_in_every_part(listing: Listing, split: Split) -> None:
-    group_of = {record.said.identity: tuple(record.said.attributes.values()) for record in listing.records}
+    group_of = {record.annotation.identity: tuple(record.annotation.attributes.values()) for record in listing.records}
     for part, count in (("train", 35), ("val", 5), ("test", 10)):
         assert set(Counter(group_of[person] for person in split.people[part]).values()) == {count}
 
@@ -109,7 +111,7 @@ def test_the_official_lists_of_dfdc_and_faceforensics(tmp_path: Path) -> None:
     shutil.copy(Path(str(METADATA)) / "DFDC/metadata.json", tmp_path)
     records = get_reader("dfdc").read(tmp_path).records
     labels = Counter(entry["label"] for entry in json.loads((tmp_path / "metadata.json").read_text()).values())
-    assert Counter(record.said.label for record in records) == {0: labels["REAL"], 1: labels["FAKE"]}
+    assert Counter(record.annotation.label for record in records) == {0: labels["REAL"], 1: labels["FAKE"]}
     folder = tmp_path / "ff"
     for name in ("original_sequences/youtube", "manipulated_sequences/Deepfakes"):
         (folder / name / "c23/videos").mkdir(parents=True)
@@ -125,4 +127,4 @@ def test_the_official_lists_of_dfdc_and_faceforensics(tmp_path: Path) -> None:
 def test_the_example_of_lavdf(tmp_path: Path) -> None:
     shutil.copy(Path(str(METADATA)) / "LAV-DF/example.metadata.min.json", tmp_path / "metadata.min.json")
     records = get_reader("lavdf").read(tmp_path).records
-    assert [(r.said.label, r.said.split, r.problem) for r in records] == [(0, "test", None)] * 2
+    assert [(r.annotation.label, r.annotation.split, r.problem) for r in records] == [(0, "test", None)] * 2

@@ -54,7 +54,7 @@ def test_nobody_is_in_two_parts_and_every_video_is_in_one_or_counted(cast: list[
     records = [Record(f"{n}.mp4", Annotation(label=n % 2, identities=tuple(who))) for n, who in enumerate(cast)]
     split = make_split(READER, records, "identity-disjoint", seed)
     assert split.shared_people == 0
-    shown = {record.path: set(record.said.identities) for record in records}
+    shown = {record.path: set(record.annotation.identities) for record in records}
     seen = [set().union(*(shown[video] for video in videos)) for videos in split.parts.values()]
     assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
     assert sum(map(len, split.parts.values())) + sum(split.left_out.values()) == len(records)
@@ -66,10 +66,10 @@ def people_records(count: int = 20) -> list[Record]:
     for n in range(count):
         me, other = f"p{n:02d}", f"p{(n + 1) % count:02d}"
         for kind, who in ((None, (me,)), ("lips", (me,)), ("voice", (me,)), ("swap", (me, other))):
-            said = Annotation(
+            annotation = Annotation(
                 label=int(kind is not None), manipulation=kind, category=kind or "real", identity=me, identities=who
             )
-            records.append(Record(f"{me}-{kind}.mp4", said))
+            records.append(Record(f"{me}-{kind}.mp4", annotation))
     return records
 
 

@@ -70,7 +70,7 @@ def make_split(
         settings = {"apart_from": [split.hash for split in apart_from]}
     else:
         raise NpvfError(f"unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
-    people = {part: tuple(sorted({p for r in found for p in r.said.identities})) for part, found in parts.items()}
+    people = {part: tuple(sorted({p for r in found for p in r.annotation.identities})) for part, found in parts.items()}
     seen = Counter(person for named in people.values() for person in named)
     return Split(
         corpus=reader.name,
@@ -93,7 +93,7 @@ def _official(reader: Reader, records: Iterable[Record], lost: Counter[str]) -> 
         raise NpvfError(f"{reader.title} has no official split. Use identity-disjoint, and publish the file it makes.")
     parts: Parts = {part: [] for part in dict.fromkeys(reader.official.values())}
     for record in records:
-        part = reader.official.get(record.said.split or "")
+        part = reader.official.get(record.annotation.split or "")
         if part is None:
             lost["in no official split"] += 1
         else:
@@ -108,21 +108,23 @@ def _identity_disjoint(
 ) -> Parts:
     named = []
     for record in records:
-        if record.unnamed or not record.said.identities:
+        if record.unnamed or not record.annotation.identities:
             lost["a person in it is not identified"] += 1
         else:
             named.append(record)
     if not named:
         raise NpvfError(f"{reader.title} does not identify people, so it cannot be split by identity.")
     strata: dict[str, Hashable] = {
-        record.said.identity: tuple(sorted((k, v) for k, v in record.said.attributes.items() if k in _GROUPS))
+        record.annotation.identity: tuple(
+            sorted((k, v) for k, v in record.annotation.attributes.items() if k in _GROUPS)
+        )
         for record in named
-        if record.said.identity is not None
+        if record.annotation.identity is not None
     }
-    part_of = divide([frozenset(record.said.identities) for record in named], shares, strata, seed)
+    part_of = divide([frozenset(record.annotation.identities) for record in named], shares, strata, seed)
     parts: Parts = {part: [] for part in shares}
     for record in named:
-        places = {part_of[person] for person in record.said.identities}
+        places = {part_of[person] for person in record.annotation.identities}
         if len(places) == 1:
             parts[places.pop()].append(record)
         else:
@@ -140,7 +142,7 @@ def _leave_one_out(reader: Reader, parts: Parts, lost: Counter[str], left_out: s
     kept: Parts = {}
     for part, found in parts.items():
         # Test: the left-out forgery against the real videos of the same people.
-        fits = [(reader.forgery_of(r) == left_out) == (part == "test") or r.said.label == REAL for r in found]
+        fits = [(reader.forgery_of(r) == left_out) == (part == "test") or r.annotation.label == REAL for r in found]
         kept[part] = [record for record, fit in zip(found, fits, strict=True) if fit]
         lost["the forgery left out" if part != "test" else "another forgery than the one left out"] += fits.count(False)
     return kept
@@ -161,18 +163,18 @@ def _balanced(records: Sequence[Record], rng: np.random.Generator) -> list[Recor
     """Choose as many of each category as there are reals: one for each person if possible, methods in turn."""
     by_category: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_category[record.said.category or str(record.said.label)].append(record)
-    wanted = sum(record.said.label == REAL for record in records)
+        by_category[record.annotation.category or str(record.annotation.label)].append(record)
+    wanted = sum(record.annotation.label == REAL for record in records)
     chosen = []
     for _, found in sorted(by_category.items()):
         found = [found[i] for i in rng.permutation(len(found))]
         people: Counter[str | None] = Counter()
         methods: Counter[str | None] = Counter()
         for _ in range(min(wanted, len(found))):
-            best = min(found, key=lambda r: (people[r.said.identity], methods[r.said.manipulation]))
+            best = min(found, key=lambda r: (people[r.annotation.identity], methods[r.annotation.manipulation]))
             found.remove(best)
-            people[best.said.identity] += 1
-            methods[best.said.manipulation] += 1
+            people[best.annotation.identity] += 1
+            methods[best.annotation.manipulation] += 1
             chosen.append(best)
     return chosen
 
@@ -188,9 +190,9 @@ def _cross_corpus(reader: Reader, records: Iterable[Record], lost: Counter[str],
     }
     test = []
     for record in records:
-        if record.said.label is None:
+        if record.annotation.label is None:
             lost["no label"] += 1
-        elif known & set(record.said.identities):
+        elif known & set(record.annotation.identities):
             lost["contains a person that another split trains on"] += 1
         else:
             test.append(record)
