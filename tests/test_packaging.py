@@ -58,6 +58,22 @@ def test_every_exception_is_still_one() -> None:
     assert not NOT_IMPORTED.keys() & {name for module in modules for name in distributions(module)}
 
 
+def test_a_missing_extra_is_named() -> None:
+    """A file that imports a package of an extra raises an error with the command that installs the extra.
+
+    For npvf.training, pretrain and finetune, which import Lightning at the top, `npvf.cli.main` does it.
+    """
+    core = names(PROJECT["dependencies"])
+    silent = []
+    for file, modules in imports(["npvf"]).items():
+        text = file.read_text().replace("need_matplotlib()", "pip install 'npvf[evaluate]'")
+        for module in modules - {"pretrain", "finetune"}:
+            extras = {extra for extra in RUN if distributions(module) & names(EXTRAS[extra]) - core}
+            if extras and not any(f"pip install 'npvf[{extra}]'" in text for extra in extras):
+                silent.append(f"{file.relative_to(ROOT)}: {module}, of {', '.join(sorted(extras))}")
+    assert [line for line in silent if not line.startswith("npvf/training/")] == []
+
+
 @pytest.mark.parametrize("part", ["core", *EXTRAS])
 def test_constraints_fit_what_is_asked_for(part: str) -> None:
     lines = PROJECT["dependencies"] if part == "core" else EXTRAS[part]
