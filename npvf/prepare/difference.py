@@ -38,7 +38,7 @@ _NEAR = np.array([1, 2, 3, 2, 1]) / 9  # weights of the frames around one
 
 
 @dataclass(frozen=True)
-class Pair:
+class VideoPair:
     """A forgery and its original, aligned.
 
     Attributes:
@@ -95,7 +95,7 @@ class Pair:
             held = held[1:] + ([] if more is None else [more])
 
 
-def pair(fake: Path, real: Path) -> Pair:
+def pair(fake: Path, real: Path) -> VideoPair:
     """Aligns a forgery and its original in time, size and colour.
 
     Raises:
@@ -106,12 +106,12 @@ def pair(fake: Path, real: Path) -> Pair:
     if abs(sizes[0][1] / sizes[0][0] * sizes[1][0] / sizes[1][1] - 1) > 0.02:
         raise NpvfError(f"{fake.name} is {_told(sizes[0])}, {real.name} {_told(sizes[1])}: they differ in shape")
     offset = _offset(fake, real)
-    raw = Pair(fake, real, offset, sizes[0], np.ones(3), np.zeros(3))
+    raw = VideoPair(fake, real, offset, sizes[0], np.ones(3), np.zeros(3))
     sampled = _sample(raw)
     gain_C, bias_C = _colours(sampled)
     coloured = [(a, np.clip(b * gain_C + bias_C, 0, 255).astype(np.uint8)) for a, b in sampled]
     _check(coloured, fake, real)
-    return Pair(fake, real, offset, sizes[0], gain_C, bias_C)
+    return VideoPair(fake, real, offset, sizes[0], gain_C, bias_C)
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -161,7 +161,7 @@ def _small(frame: np.ndarray) -> np.ndarray:
     return np.asarray(small - small.mean())
 
 
-def _sample(raw: Pair) -> list[tuple[np.ndarray, np.ndarray]]:
+def _sample(raw: VideoPair) -> list[tuple[np.ndarray, np.ndarray]]:
     """Some pairs of pictures, evenly over the forgery."""
     length = sum(1 for _ in iter_frames(raw.fake))
     wanted = set(np.linspace(0, length - 1, min(_SAMPLED, length)).astype(int).tolist())

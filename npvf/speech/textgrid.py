@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar, cast
 _T = TypeVar("_T", str, float)
 
 
-class Interval(NamedTuple):
+class TextGridInterval(NamedTuple):
     """One labelled stretch of a tier; `line` is where its label stands."""
 
     start: float
@@ -36,7 +36,7 @@ _TOKEN = re.compile(
 )
 
 
-def read_tiers(text: str) -> dict[str, list[Interval]]:
+def read_tiers(text: str) -> dict[str, list[TextGridInterval]]:
     """Interval tiers by name; point tiers are passed over.
 
     Raises:
@@ -49,7 +49,7 @@ def read_tiers(text: str) -> dict[str, list[Interval]]:
     if len(header) < 2 or not str(header[0]).startswith("ooTextFile") or header[1] != "TextGrid":
         raise ValueError('not a TextGrid: it must begin with File type = "ooTextFile", Object class = "TextGrid"')
     _take(tokens, float, "the start"), _take(tokens, float, "the end")
-    tiers: dict[str, list[Interval]] = {}
+    tiers: dict[str, list[TextGridInterval]] = {}
     for _ in range(_count(tokens, "the number of tiers")):
         kind = _take(tokens, str, "the kind of a tier")
         name = _take(tokens, str, "the name of a tier")
@@ -65,11 +65,11 @@ def read_tiers(text: str) -> dict[str, list[Interval]]:
     return tiers
 
 
-def _interval(tokens: Iterator[_Token]) -> Interval:
+def _interval(tokens: Iterator[_Token]) -> TextGridInterval:
     start = _take(tokens, float, "the start of an interval")
     end = _take(tokens, float, "the end of an interval")
     token = _next(tokens, str, "the label of an interval")
-    return Interval(start, end, str(token.value), token.line)
+    return TextGridInterval(start, end, str(token.value), token.line)
 
 
 def _tokens(text: str) -> Iterator[_Token]:
