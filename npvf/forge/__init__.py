@@ -1,1 +1,1 @@
-"""Labelled forgeries out of real clips, and the real clips themselves through the same encoder."""
+"""Make labelled forgeries of real clips, and copies of the real clips with the same encoder."""

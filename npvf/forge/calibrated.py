@@ -1,7 +1,7 @@
-"""The threat that NPVForensics is about: lips that close when they must and say something else in between.
+"""The threat that NPVForensics is about: lips that close when they must, but otherwise say something else.
 
-The sound is kept. The picture is rendered again, with the same person, head, eyes, light and camera; the mouth says
-another sentence, except that its lips close at every m b p of the sound and nowhere else.
+The audio is kept. The frames are rendered again with the same person, head, eyes, light and camera. The mouth says
+another sentence, but its lips close at every m, b and p of the audio and nowhere else.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def calibrated(source: SourceVideo, frames: int, donors: list[SourceVideo], rng:
 
 
 def forged_mouth(recipe: Recipe, sentence: str) -> MouthTrack:
-    """`sentence` on the lips over the span of the recipe's own speech, with the closures of the recipe's own sound."""
+    """Return the mouth that says `sentence` while the recipe speaks, and closes where the recipe's audio does."""
     sound = recipe.speech()
     spoken = speak(sentence, recipe.voice).phones
     visemes = _stretched(spoken, *_span(sound.phones))
@@ -57,7 +57,7 @@ def _span(phones: Phones) -> tuple[float, float]:
 
 
 def _stretched(phones: Phones, start: float, end: float) -> Phones:
-    """The sounds of `phones` evenly stretched onto [start, end]."""
+    """Return `phones` without pauses, evenly stretched onto [start, end]."""
     first, last = _span(phones)
     rate = (end - start) / (last - first)
     cut = phones.between(first, last).items
@@ -66,7 +66,7 @@ def _stretched(phones: Phones, start: float, end: float) -> Phones:
 
 
 def _filmed(recipe: Recipe, mouth: MouthTrack, source: SourceVideo, frames: int) -> Iterator[np.ndarray]:
-    """Rendered and once encoded as the original was, so that both reach the forger's encoder with the same history."""
+    """Render the frames and encode them once as the original was, so that both had the same encoders."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mouth.mp4"
         film(recipe, mouth, source.sound(len(mouth)), path)

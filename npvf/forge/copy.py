@@ -1,4 +1,4 @@
-"""The original, through the forger's encoder: what a forgery is to be told from."""
+"""The original with the encoder of the forgeries, so that the encoder does not tell them apart."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
 
 
 def copy(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The first `frames` of the source video, unforged."""
+    """Return the first `frames` of the source video, unforged."""
     return Forged(pictures(source, frames), source.sound(frames), cut_phones(source.phones(), 0.0, frames / FPS))

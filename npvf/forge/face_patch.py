@@ -27,9 +27,9 @@ Box = tuple[int, int, int, int]
 Share = Callable[[int, tuple[int, int]], np.ndarray]
 Paint = Callable[[np.ndarray, int, Box, np.ndarray], np.ndarray]
 
-_STEADY = 1.5  # frames: standard deviation over which rigid points are smoothed; their noise would shake the patch
-_GRID = 4  # pixels, at least, between the points at which a warp is computed
-_FAINTEST = 0.02  # a share below it would change nothing that can be seen, and counts as 0
+_STEADY = 1.5  # frames: standard deviation of the smoothing of rigid points, whose noise would shake the patch
+_GRID = 4  # pixels: smallest distance of the points at which a warp is computed
+_FAINTEST = 0.02  # smaller shares would not change the frame visibly; they count as 0
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,20 @@ class Track:
 
     @classmethod
     def of(cls, landmarks_TN2: np.ndarray) -> Track:
-        """The track with these landmarks."""
+        """Return the track with these landmarks."""
         return cls(landmarks_TN2, gaussian_filter1d(landmarks_TN2, _STEADY, axis=0, mode="nearest"))
 
     def __len__(self) -> int:
         return len(self.landmarks_TN2)
 
     def size(self, frame: int) -> float:
-        """The face's size in pixels, about a quarter of its height."""
+        """Return the size of the face in pixels, about a quarter of its height."""
         return float(face_size(self.steady_TN2[frame]))
 
 
-@lru_cache(maxsize=32)  # a source video is often forged in several ways, and lends its face to others
+@lru_cache(maxsize=32)  # one source video is often forged in several ways, and is a donor of others
 def track_of(source: SourceVideo) -> Track:
-    """The landmarks of a clip's one face in every frame. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    """Return the landmarks of the only face of a clip. Raises Refused(NO_FACE), or NpvfError for two faces."""
     landmarks = []
     with Landmarker() as landmarker:
         for index, frame in enumerate(iter_frames(source.path)):
@@ -69,45 +69,45 @@ def track_of(source: SourceVideo) -> Track:
 
 
 class Patch(Protocol):
-    """A recipe on a track: what is laid over each of its frames, and where."""
+    """A change of a face: what replaces the pixels of each frame, and where."""
 
     @property
     def recipe(self) -> Any:
         """The random parameters, a dataclass."""
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
-        """(H, W) float32, how much of each pixel of a picture of this size is replaced."""
+        """Return how much of each pixel of a frame of this size is replaced, (H, W) float32."""
 
     def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
-        """(h, w, 3) float32, what replaces it in the box; `share` is that in the box."""
+        """Return what replaces the pixels in the box, (h, w, 3) float32; `share` is that in the box."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture, (h, w, 3) uint8, whose upper left pixel lies at `corner` (x, y)."""
+    """A part of a frame, (h, w, 3) uint8, with its upper left pixel at `corner` (x, y) of the frame."""
 
     picture_HWC: np.ndarray
     corner: tuple[int, int]
 
     @classmethod
     def of(cls, picture_HWC: np.ndarray, box: Box) -> Crop:
-        """A copy of what lies in the box."""
+        """Return a copy of the part in the box."""
         x0, y0, x1, y1 = box
         return cls(picture_HWC[y0:y1, x0:x1].copy(), (x0, y0))
 
 
 def box_around(points_N2: np.ndarray, margin: float, height: int, width: int) -> Box:
-    """Around points and a margin, inside the picture."""
+    """Return the box around points with a margin, cut to the frame."""
     x0, y0 = np.clip(np.floor(points_N2.min(axis=0) - margin), 0, (width - 1, height - 1)).astype(int)
     x1, y1 = np.clip(np.ceil(points_N2.max(axis=0) + margin) + 1, (x0 + 1, y0 + 1), (width, height)).astype(int)
     return int(x0), int(y0), int(x1), int(y1)
 
 
 def spline_warp(picture_HWC: np.ndarray, there_N2: np.ndarray, here_N2: np.ndarray, box: Box) -> np.ndarray:
-    """The picture as seen through a thin-plate spline that moves its points `there` onto `here`.
+    """Warp a picture with a thin-plate spline that moves its points `there` onto `here`.
 
     Returns:
-        (h, w, 3) float32, what then lies in `box` of the plane of `here`.
+        (h, w, 3) float32, the part of the result in `box`.
     """
     x0, y0, x1, y1 = box
     step = max(_GRID, (x1 - x0) // 64)
@@ -122,7 +122,7 @@ def spline_warp(picture_HWC: np.ndarray, there_N2: np.ndarray, here_N2: np.ndarr
 
 
 def feathered(points_N2: np.ndarray, feather: float, size_hw: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32: 1 deep inside the points' convex hull, falling to exactly 0 over `feather` pixels at its rim."""
+    """Return a soft mask (H, W) float32: 1 inside the convex hull, falling to exactly 0 within `feather` pixels."""
     hull = cv2.convexHull(points_N2.round().astype(np.int32))
     inside = cv2.fillConvexPoly(np.zeros((size_hw[0] + 2, size_hw[1] + 2), np.uint8), hull + 1, 1)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / feather
@@ -131,7 +131,7 @@ def feathered(points_N2: np.ndarray, feather: float, size_hw: tuple[int, int]) -
 
 
 def box_of(share_HW: np.ndarray) -> Box | None:
-    """Around the pixels that are not 0; None: there are none."""
+    """Return the box around the pixels that are not 0; None if all are 0."""
     rows, columns = np.flatnonzero(share_HW.any(axis=1)), np.flatnonzero(share_HW.any(axis=0))
     if not len(rows):
         return None
@@ -139,7 +139,7 @@ def box_of(share_HW: np.ndarray) -> Box | None:
 
 
 def blended(picture_HWC: np.ndarray, made_hwC: np.ndarray, share_hw: np.ndarray, box: Box) -> np.ndarray:
-    """The picture with `made` laid over its box at these shares; where a share is 0, the picture's own values."""
+    """Blend `made` into the box of a frame at these shares. Where a share is 0, the frame keeps its values."""
     x0, y0, x1, y1 = box
     own = picture_HWC[y0:y1, x0:x1].astype(np.float32)
     result = picture_HWC.copy()
@@ -148,7 +148,7 @@ def blended(picture_HWC: np.ndarray, made_hwC: np.ndarray, share_hw: np.ndarray,
 
 
 def patched(picture_HWC: np.ndarray, frame: int, share_HW: np.ndarray, paint: Paint) -> np.ndarray:
-    """A picture with what `paint` makes laid over it at these shares."""
+    """Blend the result of `paint` into a frame at these shares."""
     box = box_of(share_HW)
     if box is None:
         return picture_HWC
@@ -158,18 +158,18 @@ def patched(picture_HWC: np.ndarray, frame: int, share_HW: np.ndarray, paint: Pa
 
 
 def seen(share_HW: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """Shares at a strength, those too faint to be seen as 0: float32, and its support is the mask."""
+    """Return the shares times a strength, float32, with invisibly small ones set to 0. The others are the mask."""
     share_HW = share_HW * np.float32(strength)
     return np.where(share_HW < _FAINTEST, np.float32(0), share_HW)
 
 
 @dataclass(frozen=True)
 class Patched:
-    """A source video with one patch painted over each of its frames, as two streams that agree to the pixel.
+    """A source video with one patch blended into each frame, as a stream of frames and one of masks that fit exactly.
 
     Attributes:
         share, paint: see `Patch`.
-        strength_T: (T,) in [0, 1], by which shares are multiplied; 0: the frame is the source video's own.
+        strength_T: (T,) in [0, 1], the factor of the shares; 0: the frame stays as in the source video.
     """
 
     source: SourceVideo
@@ -184,12 +184,12 @@ class Patched:
         return Forged(self.frames(), self.source.sound(frames), phones, masks=self.masks(), **said)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """(H, W, 3) uint8 each."""
+        """Yield the frames, (H, W, 3) uint8."""
         for frame, picture in enumerate(pictures(self.source, len(self.strength_T))):
             yield patched(picture, frame, self._share(frame, picture.shape[:2]), self.paint)
 
     def masks(self) -> Iterator[np.ndarray]:
-        """(H, W) bool each: the pixels that are not wholly the frame's own."""
+        """Yield the masks, (H, W) bool: the pixels that the patch changes."""
         first = next(iter(pictures(self.source, 1)))
         for frame in range(len(self.strength_T)):
             yield self._share(frame, first.shape[:2]) > 0
@@ -204,7 +204,7 @@ class Patched:
 def patch_video(
     source: SourceVideo, frames: int, draw: Callable[[Track, np.random.Generator], Patch], rng: np.random.Generator
 ) -> Forged:
-    """The source video with one patch, drawn once, that needs no other face. Raises as `track_of`."""
+    """Forge the source video with a patch that needs no other face, drawn once for the clip. Raises as `track_of`."""
     track = track_of(source)
     frames = min(frames, len(track))
     patch = draw(track, rng)

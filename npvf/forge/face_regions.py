@@ -1,4 +1,4 @@
-"""Regions of a face by its landmarks (MediaPipe's numbers), and the colours inside them."""
+"""Regions of a face as landmarks (MediaPipe's numbers), and the colours inside them."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ EYES = _numbers(
 NOSE = _numbers("168 6 197 195 5 4 1 2 98 97 326 327 129 358 49 279 193 417 122 351")
 CHEEKS = _numbers("50 205 187 123 117 101 36 280 425 411 352 346 330 266")
 JAW = _numbers("127 234 93 132 58 172 136 150 149 176 148 152 377 400 378 379 365 397 288 361 323 454 356")
-# What a whole face is warped by. Lips, lids and chin move fast and are taken as measured, the rest as smoothed.
+# The landmarks by which a whole face is warped. Lips and eyelids move fast and are not smoothed over time.
 FACE = np.concatenate([BROWS, EYES, NOSE, LIPS, CHEEKS, JAW])
 FAST = np.concatenate([LIPS, EYES])
 
 _NOSE_ROOT, _NOSE_BASE = 168, 2
-_INWARDS = 0.93  # within the jaw, so that no second outline shows
+_INWARDS = 0.93  # inside the jaw line, so that no second outline is visible
 
 
 def up(points_N2: np.ndarray) -> np.ndarray:
-    """(2,) of length one, along the nose."""
+    """Return the unit vector (2,) along the nose."""
     along = points_N2[_NOSE_ROOT] - points_N2[_NOSE_BASE]
     return np.asarray(along / np.linalg.norm(along))
 
 
 def whole_face(points_N2: np.ndarray) -> np.ndarray:
-    """The outline (P, 2) of what a face swap replaces: from above the brows to within the jaw."""
+    """Return the outline (P, 2) of the area that a face swap replaces: from above the brows to inside the jaw line."""
     size, centre = float(face_size(points_N2)), face_centre(points_N2)
     jaw = centre + _INWARDS * (points_N2[JAW] - centre)
     return np.concatenate([jaw, points_N2[BROWS] + 0.3 * size * up(points_N2)])
@@ -80,23 +80,23 @@ REGIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def grown(outline_P2: np.ndarray, by: float) -> np.ndarray:
-    """The outline scaled about its middle."""
+    """Scale the outline about its middle."""
     middle = outline_P2.mean(axis=0)
     return np.asarray(middle + by * (outline_P2 - middle))
 
 
 def to_lab(picture_HWC: np.ndarray) -> np.ndarray:
-    """RGB of 0 to 255 -> CIE Lab, float32."""
+    """Convert RGB of 0 to 255 to CIE Lab, float32."""
     return cv2.cvtColor(np.clip(picture_HWC, 0, 255).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
 
 
 def from_lab(lab_HWC: np.ndarray) -> np.ndarray:
-    """Undoes `to_lab`."""
+    """Convert CIE Lab to RGB of 0 to 255: the inverse of `to_lab`."""
     return cv2.cvtColor(lab_HWC.astype(np.float32), cv2.COLOR_Lab2RGB) * 255
 
 
 def levelled(made_hwC: np.ndarray, own_hwC: np.ndarray, inside_hw: np.ndarray, radius: float) -> np.ndarray:
-    """`made` with the light of `own`: their difference, blurred inside the patch, is added."""
+    """Give `made` the light of `own`: add their difference, blurred inside the patch."""
     weight = cv2.GaussianBlur(inside_hw.astype(np.float32), (0, 0), radius) + 1e-6
     difference = (own_hwC.astype(np.float32) - made_hwC) * inside_hw[..., None]
     return np.asarray(made_hwC + cv2.GaussianBlur(difference, (0, 0), radius) / weight[..., None])

@@ -1,7 +1,7 @@
-"""Another person's face in place of a clip's: warped by the landmarks, matched in colour and light, feathered in.
+"""Replace the face of a clip with another person's: warped by landmarks, matched in colour and light, feathered.
 
-Expression and speech stay the clip's: for each frame the donor's most alike one is taken, in stretches of its natural
-speed, and its lips, lids, nose and jaw are warped onto the clip's.
+Expression and speech remain those of the clip: each frame gets the most similar frame of the donor, in runs at natural
+speed, and the donor's lips, eyelids, nose and jaw are warped onto those of the clip.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from npvf.forge.source_video import Forged, SourceVideo, pictures
 from npvf.forge.when import draw_strength
 
 _FEATHER = 0.35  # of the face's size
-_LIGHT = 0.6  # of the face's size: over which the light is levelled
-_JUMP = 1.5  # what leaving the donor's natural order costs, against the mean misfit of one feature
-_FOLDING, _LIKE = 0.25, 0.6  # ratios of the eyes' opening: from where on lids are warped, and fully
-_SAMPLED = 6  # frames of each clip by which its colours are measured
+_LIGHT = 0.6  # of the face's size: the distance over which the light is matched
+_JUMP = 1.5  # cost of leaving the donor's natural order, relative to the mean difference of one feature
+_FOLDING, _LIKE = (
+    0.25,
+    0.6,
+)  # ratios of the eye openings from which eyelids are warped, and warped fully
+_SAMPLED = 6  # the number of frames of each clip in which its colours are measured
 
 
 def find_faces(source: SourceVideo, sources: list[SourceVideo]) -> list[SourceVideo]:
-    """Up to five videos of the same split that show other people. Both identities must be known."""
+    """Return up to five videos of the same split that show other people. Both identities must be known."""
     me = source.annotation
     others = [t for t in sources if t.annotation.split == me.split and None not in (t.annotation.identity, me.identity)]
     strangers = [t for t in others if not set(t.annotation.identities) & set(me.identities)]
@@ -34,13 +37,13 @@ def find_faces(source: SourceVideo, sources: list[SourceVideo]) -> list[SourceVi
 
 
 def _spread(source: SourceVideo, count: int, most: int = 5) -> list[int]:
-    """Up to `most` of `count`, other ones for another source."""
+    """Choose up to `most` of `count`; the choice depends on the source."""
     seed = np.random.default_rng(list(source.video.encode()))
     return [int(k) for k in seed.permutation(count)[:most]]
 
 
 def face_swap(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video with the face of the first donor that shows one in every frame.
+    """Forge the source video with the face of the first donor that shows a face in every frame.
 
     Raises:
         Refused: NO_FACE, in a frame of the source video.
@@ -69,7 +72,7 @@ def _usable(source: SourceVideo, donors: list[SourceVideo]) -> SourceVideo:
 
 
 def _matched(track: Track, donor: Track, frames: int) -> np.ndarray:
-    """(T,) the donor's frame for each of the clip's: alike in mouth, lids and pose, seldom out of order (Viterbi)."""
+    """Choose a donor's frame for each frame of the clip, (T,): similar mouth, eyelids and pose, few jumps (Viterbi)."""
     mine_TP, theirs_SP = _features(track)[:frames], _features(donor)
     scale = np.concatenate([mine_TP, theirs_SP]).std(axis=0) + 1e-6
     cost_TS = np.abs((mine_TP[:, None] - theirs_SP[None]) / scale).mean(axis=2)
@@ -88,7 +91,7 @@ def _matched(track: Track, donor: Track, frames: int) -> np.ndarray:
 
 
 def _features(track: Track) -> np.ndarray:
-    """(T, 5): lips' opening and width, lids' opening, and where the tip of the nose points, in face sizes."""
+    """Return (T, 5): opening and width of the lips, opening of the eyes, nose direction (x, y), in face sizes."""
     points = track.landmarks_TN2
     size = np.array([track.size(t) for t in range(len(track))])
     lids = [_lids(track, t) for t in range(len(track))]
@@ -97,7 +100,7 @@ def _features(track: Track) -> np.ndarray:
 
 
 def face_points(track: Track, frame: int) -> np.ndarray:
-    """(P, 2) the points a whole face is warped by: lips and lids as measured, the rest steady."""
+    """Return the points (P, 2) by which a face is warped: lips and eyelids as measured, the others smoothed."""
     points = track.steady_TN2[frame].copy()
     points[FAST] = track.landmarks_TN2[frame][FAST]
     return np.asarray(points[FACE])
@@ -110,9 +113,9 @@ def _lids(track: Track, frame: int) -> float:
 
 
 def _goal(track: Track, frame: int, donor: Track, there: int) -> np.ndarray:
-    """(P, 2) where the donor's points are to lie: on the clip's, but open eyes are not pulled shut, nor shut ones open.
+    """Return the target (P, 2) of the donor's points: those of the clip, except the eyelids if the eyes differ much.
 
-    That would fold the lids. Where they differ much, the donor's stay as they are.
+    To close an open eye or to open a closed one would fold the eyelids, so they then stay as in the donor's frame.
     """
     points = track.steady_TN2[frame].copy()
     points[FAST] = track.landmarks_TN2[frame][FAST]
@@ -131,7 +134,7 @@ def _goal(track: Track, frame: int, donor: Track, there: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Face:
-    """One clip's face for another's; cast_T says which frame of the donor is seen in which of the clip's."""
+    """A face swap. cast_T is the donor's frame for each frame of the clip."""
 
     source: SourceVideo
     track: Track
@@ -144,12 +147,12 @@ class _Face:
         return feathered(whole_face(self.track.steady_TN2[frame]), _FEATHER * self.track.size(frame), size_hw)
 
     def painter(self) -> _Painter:
-        """Paints the donor's face; its crops are held."""
+        """Return the function that paints the donor's face; it keeps the crops in memory."""
         return _Painter(self)
 
 
 class _Painter:
-    """`Patched.paint` of a face swap. What it needs of the donor's clip is read at the first call."""
+    """The `paint` of a face swap. It reads the donor's clip at the first call."""
 
     def __init__(self, face: _Face) -> None:
         self.face = face
@@ -173,7 +176,7 @@ class _Painter:
         return levelled(coloured, picture[y0:y1, x0:x1], share > 0, _LIGHT * face.track.size(frame))
 
     def _measure(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the colour match in Lab, constant in time: donor mean, factor of its spread, clip mean."""
+        """Return the colour match in Lab for the clip: mean of the donor, factor of its spread, mean of the clip."""
         face = self.face
         wanted = set(np.linspace(0, len(face.cast_T) - 1, _SAMPLED).astype(int).tolist())
         mine = _colours(_crops(face.source, face.track, wanted), face.track)
@@ -184,7 +187,7 @@ class _Painter:
 
 
 def _colours(crops: dict[int, Crop], track: Track) -> np.ndarray:
-    """(N, 3) Lab of the face's pixels."""
+    """Return the pixels of the face in Lab, (N, 3)."""
     found = []
     for frame, crop in crops.items():
         inside = face_hull(whole_face(track.steady_TN2[frame]) - crop.corner, crop.picture_HWC.shape[:2])
@@ -193,7 +196,7 @@ def _colours(crops: dict[int, Crop], track: Track) -> np.ndarray:
 
 
 def _crops(source: SourceVideo, track: Track, wanted: set[int]) -> dict[int, Crop]:
-    """Frame -> its part around the face."""
+    """Return the crop around the face by frame number."""
     crops = {}
     for frame, picture in enumerate(pictures(source, max(wanted) + 1)):
         if frame in wanted:

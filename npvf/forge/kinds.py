@@ -1,4 +1,4 @@
-"""The kinds of forgeries there are, and what belongs to each."""
+"""The kinds of forgeries, and what belongs to each."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Kind:
     """A kind of forgery.
 
     Attributes:
-        make: (source, frames, donors, rng) -> what is written.
+        make: the function (source, frames, donors, rng) -> `Forged`.
         description: one line for the help.
         audio_label, video_label: which of the two streams is forged.
-        donors: (source, all sources) -> those that may lend something.
-        twin: makes the same without the forgery, where a copy of the source alone would not do.
+        donors: the function (source, all sources) -> possible donors of a face, a mouth or audio.
+        twin: makes the same video without the forgery, if a copy of the source would differ in more than the forgery.
     """
 
     make: Callable[[SourceVideo, int, list[SourceVideo], np.random.Generator], Forged]

@@ -1,4 +1,4 @@
-"""Several clips in one picture: side by side, in a row, in a grid, or one as an inset in another."""
+"""Show several clips in one frame: side by side, in a row, in a grid, or one as an inset in another."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ PEOPLE = {"side by side": 2, "row": 3, "grid": 4, "inset": 2, "seen in an inset"
 
 _TALL, _WIDE = 8.0, 7.0  # of a panel, in face sizes
 _INSET = 0.4  # of the canvas's height
-_HIDDEN = 0.08  # of the face below an inset, at most
-_BORDER, _BORDER_LEVEL = 4, 235  # of an inset: pixels, grey
+_HIDDEN = 0.08  # the largest share of a face that an inset may hide
+_BORDER, _BORDER_LEVEL = 4, 235  # the border of an inset: pixels, grey level
 
 
 @dataclass(frozen=True)
 class Participant:
-    """A clip to be shown: its face's track, and the size of its pictures."""
+    """A clip to be shown: the track of its face, and the size of its frames."""
 
     track: Track
     size_hw: tuple[int, int]
 
     @property
     def face(self) -> float:
-        """The face's size in pixels."""
+        """Return the size of the face in pixels."""
         return float(np.median([self.track.size(t) for t in range(len(self.track))]))
 
     def window(self, height: float, width: float) -> Box:
-        """A window of this size (less where the picture ends) around where the face mostly is; its sides are even."""
+        """Return a window of this size around the usual position of the face, cut to the frame; its sides are even."""
         tall, wide = (int(min(*pair)) // 2 * 2 for pair in zip((height, width), self.size_hw, strict=True))
         x, y = np.median(face_centre(self.track.steady_TN2), axis=0)
         x0 = int(np.clip(x - wide / 2, 0, self.size_hw[1] - wide))
@@ -47,7 +47,7 @@ class Participant:
         return scale * (x - 2 * size), scale * (y - 0.8 * size), scale * (x + 2 * size), scale * (y + 2.4 * size)
 
     def like(self, other: Participant, tall: int, wide: int) -> Box:
-        """The window that shows this face, at tall x wide, as large as the other one's."""
+        """Return the window that shows this face at `tall` x `wide` as large as the face of the other clip."""
         scale = min(self.face / other.face, self.size_hw[0] / tall, self.size_hw[1] / wide)
         return self.window(scale * tall, scale * wide)
 
@@ -61,7 +61,7 @@ class Panel:
     border: int = 0
 
     def lay(self, part: np.ndarray | int, canvas: np.ndarray) -> None:
-        """The window of a picture (or of a mask), scaled into its place, with its border; an int fills it all."""
+        """Draw the window of a frame or mask, scaled into its place, with its border. An int fills the place."""
         left, top, right, bottom = self.place
         b = self.border
         canvas[max(0, top - b) : bottom + b, max(0, left - b) : right + b] = (
@@ -79,7 +79,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """Panels on a canvas, that of the first person unscaled; `order` in which they are laid, later ones on top."""
+    """Panels on a canvas. The first person's is not scaled. They are drawn in `order`, later ones on top."""
 
     name: str
     size_hw: tuple[int, int]
@@ -87,7 +87,7 @@ class Layout:
     order: tuple[int, ...]
 
     def pictures(self, streams: Sequence[Iterable[np.ndarray]]) -> Iterator[np.ndarray]:
-        """(H, W, 3) uint8 each, of one stream of pictures for each panel. Ends with the shortest."""
+        """Yield the frames, (H, W, 3) uint8, from one stream of frames for each panel. Ends with the shortest."""
         for together in zip(*streams, strict=False):
             canvas = np.zeros((*self.size_hw, 3), np.uint8)
             for k in self.order:
@@ -95,7 +95,7 @@ class Layout:
             yield canvas
 
     def masks(self, masks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """(H, W) bool each, of the first person's masks, less what an inset hides."""
+        """Yield the masks, (H, W) bool, from the first person's masks, without pixels that an inset hides."""
         for mask in masks:
             canvas = np.zeros(self.size_hw, bool)
             for k in self.order:
@@ -104,7 +104,7 @@ class Layout:
 
 
 def lay_out(name: str, participants: Sequence[Participant], rng: np.random.Generator) -> Layout:
-    """The layout of this name for `PEOPLE[name]` people; side by side if an inset would hide the other face."""
+    """Return the layout with this name for `PEOPLE[name]` people; side by side if an inset would hide a face."""
     if name in ("inset", "seen in an inset"):
         inset = (_inset if name == "inset" else _seen_in_inset)(participants[0], participants[1], rng)
         if inset is not None:
@@ -125,21 +125,21 @@ def lay_out(name: str, participants: Sequence[Participant], rng: np.random.Gener
 
 
 def _inset(first: Participant, other: Participant, rng: np.random.Generator) -> Layout | None:
-    """The first person fills the picture. None: the inset would hide the face."""
+    """The first person fills the frame. None if the inset would hide the face."""
     height, width = (n // 2 * 2 for n in first.size_hw)
     tall = round(_INSET * height)
     wide = round(tall * _WIDE / _TALL)
     place = _corner(height, width, tall, wide, first.face_box(1.0), rng)
     if place is None:
         return None
-    # The other face fills its window as it would in a panel of its own.
+    # The other face fills its window as in a panel.
     window = other.window(_TALL * other.face, _WIDE * other.face)
     whole = (0, 0, width, height)
     return Layout("inset", (height, width), (Panel(whole, whole), Panel(window, place, _BORDER)), (0, 1))
 
 
 def _seen_in_inset(first: Participant, other: Participant, rng: np.random.Generator) -> Layout | None:
-    """The other person fills the picture, which is scaled so that the first one's inset keeps its pixels."""
+    """The other person fills the frame, which is scaled so that the inset of the first person keeps its pixels."""
     own = first.window(_TALL * first.face, _WIDE * first.face)
     wide, tall = own[2] - own[0], own[3] - own[1]
     scale = tall / _INSET / other.size_hw[0]
@@ -154,7 +154,7 @@ def _seen_in_inset(first: Participant, other: Participant, rng: np.random.Genera
 def _corner(
     height: int, width: int, tall: int, wide: int, face: tuple[float, float, float, float], rng: np.random.Generator
 ) -> Box | None:
-    """A corner for an inset that hides little of the face; None: there is none."""
+    """Find a corner for an inset that hides little of the face; None if there is none."""
     gap = _BORDER + round(0.03 * height)
     places = [(x, y) for x in (gap, width - gap - wide) for y in (gap, height - gap - tall) if min(x, y) >= 0]
     left, top, right, bottom = max(0, face[0]), max(0, face[1]), min(width, face[2]), min(height, face[3])

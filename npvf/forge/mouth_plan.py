@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RAMP = 2  # frames over which one mouth turns into the next
-SHORTEST = 3 * RAMP  # frames of a segment: a ramp in, a ramp out and something between
-LONG = 16  # frames: a segment as long as this, or as the rest of the span, is not passed over for a smoother one
-APART = 10  # frames between a moment and the one it lends its mouth to, within one clip
-_DRAWN = 12  # moments drawn, of which the one that goes on most smoothly is taken
+RAMP = 2  # frames of the transition from one mouth to the next
+SHORTEST = 3 * RAMP  # smallest number of frames of a segment: a ramp in, a ramp out and something between
+LONG = 16  # frames: the smoothest segment is chosen among those of at least this length
+APART = 10  # smallest distance in frames of a mouth from its source, within one clip
+_DRAWN = 12  # positions drawn for a segment; the one with the smoothest transition is taken
 
 Span = tuple[int, int]  # frames [start, end)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Frames [source, source + length) of a donor, at natural speed, under [target, target + length) of the clip."""
+    """Frames [source, source + length) of a donor for frames [target, target + length) of the clip."""
 
     donor: int
     source: int
@@ -27,13 +27,13 @@ class Segment:
 
     @property
     def weights(self) -> np.ndarray:
-        """(length,) in (0, 1]: its share of each frame, with ramps that add up to 1 with the next segment's."""
+        """Return its weight in each frame, (length,) in (0, 1]; the ramps of neighbouring segments add up to 1."""
         rising = np.arange(1, self.length + 1) / (RAMP + 1)
         return np.minimum(np.minimum(rising, rising[::-1]), 1.0)
 
 
 def spans_of(mask_T: np.ndarray) -> list[Span]:
-    """The stretches of at least SHORTEST successive true frames of a boolean mask (T,)."""
+    """Return the runs of at least SHORTEST successive true frames of a boolean mask (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask_T.astype(int), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST]
 
@@ -45,15 +45,15 @@ def plan_mouth(
     own: int,
     rng: np.random.Generator,
 ) -> list[Segment]:
-    """Fills each span with segments of the donors' runs that overlap by RAMP frames.
+    """Fill each span with segments of the donors' runs that overlap by RAMP frames.
 
     Args:
         spans: frames of the clip to be forged; each at least SHORTEST long.
-        runs: of each donor, the stretches of its frames that may be lent.
-        shapes: of each donor, (T, P) what its mouth looks like in each frame; a segment is drawn to begin as the one
-            before it ends.
-        own: which donor is the clip itself. Its moments are lent to others at least APART frames away.
-        rng: decides which moments.
+        runs: for each donor, the runs of frames that may be used.
+        shapes: for each donor, (T, P) the shape of its mouth in each frame; a segment begins with a shape like the one
+            with which the segment before it ends.
+        own: the number of the donor that is the clip itself. Its frames are used at least APART frames away.
+        rng: draws the positions.
 
     Raises:
         ValueError: the runs are too short, or too near, for a span.
@@ -80,7 +80,7 @@ def _next(
     before: np.ndarray,
     rng: np.random.Generator,
 ) -> Segment:
-    """The segment that begins at frame `at` of a span which lasts until `end`."""
+    """Choose the segment that begins at frame `at` of a span that lasts until `end`."""
     possible = [
         Segment(donor, source, at, length)
         for donor, spans in enumerate(runs)
@@ -97,7 +97,7 @@ def _next(
 
 
 def _length(available: int, wanted: int) -> int:
-    """The longest segment after which nothing is left of `wanted`, or enough for another segment; 0: there is none."""
+    """Return the longest length that leaves nothing of `wanted`, or enough for another segment; 0 if there is none."""
     if available >= wanted:
         return wanted
     length = min(available, wanted + RAMP - SHORTEST)

@@ -1,11 +1,11 @@
-"""Real footage whose mouth is re-animated from other moments of the same person; the sound is kept.
+"""Re-animate the mouth in real footage with other footage of the same person; the audio is kept.
 
-`mouth_reanimated` says something else throughout. `mouth_calibrated` is the threat that NPVForensics is about, for
-real footage: lips that close where the sound's m b p close them, and nowhere else, and say something else in between.
+In `mouth_reanimated` the mouth says something else throughout. `mouth_calibrated` is the threat that NPVForensics is
+about: the lips close at every m, b and p of the audio and nowhere else, and say something else in between.
 
-How: frames near an m b p and frames of silence stay the clip's own. Every other stretch of speech gets the mouth, chin
-and jaw of continuous stretches of other footage, at its natural speed, which hold no m b p of their own
-(`mouth_plan`); each frame is morphed and blended into the clip's own head (`mouth_transfer`).
+Frames near an m, b or p and silent frames are not changed. Every other run of speech gets the mouth, chin and jaw of
+continuous runs of other footage at natural speed, which do not contain m, b or p (`mouth_plan`). Each frame is morphed
+and blended into the clip's own head (`mouth_transfer`).
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures
 from npvf.speech.gate import GATE_PAD, gate
 from npvf.speech.sources import find_phones
 
-# Frames on either side of an m b p that stay the clip's own: lips close before the sound, and its times err.
+# Unchanged frames on either side of an m, b or p: lips close before the sound, and phone times are not exact.
 CLOSURE_PAD = GATE_PAD
 
 
 def mouth_reanimated(
     source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator, keep_closures: bool = False
 ) -> Forged:
-    """The source video with the mouth of other moments, of another clip of the same person where there is one.
+    """Forge the source video with the mouth of other footage: another clip of the person if there is one, else its own.
 
     Args:
-        source: real footage in which one face is seen in every frame.
-        frames: how many of its frames.
-        donors: videos that may give their mouth. The first with the same identity does; without one, other moments
-            of the source video do.
-        rng: decides which moments.
-        keep_closures: lips stay as they are around each m b p of the sound, and no m b p of a donor is shown.
+        source: real footage that shows one face in every frame.
+        frames: the number of its frames.
+        donors: possible donors of the mouth. The first with the same identity is used; without one, the source video
+            itself.
+        rng: draws the positions in the donor.
+        keep_closures: do not change the lips around each m, b and p of the audio, and never show one of a donor.
 
     Raises:
         Refused: NO_FACE, a frame shows no face.
-        NpvfError: two faces; no phone times to tell m b p by; or too little speech to take a mouth from.
+        NpvfError: two faces; phone times are unknown; or there is too little speech to take a mouth from.
     """
     person = source.annotation.identity
     footage = [source, *[d for d in donors if person is not None and d.annotation.identity == person][:1]]
@@ -78,7 +78,7 @@ def _phones(source: SourceVideo) -> Phones:
 
 
 def _forgeable(source: SourceVideo, frames: int, keep_closures: bool) -> np.ndarray:
-    """(T,) the frames of speech, without those near an m b p if these are kept."""
+    """Return the frames to forge, (T,) bool: speech, without frames near an m, b or p if closures are kept."""
     phones = _phones(source)
     if keep_closures and phones.source == "voice_activity":
         raise NpvfError(f"{source.video}: which sounds are m b p is unknown; give phone times or a transcript")
@@ -86,11 +86,13 @@ def _forgeable(source: SourceVideo, frames: int, keep_closures: bool) -> np.ndar
 
 
 def _shape(track: Track) -> np.ndarray:
-    """(T, 2) what should not jump: how far the mouth is open, and how wide."""
+    """Return the opening and the width of the mouth, (T, 2), which must not jump."""
     return np.stack([lip_aperture(track.landmarks_TN2), lip_width(track.landmarks_TN2)], axis=1)
 
 
-_Cast = list[list[tuple[int, int, float]]]  # of each frame: (which clip, its frame, weight), none where nothing changes
+_Cast = list[
+    list[tuple[int, int, float]]
+]  # for each frame a list of (number of the donor, its frame, weight); empty if the frame does not change
 
 
 def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
@@ -107,7 +109,7 @@ def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
 
 
 def _pictures(footage: Sequence[SourceVideo], tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
-    """The forged frames as a stream; the parts that are lent, about a third of a picture each, are held."""
+    """Yield the forged frames. The donor's crops, about a third of a frame each, are kept in memory."""
     lent = [
         _crops(clip, tracks[k], {f for seen in cast for c, f, _ in seen if c == k}) for k, clip in enumerate(footage)
     ]
@@ -117,7 +119,7 @@ def _pictures(footage: Sequence[SourceVideo], tracks: Sequence[Track], cast: _Ca
 
 
 def _masks(source: SourceVideo, tracks: Sequence[Track], cast: _Cast) -> Iterator[np.ndarray]:
-    """(H, W) bool of each frame: the pixels that are not wholly the frame's own."""
+    """Yield the masks, (H, W) bool: the pixels that the forgery changes."""
     height, width = next(iter(pictures(source, 1))).shape[:2]
     for frame, seen in enumerate(cast):
         share = patch_weight(tracks[0], frame, _donor_frames(seen, tracks), (height, width)) if seen else None
@@ -129,7 +131,7 @@ def _donor_frames(seen: Sequence[tuple[int, int, float]], tracks: Sequence[Track
 
 
 def _crops(source: SourceVideo, track: Track, wanted: set[int]) -> dict[int, Crop]:
-    """Frame -> its part around the mouth."""
+    """Return the crop around the mouth by frame number."""
     crops = {}
     for frame, picture in enumerate(pictures(source, max(wanted, default=-1) + 1)):
         if frame in wanted:

@@ -1,4 +1,4 @@
-"""One frame's mouth, chin and jaw out of other frames: aligned, morphed into each other, matched in colour, blended in.
+"""Replace mouth, chin and jaw of a frame by those of other frames: aligned, morphed, matched in colour, blended.
 
 Landmark numbers are MediaPipe's, points (x, y) in pixels.
 """
@@ -17,13 +17,13 @@ from npvf.forge.face_patch import Box, Crop, Track, blended, box_around, feather
 # The points that move with the mouth are the donor's.
 MOVING = np.array([*LIPS, 149, 176, 148, 152, 377, 400, 378])
 _CHIN_OF_MOVING = slice(len(LIPS), None)
-# The patch reaches from below the nose over the cheeks to the chin. It keeps within the jaw's sides: they are outlines,
-# behind which a head turned otherwise shows other things, and speech hardly moves them.
+# The patch reaches from below the nose over the cheeks to the chin. The sides of the jaw are outside: the background
+# behind them depends on the head's pose, and speech hardly moves them.
 _UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
-# There and above, the clip's own points hold the patch, and its outline meets the jaw's, so that no second one shows.
+# These points of the clip stay in place, so that the patch joins the face and the jaw has only one outline.
 PINS = np.array([*_UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
 _NOSE_ROOT, _NOSE_BASE = 168, 2
-# What the alignment goes by: rigid points, those near the mouth twice.
+# The points of the alignment: rigid ones, those near the mouth twice.
 _RIGID = np.concatenate([STABLE, [2, 98, 327]])
 
 # Shares of the face's size (about a quarter of its height).
@@ -34,7 +34,7 @@ _MARGIN = 0.5
 
 @dataclass(frozen=True)
 class DonorFrame:
-    """A frame of a clip that lends its mouth, and with which weight."""
+    """A frame of a donor, and the weight of its mouth."""
 
     track: Track
     frame: int
@@ -42,19 +42,19 @@ class DonorFrame:
 
 
 def patch_weight(track: Track, frame: int, donors: Sequence[DonorFrame], size_hw: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32 in [0, 1]: how much of each pixel is replaced; exactly 0 outside the patch."""
+    """Return how much of each pixel is replaced, (H, W) float32 in [0, 1]; exactly 0 outside the patch."""
     steady = track.steady_TN2[frame]
     chins = np.concatenate([_goal(track, frame, donors), track.landmarks_TN2[frame][MOVING]])
     chins = chins.reshape(2, -1, 2)[:, _CHIN_OF_MOVING].reshape(-1, 2)
     size = float(face_size(track.landmarks_TN2[frame]))
-    # Downwards only: beside the jaw there is background, which must not move with it.
+    # Only downwards: the background beside the jaw must not move with it.
     down = (steady[_NOSE_BASE] - steady[_NOSE_ROOT]) / np.linalg.norm(steady[_NOSE_BASE] - steady[_NOSE_ROOT])
     below = chins + _BELOW_CHIN * size * down
     return feathered(np.concatenate([steady[_UPPER_EDGE], below]), _FEATHER * size, size_hw)
 
 
 def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
-    """Around all that a patch may need of a frame, inside the picture."""
+    """Return the box of all that a patch may need of a frame, cut to the frame."""
     points = track.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
     margin = (_BELOW_CHIN + _MARGIN) * float(face_size(track.landmarks_TN2[frame]))
     return box_around(points, margin, height, width)
@@ -63,17 +63,17 @@ def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
 def transfer(
     picture_HWC: np.ndarray, track: Track, frame: int, donors: Sequence[DonorFrame], crops: Sequence[Crop]
 ) -> np.ndarray:
-    """The frame with the donors' mouth.
+    """Return the frame with the donors' mouth.
 
     Args:
         picture_HWC: (H, W, 3) uint8, the frame.
-        track: of the clip.
-        frame: its number.
-        donors: whose weights add up to 1. The frame itself may be one of them.
-        crops: of each donor what `mouth_box` says.
+        track: the track of the clip.
+        frame: the number of the frame.
+        donors: the donors; their weights add up to 1. The frame itself may be one of them.
+        crops: for each donor its crop in `mouth_box`.
 
     Returns:
-        (H, W, 3) uint8; where `patch_weight` is 0, the picture's own values.
+        (H, W, 3) uint8; where `patch_weight` is 0, the frame keeps its values.
     """
     height, width = picture_HWC.shape[:2]
     x0, y0, x1, y1 = box = mouth_box(track, frame, height, width)
@@ -87,34 +87,34 @@ def transfer(
 
 
 def _alignment(donor: DonorFrame, track: Track, frame: int) -> np.ndarray:
-    """(3, 2): least-squares affine map of the donor's rigid points onto the frame's: [x y 1] @ map."""
+    """Return the least-squares affine map (3, 2) of the donor's rigid points onto those of the frame: [x y 1] @ map."""
     there = donor.track.steady_TN2[donor.frame][_RIGID].astype(np.float64)
     here = track.steady_TN2[frame][_RIGID].astype(np.float64)
     return np.linalg.lstsq(np.column_stack([there, np.ones(len(there))]), here, rcond=None)[0]
 
 
 def _moving(donor: DonorFrame, affine: np.ndarray) -> np.ndarray:
-    """The donor's moving points in the frame."""
+    """Return the donor's moving points in coordinates of the frame."""
     return donor.track.landmarks_TN2[donor.frame][MOVING] @ affine[:2] + affine[2]
 
 
 def _goal(track: Track, frame: int, donors: Sequence[DonorFrame]) -> np.ndarray:
-    """The moving points of the mouth that is to be seen: the donors' weighted mean."""
+    """Return the moving points of the new mouth: the weighted mean over the donors."""
     return np.sum([s.weight * _moving(s, _alignment(s, track, frame)) for s in donors], axis=0)
 
 
 def _warped(donor: DonorFrame, crop: Crop, pins: np.ndarray, goal: np.ndarray, box: Box) -> np.ndarray:
-    """The donor's picture, float32 in the frame's box, its moving points on `goal` and its pins on the frame's."""
+    """Warp the donor's frame so that its moving points are at `goal` and its pins at those of the frame; float32."""
     moving, held = donor.track.landmarks_TN2[donor.frame][MOVING], donor.track.steady_TN2[donor.frame][PINS]
     there = np.concatenate([moving, held]) - crop.corner
     return spline_warp(crop.picture_HWC, there, np.concatenate([goal, pins]), box)
 
 
 def _matched(warped: np.ndarray, own: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`warped` with the colours of `own`: levelled on the patch's rim where it crosses the cheeks.
+    """Give `warped` the colours of `own`, measured at the rim of the patch where it crosses the cheeks.
 
-    Chin and neck are left out: they differ by what the jaw does, not by the light. So is a tilt of the light, which
-    the cheeks would only tell by extrapolation.
+    Chin and neck do not count, since they differ by the position of the jaw, not by the light. A gradient of the light
+    is not fitted, since the cheeks would determine it by extrapolation only.
     """
     rim = (share > 0) & (share < 0.9)
     rows = np.flatnonzero(rim.any(axis=1))

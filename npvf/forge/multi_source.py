@@ -1,7 +1,7 @@
-"""Two or more people in one picture, as in an interview; one of them is forged, and one of them is heard.
+"""Two or more people in one frame, as in an interview; one of them is forged, and one of them is heard.
 
-The forged clip keeps its pixels: the others are scaled to it. Its unforged twin, `assembled`, is what a copy is to the
-other kinds: neither the layout nor the number of faces tells a fake from a real video.
+The forged clip keeps its pixels, and the others are scaled to it. The unforged twin, `assembled`, has the role that a
+copy has for other kinds: neither the layout nor the number of faces tells a fake from a real video.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class _Scene:
 
 
 def multi_source(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video, forged in its picture, beside one to three others.
+    """Forge the frames of the source video and show it beside one to three others.
 
     Raises:
         Refused: NO_FACE, in a frame of the source video.
-        NpvfError: it shows two faces; there is no clip of other people (`find_faces`); or no way to forge it works.
+        NpvfError: it shows two faces; there is no clip of other people (`find_faces`); or every forgery fails.
     """
     scene = _scene(source, frames, donors, rng)
     problems = []
@@ -56,7 +56,7 @@ def multi_source(source: SourceVideo, frames: int, donors: list[SourceVideo], rn
         except NpvfError as error:
             problems.append(f"{name}: {error}")
             continue
-        assert forged.masks is not None  # each of these forgers tells them
+        assert forged.masks is not None  # each of these functions sets them
         return _film(scene, forged, {"forged": str(name), **forged.recipe})
     raise NpvfError(f"{source.video}: it can be forged in no way; {problems[0]}")
 

@@ -1,4 +1,4 @@
-"""`npvf forge`: which clips become which forgeries, and the line that says so for each."""
+"""`npvf forge`: make forgeries of real videos, and a line of forge.jsonl for each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Summary:
     lines: list[dict[str, Any]]
 
     def count(self, status: str) -> Counter[str]:
-        """Kind -> how many have this status ("written" or "refused")."""
+        """Count the files with this status ("written" or "refused") by kind."""
         return Counter(line["manipulation"] for line in self.lines if line["status"] == status)
 
 
@@ -44,14 +44,15 @@ def forge(
     crf: float = CRF,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Makes `per_clip` forgeries of each kind out of every real video in `src` (a folder or a CSV list).
+    """Make `per_clip` forgeries of each kind from every real video in `src` (a folder or a CSV list).
 
-    Writes `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, where the sound's are known `.phones.json`, and where they
-    can be told `.mask.npz`, the forged pixels (`npvf.io.masks`); `copies` adds each original as kind "none", label 0,
-    and the unforged twin of kinds that have one. All go through the same decoding, cut and encoding, so that nothing
-    but the forgery tells them apart. `forge.jsonl` has one line for every file, written or refused and why.
+    Each forgery is `<kind>/<video>-<kind>-<n>.mp4` with `.meta.json`, `.phones.json` if the phones of the audio are
+    known, and `.mask.npz` if the forged pixels are known (`npvf.io.masks`). `copies` adds each original as kind
+    "none" with label 0, and the unforged twin of kinds that have one. All files have the same decoding, cut and
+    encoding, so that only the forgery tells them apart. `forge.jsonl` has one line for each file, with the reason if it
+    was refused.
 
-    Raises NpvfError for an unknown kind or quality, or where nothing at all can be made.
+    Raises NpvfError for an unknown kind or quality, or if nothing can be made.
     """
     if unknown := sorted(set(kinds) - set(KINDS) - {COPY}):
         raise NpvfError(f"unknown kind of forgery {unknown[0]!r}; there are {', '.join([*KINDS, COPY])}")
@@ -84,7 +85,7 @@ def forge(
 
 
 def _source_video(source: Source, lines: list[dict[str, Any]]) -> SourceVideo | None:
-    """The source as a source video, or None and a line that says why not."""
+    """Open a source as a `SourceVideo`; if it cannot be used, return None and a line with the reason."""
     try:
         if source.problem is not None:
             raise source.problem
@@ -103,7 +104,7 @@ def _source_video(source: Source, lines: list[dict[str, Any]]) -> SourceVideo | 
 
 
 def _check_names(sources: list[SourceVideo], wanted: Sequence[_Wanted]) -> None:
-    """Raises NpvfError where two sources, such as a.mp4 and a.mpg, would be written to one file."""
+    """Raise NpvfError if two sources, such as a.mp4 and a.mpg, would be written to one file."""
     for job in wanted[:1]:
         seen: dict[str, str] = {}
         for source in sources:
@@ -127,14 +128,14 @@ class _Wanted:
 
     @property
     def manipulation(self) -> str | None:
-        """Its word in sidecars; None: it is real."""
+        """Return the manipulation in sidecars; None: the file is real."""
         return None if self.twin or self.kind == COPY else self.kind
 
     def name(self, video: str) -> str:
         """Return the path of the file, relative to the folder of all forgeries."""
         original = PurePosixPath(video)
         stem = f"{original.stem}-{COPY}-{self.kind}-{self.n}" if self.twin else f"{original.stem}-{self.kind}-{self.n}"
-        # A list may name its videos by absolute paths, or by ones that lead out of its folder: forgeries stay in OUT.
+        # A list may contain absolute paths, or paths outside its folder, but forgeries must stay in OUT.
         folders = ["_" if part == ".." else part for part in original.parent.parts if part != original.anchor]
         return str(PurePosixPath(self.manipulation or COPY, *folders, f"{stem}.mp4"))
 
@@ -148,9 +149,8 @@ def _forge_one(
     out: Path,
     crf: float,
 ) -> dict[str, Any]:
-    """One file and its line."""
-    # The cut is drawn from what a swap of the sound needs, and is the same for every kind: an early end gives no
-    # forgery away.
+    """Make one file and its line."""
+    # A swap of the audio may need a cut. All kinds are cut alike, so that an early end does not give a forgery away.
     seeds = [seed, zlib.crc32(source.video.encode()), wanted.n]
     rng = np.random.default_rng(seeds)
     sounds = [sounds[k] for k in rng.permutation(len(sounds))]

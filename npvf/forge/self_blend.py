@@ -1,7 +1,7 @@
-"""The clip's own face, slightly warped, recoloured and resampled, blended back in: a swap's seams with no second face.
+"""Blend the clip's own face, slightly warped and recoloured, back in: the seams of a swap without a second face.
 
-After the idea of self-blended images (Shiohara and Yamasaki, CVPR 2022), for video: what is drawn is drawn once for a
-clip, in the face's own coordinates, so that the patch sits on the face and does not flicker. The code is our own.
+The idea is that of self-blended images (Shiohara and Yamasaki, CVPR 2022), here for video: the random parameters are
+drawn once for a clip, in coordinates of the face, so that the patch moves with the face. The code is our own.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class _Recipe:
     turn: float  # radians
     scale: float
     move: tuple[float, float]
-    bumps: tuple[tuple[float, float, float, float], ...]  # place x, y and shift x, y
+    bumps: tuple[tuple[float, float, float, float], ...]  # position x, y and shift x, y
     colour: tuple[float, float, float]  # added to Lab
     contrast: float
     detail: str
-    amount: float  # of the detail's change
+    amount: float  # strength of the change of detail
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> _Recipe:
@@ -68,7 +68,7 @@ class _Recipe:
         return np.asarray(centre + size * away)
 
     def recoloured(self, made_hwC: np.ndarray) -> np.ndarray:
-        """With another colour, contrast and detail."""
+        """Change colour, contrast and detail."""
         lab = to_lab(made_hwC)
         mean = lab.mean(axis=(0, 1))
         return self._detailed(from_lab((lab - mean) * self.contrast + mean + self.colour))
@@ -88,20 +88,20 @@ class _Recipe:
 
 
 def self_blend(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video with its own face changed a little. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    """Forge the source video by a small change of its own face. Raises Refused(NO_FACE), or NpvfError for two faces."""
     return patch_video(source, frames, SelfBlend.draw, rng)
 
 
 @dataclass(frozen=True)
 class SelfBlend:
-    """A recipe on a track: see `Patch`."""
+    """The patch of a self-blend on one track, see `Patch`."""
 
     track: Track
     recipe: _Recipe
 
     @classmethod
     def draw(cls, track: Track, rng: np.random.Generator) -> SelfBlend:
-        """With a recipe of its own."""
+        """Draw the recipe."""
         return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
@@ -110,7 +110,7 @@ class SelfBlend:
         return self.recipe.ratio * feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
 
     def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
-        """The changed face."""
+        """Return the changed face."""
         size, here = self.track.size(frame), self.track.steady_TN2[frame][FACE]
         there = self.recipe.moved(here, face_centre(self.track.steady_TN2[frame]), size)
         crop = Crop.of(picture, box_around(np.concatenate([here, there]), size, *picture.shape[:2]))

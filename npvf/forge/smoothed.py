@@ -1,4 +1,4 @@
-"""A region of the face smoothed, filled in from around it, or re-made with less detail, as retouching leaves it."""
+"""Smooth a region of the face, fill it in from around it, or reduce its detail, as retouching does."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from npvf.forge.face_patch import Box, Track, feathered, patch_video
 from npvf.forge.face_regions import REGIONS, grown
 from npvf.forge.source_video import Forged, SourceVideo
 
-_MARGIN = 0.5  # of the face's size: what a filter sees beyond the patch
-# Plain skin: it can be filled in from around it, as lips and eyes cannot, and smoothing would leave no trace on it.
+_MARGIN = 0.5  # of the face's size: the margin around the patch that a filter needs
+# Plain skin can be filled in from around it, unlike lips and eyes; to smooth it would not leave a trace.
 _FILLED = ("forehead", "left cheek", "right cheek", "chin")
 
 
@@ -39,7 +39,7 @@ class _Recipe:
         )
 
     def applied(self, picture_hwC: np.ndarray, share_hw: np.ndarray, size: float) -> np.ndarray:
-        """The part of a picture, uint8, with the region at these shares forged: float32."""
+        """Forge the region at these shares in a part of a frame: uint8 in, float32 out."""
         if self.method == "smoothed":
             reach = (0.06 + 0.06 * self.amount) * size
             return cv2.bilateralFilter(picture_hwC, -1, 40 + 50 * self.amount, reach).astype(np.float32)
@@ -48,7 +48,7 @@ class _Recipe:
             filled = cv2.inpaint(picture_hwC, inside, max(2, 0.05 * size), cv2.INPAINT_TELEA)
             return cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.05 * size)
         height, width = picture_hwC.shape[:2]
-        # Down to 8 to 16 pixels for the face's size, whatever the camera's resolution.
+        # The size of the face becomes 8 to 16 pixels, whatever the resolution of the camera.
         shrink = min(0.6, (16 - 8 * self.amount) / size)
         small = (max(2, round(width * shrink)), max(2, round(height * shrink)))
         coarse = cv2.resize(picture_hwC, small, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -56,20 +56,20 @@ class _Recipe:
 
 
 def smoothed(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video with a region of its face re-made. Raises Refused(NO_FACE), or NpvfError for two faces."""
+    """Retouch a region of the face of the source video. Raises Refused(NO_FACE), or NpvfError for two faces."""
     return patch_video(source, frames, Smoothing.draw, rng)
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """A recipe on a track: see `Patch`."""
+    """The patch of a retouch on one track, see `Patch`."""
 
     track: Track
     recipe: _Recipe
 
     @classmethod
     def draw(cls, track: Track, rng: np.random.Generator) -> Smoothing:
-        """With a recipe of its own."""
+        """Draw the recipe."""
         return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
@@ -78,7 +78,7 @@ class Smoothing:
         return feathered(outline, self.recipe.feather * self.track.size(frame), size_hw)
 
     def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
-        """The region re-made, with what is around it in view."""
+        """Return the retouched region. The filters see a margin around it."""
         (height, width), size = picture.shape[:2], self.track.size(frame)
         margin = round(_MARGIN * size)
         x0, y0, x1, y1 = box

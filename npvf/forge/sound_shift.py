@@ -1,4 +1,4 @@
-"""The clip's own sound, moved against its pictures."""
+"""Shift the audio of a clip against its frames."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FADE = SAMPLE_RATE // 100
 
 
 def sound_shift(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video with its sound 8 to 15 frames early or late; what it leaves is filled with its own room tone.
+    """Shift the audio of the source video 8 to 15 frames early or late, and fill the gap with its own room tone.
 
-    Raises Refused(TOO_SHORT) where less than half of the sound would be left.
+    Raises Refused(TOO_SHORT) if less than half of the audio would be left.
     """
     shift = int(rng.integers(LEAST, MOST + 1)) * int(rng.choice([-1, 1]))
     if frames < 2 * MOST:
@@ -31,6 +31,6 @@ def sound_shift(source: SourceVideo, frames: int, donors: list[SourceVideo], rng
 
 
 def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """One after the other, each faded over 10 ms at the joint so that it does not click."""
+    """Join two pieces of audio, with fades of 10 ms, so that the joint does not click."""
     fade = np.sin(np.linspace(0, np.pi / 2, _FADE, dtype=np.float32))
     return np.concatenate([a[:-_FADE], a[-_FADE:] * fade[::-1], b[:_FADE] * fade, b[_FADE:]])

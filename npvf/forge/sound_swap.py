@@ -1,4 +1,4 @@
-"""Another clip's sound under these pictures: lips and voice say different sentences."""
+"""Replace the audio by that of another clip: lips and voice say different sentences."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from npvf.clip import FPS
 from npvf.errors import NpvfError
 from npvf.forge.source_video import Forged, SourceVideo, cut_phones, pictures, unforged_masks
 
-SHORTEST = 0.75  # of the clip's length, for a sound that may go under it
+SHORTEST = 0.75  # of the length of the clip: the smallest length of a donor
 
 
 def find_donors(source: SourceVideo, sources: list[SourceVideo]) -> list[SourceVideo]:
-    """The source videos whose sound may go under this one's pictures, those nearest in length first, at most five.
+    """Return at most five source videos whose audio can replace that of this one, most similar in length first.
 
-    Only sources of the same split, so that a split by identity stays disjoint; of the same person where there are any,
-    so that the voice goes with the face and only the sentence is wrong; of another sentence where that is known.
-    None is shorter than 0.75 of the source video.
+    They belong to the same split, so that a split by identity stays disjoint. If there are videos of the same person,
+    only these count: the voice then fits the face, and only the sentence is wrong. If the sentences are known, theirs
+    is another one. They last at least 0.75 of the source video.
     """
     said = source.annotation
     others = [t for t in sources if t.video != source.video and t.annotation.split == said.split]
@@ -29,7 +29,7 @@ def find_donors(source: SourceVideo, sources: list[SourceVideo]) -> list[SourceV
 
 
 def sound_swap(source: SourceVideo, frames: int, donors: list[SourceVideo], rng: np.random.Generator) -> Forged:
-    """The source video with the sound of the first donor. Raises NpvfError where there is none."""
+    """Replace the audio by that of the first donor. Raises NpvfError if there is none."""
     if not donors:
         raise NpvfError(
             f"{source.video}: no other real video of its split is long enough to give its audio; add videos or leave "

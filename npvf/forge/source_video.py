@@ -1,4 +1,4 @@
-"""A real clip as the forger sees it, and the one way in which every forgery and every copy is written."""
+"""`SourceVideo`, a real clip to be forged, and `write_forged`, which writes every forgery and every copy."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from npvf.speech.inventory import SILENCE
 
-# One quality for everything, so that nothing but the forgery tells a fake from a copied original.
+# One quality for all files, so that only the forgery tells a fake from a copied original.
 CRF = 20.0
 
 
 @dataclass(frozen=True)
 class SourceVideo:
-    """One source clip. `video` is its path relative to the source folder; `seconds` its length at 25 fps."""
+    """One source clip. `video` is its path relative to the source folder; `seconds` is its length at 25 fps."""
 
     video: str
     path: Path
@@ -34,7 +34,7 @@ class SourceVideo:
 
     @property
     def frames(self) -> int:
-        """Its length in frames."""
+        """Return its length in frames."""
         return round(self.seconds * FPS)
 
     def phones(self) -> Phones | None:
@@ -43,7 +43,7 @@ class SourceVideo:
         return Phones.from_json(json.loads(path.read_text())) if path.is_file() else None
 
     def sound(self, frames: int, start: float = 0.0) -> np.ndarray:
-        """(640 * frames,) float32; a missing end is filled with the clip's own room tone. Raises Refused(NO_AUDIO)."""
+        """Return (640 * frames,) float32. A missing end is filled with room tone. Raises Refused(NO_AUDIO)."""
         audio = read_audio(self.path)
         if not np.abs(audio).max(initial=0) > 0:
             raise Refused(Reason.SILENT_AUDIO, f"{self.video} is silent: there is no sound to forge with.")
@@ -69,12 +69,12 @@ class Forged:
 
 
 def pictures(source: SourceVideo, frames: int) -> Iterable[np.ndarray]:
-    """The first `frames` pictures of a source video, as a stream."""
+    """Yield the first `frames` frames of a source video."""
     return iter_frames(source.path, end=(frames - 0.5) / FPS)
 
 
 def unforged_masks(source: SourceVideo, frames: int) -> Iterator[np.ndarray]:
-    """(H, W) bool each, all False: the masks of a forged sound."""
+    """Yield masks, (H, W) bool, all False: those of a video whose audio alone is forged."""
     height, width = next(iter(pictures(source, 1))).shape[:2]
     yield from (np.zeros((height, width), bool) for _ in range(frames))
 
@@ -82,15 +82,15 @@ def unforged_masks(source: SourceVideo, frames: int) -> Iterator[np.ndarray]:
 def write_forged(
     forged: Forged, source: SourceVideo, kind: str | None, path: Path, labels: tuple[int, int], crf: float = CRF
 ) -> None:
-    """MP4 and sidecars, `<stem>.mask.npz` too where masks are known.
+    """Write the MP4 file and its sidecars, with `<stem>.mask.npz` if the masks are known.
 
     Args:
-        forged: what to write.
-        source: what it was made from.
-        kind: of forgery; None is a copy of the original, label 0.
-        path: of the video, which gets its name last.
-        labels: of sound and picture.
-        crf: x264's constant quality.
+        forged: the frames, the audio and the facts.
+        source: the video that was forged.
+        kind: the kind of forgery; None: a copy of the original, label 0.
+        path: the path of the video. The file gets this name after it is complete.
+        labels: the labels of audio and frames.
+        crf: the constant rate factor of x264.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     seconds = len(forged.audio_N) / SAMPLES_PER_FRAME / FPS
@@ -118,7 +118,7 @@ def write_forged(
 
 
 def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | None:
-    """`phones` of [start, start + seconds) on a clock that begins there, silence where they say nothing."""
+    """Return `phones` of [start, start + seconds) on a clock that begins at `start`; gaps become silence."""
     if phones is None:
         return None
     items = list(phones.between(start, start + seconds, -start).items)
@@ -131,7 +131,7 @@ def cut_phones(phones: Phones | None, start: float, seconds: float) -> Phones | 
 
 
 def room_tone(audio_N: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """(length,) float32 of the clip's own noise floor: 40 ms grains of its quietest tenth, overlapped at random."""
+    """Make (length,) float32 of background noise: overlapping random 40 ms grains of the clip's quietest tenth."""
     grain, hop = 640, 320
     if length <= 0:
         return np.zeros(0, np.float32)

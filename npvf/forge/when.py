@@ -1,4 +1,4 @@
-"""When a picture is forged: throughout, or for a part of the clip."""
+"""The time at which frames are forged: throughout the clip, or a part of it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from npvf.clip import FPS
 from npvf.io.annotations import Intervals
 
-_PARTLY = 1 / 3  # of the forgeries change only a part of the clip
-_RAMP = 3  # frames over which one comes and goes
-_SHORTEST = 24  # frames; a clip below twice that is forged throughout
+_PARTLY = 1 / 3  # share of the forgeries that change only a part of the clip
+_RAMP = 3  # frames over which a forgery is faded in and out
+_SHORTEST = 24  # frames; a clip of less than twice this length is forged throughout
 
 
 def draw_strength(frames: int, rng: np.random.Generator) -> tuple[np.ndarray, Intervals]:
-    """(T,) in [0, 1], how strongly each frame is changed, and the forged spans in seconds."""
+    """Draw the strength of the change of each frame, (T,) in [0, 1], and return the forged spans in seconds, too."""
     strength_T = np.ones(frames, np.float32)
     if frames >= 2 * _SHORTEST and rng.random() < _PARTLY:
         length = int(rng.integers(_SHORTEST, frames * 3 // 4 + 1))
