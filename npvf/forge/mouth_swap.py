@@ -90,9 +90,8 @@ def _shape(track: Track) -> np.ndarray:
     return np.stack([lip_aperture(track.landmarks_TN2), lip_width(track.landmarks_TN2)], axis=1)
 
 
-_Cast = list[
-    list[tuple[int, int, float]]
-]  # for each frame a list of (number of the donor, its frame, weight); empty if the frame does not change
+# For each frame a list of (number of the donor, its frame, weight); empty if the frame does not change.
+_Cast = list[list[tuple[int, int, float]]]
 
 
 def _cast(plan: Sequence[Segment], frames: int) -> _Cast:
