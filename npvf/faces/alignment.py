@@ -1,7 +1,7 @@
-"""Aligned face crops: a similarity from the source picture to a 224-pixel crop, steady over time.
+"""Aligned face crops: a similarity transform from the source frame to a crop of 224 pixels, smooth over time.
 
-Only translation, rotation and one scale are taken out, found on points that do not move in speech and smoothed over
-time: lips and jaw move in the crop as they do in the face, unstretched, and landmark noise does not shake it.
+Only translation, rotation and one scale are removed. They are fitted to points that do not move in speech and are
+smoothed over time: lips and jaw move in the crop as in the face, and landmark noise does not shake the crop.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 from npvf.clip import CROP_SIZE
 from npvf.faces.geometry import STABLE, TEMPLATE_S2, face_centre
 
-# The crop shows from the middle of the forehead to a jaw's drop below the chin, in a face's own proportions.
+# The crop shows the face from the middle of the forehead to below the chin, with room for an open jaw.
 CROP_PX_PER_SIZE = 46.0
 CROP_CENTRE = np.array((CROP_SIZE / 2, 62.0))
 
-# Standard deviations in frames. Turning the head changes the apparent size; a slow scale does not follow.
+# Standard deviations in frames. Turning the head changes the apparent size, so the scale is smoothed more.
 SIGMA = 2.0
 SIGMA_SCALE = 5.0
-RADIUS = 10  # frames before and after that take part
+RADIUS = 10  # frames before and after the current one that count
 
 
 def face_pose(landmarks_N2: np.ndarray) -> np.ndarray:
-    """Centre x, centre y (source pixels), roll (radians) and log scale (source px -> crop px) of a face: (4,).
+    """Return the pose (4,): centre x and y (source pixels), roll (radians), log scale (source to crop pixels).
 
-    The least-squares rotation and scale (Procrustes) of the stable points onto the mean face.
+    Rotation and scale are the least-squares fit (Procrustes) of the stable points to the mean face.
     """
     centre = face_centre(landmarks_N2)
     x, y = (landmarks_N2[STABLE] - centre).T
@@ -43,9 +43,9 @@ def misfit(landmarks_N2: np.ndarray) -> float:
 
 
 def smoothed_transform(poses_W4: np.ndarray, at: int) -> np.ndarray:
-    """The similarity of frame `at` of a window of poses: (2, 3) float32, source pixels -> crop pixels.
+    """Return the transform of frame `at` of a window of poses: (2, 3) float32, from source to crop pixels.
 
-    Gaussian means over the window; rolls are averaged as directions, so that +179 and -179 degrees agree.
+    It is a Gaussian mean over the window. Rolls are averaged as directions, so that +179 and -179 degrees agree.
     """
     away = np.arange(len(poses_W4)) - at
     weights = np.exp(-0.5 * np.square(away / SIGMA))
@@ -60,14 +60,14 @@ def smoothed_transform(poses_W4: np.ndarray, at: int) -> np.ndarray:
 
 
 def apply_transform(transform_23: np.ndarray, points_N2: np.ndarray) -> np.ndarray:
-    """Points through (..., 2, 3) transforms: (..., N, 2) -> (..., N, 2)."""
+    """Apply transforms (..., 2, 3) to points: (..., N, 2) -> (..., N, 2)."""
     return points_N2 @ np.swapaxes(transform_23[..., :2], -1, -2) + transform_23[..., None, :, 2]
 
 
 def align(frame_HWC: np.ndarray, transform_23: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
-    """Cut the crop (size, size, 3) uint8 out of a frame. What lies outside the picture is black.
+    """Cut the crop (size, size, 3) uint8 out of a frame. Pixels outside the frame are black.
 
-    A face much larger than the crop is first shrunk by area averaging: bilinear sampling alone would alias.
+    A face much larger than the crop is first reduced by area averaging, since bilinear sampling alone would alias.
     """
     transform = transform_23.astype(np.float64)
     shrink = int(1 / np.sqrt(abs(np.linalg.det(transform[:, :2]))))
@@ -83,7 +83,7 @@ def align(frame_HWC: np.ndarray, transform_23: np.ndarray, size: int = CROP_SIZE
 
 
 def _region(frame_HWC: np.ndarray, transform: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the frame that the crop shows, and its upper left corner (x, y)."""
+    """Return the part of the frame that the crop shows, and its upper left corner (x, y)."""
     corners = np.array([(0, 0), (size, 0), (0, size), (size, size)], float)
     shown = (corners - transform[:, 2]) @ np.linalg.inv(transform[:, :2]).T
     limits = np.array(frame_HWC.shape[1::-1])

@@ -8,11 +8,11 @@ from enum import IntEnum
 import cv2
 import numpy as np
 
-_PLAIN = 5.0  # grey levels of contrast below which a picture shows next to nothing
+_PLAIN = 5.0  # grey levels of contrast below which a frame is nearly uniform
 
 
 class Cut(IntEnum):
-    """Does a new scene begin at this frame? After `SUSPECTED` the faces decide."""
+    """The answer to: does a new scene begin at this frame? After `SUSPECTED` the faces decide."""
 
     NO = 0
     SUSPECTED = 1
@@ -20,16 +20,16 @@ class Cut(IntEnum):
 
 
 class CutFinder:
-    """Compares each frame with the one before: a cut changes what is where, a flash or a fade only how bright it is.
+    """Compare each frame with the one before: a cut changes the content, a flash or a fade only the brightness.
 
-    The measure is the correlation of two thumbnails. Within a shot it stays above 0.6 even when the camera follows
-    somebody fast; across most cuts it is below 0.3: certain. But two people before the same studio wall correlate by
-    up to 0.96, so a change that is large only against the frames before it is suspicious.
+    The measure is the correlation of two thumbnails. Within a shot it stays above 0.6, even in fast camera movements;
+    across most cuts it is below 0.3, which is certain. But two people in front of the same studio wall correlate by up
+    to 0.96, so a change that is large only relative to the frames before it is suspected.
     """
 
     certain = 0.45
-    unusual = 4.0  # times the median change of the last frames
-    smallest = 0.02  # smallest change that is suspicious
+    unusual = 4.0  # factor of the median change of the last frames
+    smallest = 0.02  # smallest change that is suspected
     thumbnail = (64, 36)
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class CutFinder:
 
 
 def thumbnail(image_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Shrunk to (width, height) and freed of its mean colour, float32."""
+    """Scale to (width, height) and subtract the mean colour, float32."""
     small = cv2.resize(image_HWC, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     return small - small.mean(axis=(0, 1))
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return the similarity of two thumbnails in [-1, 1], independent of brightness and contrast."""
-    # A few grey levels of common ground keep pictures that are all but black or plain from being "different".
+    # A small constant keeps nearly black or uniform frames from being called different.
     noise = _PLAIN**2 * a.size
     return float((np.vdot(a, b) + noise) / np.sqrt((np.vdot(a, a) + noise) * (np.vdot(b, b) + noise)))

@@ -1,4 +1,4 @@
-"""Optical flow of a face, to compare with Anchor-Mesh Motion: the same shape and units, from pixels, not landmarks."""
+"""Optical flow of a face, to compare with Anchor-Mesh Motion: the same shape and units, but from pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def flow_motion(face_THWC: np.ndarray, method: FlowMethod = "dis") -> np.ndarray
     - `farneback`: polynomial expansion, with the values of OpenCV's tutorial.
     - `tvl1`: dual TV-L1, OpenCV's defaults: the finest of the three, and some hundred times slower.
 
-    RAFT is not offered: torchvision downloads its weights, and no wheel holds any.
+    RAFT is not available: torchvision downloads its weights, and no wheel contains them.
 
     Args:
         face_THWC: uint8 RGB, T >= 2.
@@ -43,7 +43,7 @@ def flow_motion(face_THWC: np.ndarray, method: FlowMethod = "dis") -> np.ndarray
 
 
 def _method(name: FlowMethod) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Two gray pictures (H, W) to the flow between them (H, W, 2). Each pair is computed afresh."""
+    """Return a function from two gray frames (H, W) to the flow between them (H, W, 2), without state."""
     if name == "farneback":
         return lambda now, after: cv2.calcOpticalFlowFarneback(now, after, _NO_GUESS, 0.5, 3, 15, 3, 5, 1.2, 0)
     if name == "dis":
@@ -57,4 +57,4 @@ def _method(name: FlowMethod) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     raise ValueError(f"flow {name!r} is none of {', '.join(get_args(FlowMethod))}")
 
 
-_NO_GUESS: Any = None  # OpenCV's types would have an array to write into
+_NO_GUESS: Any = None  # OpenCV's types ask for an output array

@@ -12,7 +12,7 @@ import numpy as np
 # Corners of the eyes, bridge and tip of the nose, its wings, temples, middle of the hairline.
 STABLE = np.array([33, 133, 362, 263, 168, 6, 197, 195, 4, 98, 327, 127, 356, 10])
 
-# Where they lie in the mean frontal face, made symmetric: a Procrustes mean over eleven people of the GRID corpus.
+# Their positions in the mean frontal face, made symmetric: a Procrustes mean over eleven people of GRID.
 TEMPLATE_S2 = np.array(
     [
         (-1.107, -0.227),
@@ -34,12 +34,12 @@ TEMPLATE_S2 = np.array(
 
 
 def face_centre(landmarks_TN2: np.ndarray) -> np.ndarray:
-    """The stable points' centre: (..., 478, 2) -> (..., 2)."""
+    """Return the centre of the stable points: (..., 478, 2) -> (..., 2)."""
     return landmarks_TN2[..., STABLE, :].mean(axis=-2)
 
 
 def face_size(landmarks_TN2: np.ndarray) -> np.ndarray:
-    """The face's size in the landmarks' unit, whatever lips and jaw do: (..., 478, 2) -> (...).
+    """Return the size of the face in the unit of the landmarks, independent of lips and jaw: (..., 478, 2) -> (...).
 
     Examples:
         >>> landmarks = np.random.default_rng(0).normal(size=(10, 478, 2))
@@ -52,7 +52,7 @@ def face_size(landmarks_TN2: np.ndarray) -> np.ndarray:
 
 
 def face_hull(points_N2: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    """(h, w) bool: the pixels within the convex hull of points (x, y) in pixels."""
+    """Return the pixels within the convex hull of points (x, y), (h, w) bool."""
     face_hw = np.zeros(size_hw, np.uint8)
     cv2.fillConvexPoly(face_hw, cv2.convexHull(points_N2.round().astype(np.int32)), 1)
     return face_hw > 0

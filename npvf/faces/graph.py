@@ -1,4 +1,4 @@
-"""MediaPipe's FaceLandmarker as one function from a picture to faces, without its noise."""
+"""MediaPipe's FaceLandmarker as one function from a frame to faces, without its messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from npvf.errors import MissingDependency
 
-# What MediaPipe's native code says each time it starts. Every other line goes through.
+# The messages of MediaPipe's native code at each start. Every other line is passed on.
 _NOISE = (
     b"WARNING: Logging before InitGoogle()",
     b"INFO: Created TensorFlow Lite XNNPACK delegate",
@@ -29,8 +29,8 @@ _NOISE = (
 def _let_python_ignore_sigprof() -> None:
     """Keep MediaPipe's profiling timers from killing the process.
 
-    They send SIGPROF, which its native code ignores without Python knowing. Whoever restores the handlers that Python
-    knows of, as Lightning does after training, would restore the default: the end of the process.
+    They send SIGPROF. MediaPipe's native code ignores it, but Python does not know this: code that restores Python's
+    signal handlers, as Lightning does after training, would restore the default, which ends the process.
     """
     known = hasattr(signal, "SIGPROF") and signal.getsignal(signal.SIGPROF) is signal.SIG_DFL
     if known and threading.current_thread() is threading.main_thread():
@@ -38,14 +38,14 @@ def _let_python_ignore_sigprof() -> None:
 
 
 class LandmarkGraph:
-    """One running FaceLandmarker, in VIDEO mode or, for pictures that have nothing to do with one another, IMAGE mode.
+    """One running FaceLandmarker, in VIDEO mode, or in IMAGE mode for unrelated images.
 
     Args:
         model_path: the `face_landmarker.task` file.
-        max_faces: most faces found in a picture.
+        max_faces: the largest number of faces in a frame.
         video: VIDEO mode.
-        blendshapes: measure the 52 expression coefficients too.
-        sure: the detector's least confidence, [0, 1].
+        blendshapes: also measure the 52 expression coefficients.
+        sure: the smallest confidence of the detector, [0, 1].
 
     Raises:
         MissingDependency: the package, or a system library that it needs, is absent.
@@ -66,12 +66,12 @@ class LandmarkGraph:
         with _without_startup_noise():
             self._landmarker = vision.FaceLandmarker.create_from_options(options)
             self.close = weakref.finalize(self, _free, self._landmarker)
-            # The graph's threads go on talking until the first picture has passed through.
+            # The threads of the graph write messages until the first frame is done.
             self.detect(np.zeros((64, 64, 3), np.uint8), 0)
         _let_python_ignore_sigprof()
 
     def detect(self, image_HWC: np.ndarray, milliseconds: int = 0) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Landmarks (478, 2) float32 in pixels, and blendshapes (52,) or None, of each face.
+        """Return landmarks (478, 2) float32 in pixels, and blendshapes (52,) or None, of each face.
 
         In VIDEO mode the times must increase from call to call, and start above 0.
         """
@@ -92,7 +92,7 @@ def _free(landmarker: Any) -> None:
     if threading.main_thread().is_alive():
         landmarker.close()
     else:
-        # The interpreter is on its way out and MediaPipe's own thread has ended: closing would fail, noisily.
+        # The interpreter is shutting down and MediaPipe's thread has ended: closing would print an error.
         landmarker._handle = None
 
 
@@ -110,7 +110,7 @@ def _import_mediapipe() -> tuple[Any, Any, Any]:
 
 @contextmanager
 def _without_startup_noise() -> Iterator[None]:
-    """Take the native library's known start-up lines off stderr; every other line is passed on, in any case."""
+    """Remove the known start-up lines of the native library from stderr; every other line is passed on."""
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,6 +1,6 @@
-"""Faces in one frame of a running video: MediaPipe's 478 landmarks of each, small faces too.
+"""Find the faces in one frame of a video: MediaPipe's 478 landmarks of each, also of small faces.
 
-A picture in, a list of `Face` out. Which face is whom over time is the business of `tracking`.
+A frame gives a list of `Face`. `tracking` joins the faces of successive frames.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from npvf.faces.cuts import thumbnail
 from npvf.faces.graph import LandmarkGraph
 from npvf.faces.model_file import face_model_path
 
-# MediaPipe's face detector sees its picture at 128 x 128 and misses faces below a seventh of the longer side.
+# MediaPipe's face detector scales its image to 128 x 128 and misses faces below a seventh of the longer side.
 MIN_SHARE = 1 / 7
-# Smaller faces (pixels from hairline to chin) are not looked for: their lips say nothing.
+# Smaller faces (pixels from hairline to chin) are not searched: their lips are too small to judge.
 MIN_FACE = 75
-SEARCH_EVERY = 12  # frames, while there is no face
-SEARCH_EVERY_MORE = 25  # while there is one
-_PATIENCE = 10  # frames for which a lost face is looked for where it was
-_WINDOW = 3.0  # side of that window in heights of the face
-_SURE = 0.6  # the detector's confidence in such a part of a picture
-_MISFIT = 0.4  # hands and cushions that pass for faces there are bent by 0.4 to 0.9, faces by 0.05 to 0.35
-_TWICE = 0.3  # two results nearer than this share of a face's height are one face, found twice
+SEARCH_EVERY = 12  # frames between searches, while there is no face
+SEARCH_EVERY_MORE = 25  # frames between searches, while there is a face
+_PATIENCE = 10  # frames for which a lost face is searched near its last position
+_WINDOW = 3.0  # side of that search window, in heights of the face
+_SURE = 0.6  # the smallest confidence of the detector in a part of a frame
+_MISFIT = 0.4  # largest misfit: hands and cushions taken for faces have 0.4 to 0.9, faces 0.05 to 0.35
+_TWICE = 0.3  # two results closer than this share of a face's height are the same face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +36,11 @@ class Face:
     """One face in one frame.
 
     Attributes:
-        landmarks_N2: (478, 2) float32 (x, y) in pixels of the frame; points of a face half outside lie outside too.
+        landmarks_N2: (478, 2) float32 (x, y) in pixels of the frame. Points may lie outside the frame.
         box: (x0, y0, x1, y1) around the landmarks, in pixels.
-        confidence: share of the landmarks that lie inside the picture, (0, 1]. MediaPipe's Tasks tell no score of
-            their own: a face has either passed the detector's and the landmark network's thresholds or is not here.
-        looks: (32, 32, 3) float32, a thumbnail of the aligned face freed of its mean colour.
+        confidence: the share of the landmarks inside the frame, (0, 1]. MediaPipe's Tasks do not return scores: a face
+            has either passed the thresholds of the detector and the landmark network, or is absent.
+        looks: (32, 32, 3) float32, a thumbnail of the aligned face without its mean colour.
         blendshapes: (52,) float32 in [0, 1] in MediaPipe's order, or None if they were not asked for.
     """
 
@@ -52,7 +52,7 @@ class Face:
 
     @classmethod
     def of(cls, frame_HWC: np.ndarray, landmarks_N2: np.ndarray, blendshapes: np.ndarray | None = None) -> Face:
-        """The face in `frame_HWC` that has these landmarks."""
+        """Return the face in `frame_HWC` with these landmarks."""
         low, high = landmarks_N2.min(axis=0), landmarks_N2.max(axis=0)
         inside = ((landmarks_N2 >= 0) & (landmarks_N2 < frame_HWC.shape[1::-1])).all(axis=1).mean()
         crop = align(frame_HWC, smoothed_transform(face_pose(landmarks_N2)[None], 0))
@@ -61,21 +61,21 @@ class Face:
 
     @property
     def height(self) -> float:
-        """The height of the box in pixels."""
+        """Return the height of the box in pixels."""
         return self.box[3] - self.box[1]
 
     def is_also(self, other: Face) -> bool:
-        """Do the landmarks of both lie on the same place?"""
+        """Return True if the landmarks of both are at the same place."""
         distance = np.linalg.norm(self.landmarks_N2 - other.landmarks_N2, axis=1).mean()
         return bool(distance < _TWICE * min(self.height, other.height))
 
 
 class Landmarker:
-    """MediaPipe's FaceLandmarker for any number of videos one after the other, with an eye for small faces.
+    """MediaPipe's FaceLandmarker for videos, one after the other, with an additional search for small faces.
 
-    The whole frame goes through MediaPipe's VIDEO mode, which looks for a face near where it was: quicker and steadier
-    than afresh in each frame. A face that it does not find again is looked for in a window around its last place, and
-    once or twice a second overlapping tiles are searched for faces too small for the whole frame.
+    The whole frame goes through MediaPipe's VIDEO mode, which searches a face near its last position: this is faster
+    and steadier than a new search in each frame. A lost face is searched in a window around its last position, and
+    once or twice a second overlapping tiles are searched for faces that are too small for the whole frame.
 
     Call `reset` after a scene cut: the search near the last position can get stuck where there is no face. MediaPipe
     smooths landmarks over time if and only if `max_faces` is 1, and this delays the lips: keep it above 1.
@@ -84,8 +84,8 @@ class Landmarker:
 
     Args:
         model_path: the `face_landmarker.task` file; None takes the cached one.
-        max_faces: most faces found in one view.
-        blendshapes: measure MediaPipe's 52 expression coefficients too.
+        max_faces: the largest number of faces in one view.
+        blendshapes: also measure MediaPipe's 52 expression coefficients.
 
     Raises:
         MissingDependency: MediaPipe, a system library that it needs, or the model file is absent.
@@ -95,16 +95,16 @@ class Landmarker:
         self._arguments = (Path(model_path) if model_path else face_model_path(), max_faces)
         self._blendshapes = blendshapes
         self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes, sure=_SURE)
-        self._known: list[tuple[Face, int]] = []  # each with the number of frames since it was seen
+        self._known: list[tuple[Face, int]] = []  # each face with the number of frames since it was seen
         self._last_ms = self._until_search = 0
         self._start()
 
     def detect(self, frame_HWC: np.ndarray, time_s: float) -> list[Face]:
-        """The faces in the next frame of a video, in no particular order.
+        """Return the faces in the next frame of a video, in any order.
 
         Args:
             frame_HWC: (H, W, 3) uint8 RGB.
-            time_s: the frame's time in seconds. A time that does not lie after the last one starts another video.
+            time_s: the time of the frame in seconds. A time that is not after the last one starts another video.
         """
         milliseconds = round(time_s * 1000) + 1  # MediaPipe's clock has to start above 0
         if milliseconds <= self._last_ms:
@@ -147,7 +147,7 @@ class Landmarker:
         self._known = []
 
     def _search(self, frame_HWC: np.ndarray) -> list[Face]:
-        """The faces of all tiles that a second look, at them alone, confirms."""
+        """Return the faces of all tiles that a second search around each of them confirms."""
         found: list[Face] = []
         for tile in _tiles(*frame_HWC.shape[:2]):
             _add(found, self._look(frame_HWC, *tile))
@@ -155,7 +155,7 @@ class Landmarker:
         return [again for face, view in views for again in view if again.is_also(face)]
 
     def _look(self, frame_HWC: np.ndarray, x: int, y: int, side: int) -> list[Face]:
-        """The faces in one square of the frame, in pixels of the frame."""
+        """Return the faces in one square of the frame, in pixels of the frame."""
         found = self._still.detect(frame_HWC[y : y + side, x : x + side])
         corner = np.array((x, y), np.float32)
         return [
@@ -172,7 +172,7 @@ def _add(faces: list[Face], more: list[Face]) -> None:
 
 
 def _window(frame_HWC: np.ndarray, face: Face) -> tuple[int, int, int]:
-    """A square (x, y, side) around a face, inside the frame."""
+    """Return a square (x, y, side) around a face, inside the frame."""
     height, width = frame_HWC.shape[:2]
     side = int(min(_WINDOW * face.height, height, width))
     x = (face.box[0] + face.box[2] - side) / 2
@@ -181,9 +181,9 @@ def _window(frame_HWC: np.ndarray, face: Face) -> tuple[int, int, int]:
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int]]:
-    """Overlapping squares (x, y, side) in which faces show that the whole frame is too large for.
+    """Return overlapping squares (x, y, side) to search for faces that are too small for the whole frame.
 
-    A face that is too small for the whole frame lies wholly in at least one of them.
+    Each such face lies wholly in at least one of them.
     """
     missed = MIN_SHARE * max(height, width)  # height of the largest face that is missed
     if missed <= MIN_FACE:

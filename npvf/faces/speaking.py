@@ -1,8 +1,8 @@
-"""Does this mouth make this sound? Lip measures, and how they change with the sound's energy: no learning needed.
+"""Compare the movement of a mouth with the level of the audio, without learning: who speaks?
 
-Rates of change are compared, not the courses themselves: most sentences are loud in the middle and quiet at the ends,
-so that the lip aperture's course correlates with anybody's loudness. On 28 clips of one GRID speaker and ten of ten
-others, true against swapped sound within +-2 frames, rates reach an AUC of .80 and .90, courses .69 and .76.
+Rates of change are compared, not the values: most sentences are loud in the middle and quiet at the ends, so that the
+aperture of any lips correlates with the level of any audio. On 28 clips of one GRID speaker and 10 clips of ten others,
+with true and swapped audio and lags of +-2 frames, rates have an AUC of .80 and .90, values .69 and .76.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from scipy.ndimage import gaussian_filter1d
 from npvf.clip import SAMPLES_PER_FRAME
 from npvf.faces.geometry import face_size
 
-# Inner lips, upper and lower, from one third of the mouth over its middle to the other third.
+# Inner lips, upper and lower, at one third, the middle and two thirds of the mouth's width.
 _UPPER = np.array([82, 13, 312])
 _LOWER = np.array([87, 14, 317])
 _CORNERS = (61, 291)
 MAX_LAG = 7
 
-# The landmarks' own noise lets a still mouth's aperture change by this much a frame (standard deviation).
+# The change of a still mouth's aperture per frame that landmark noise causes (standard deviation).
 _STILL = 0.006
 
 
 def lip_aperture(landmarks_TN2: np.ndarray) -> np.ndarray:
-    """The inner lips' gap over the face's size: (T, 478, 2) -> (T,). Closed lips are about 0, a wide mouth 0.8."""
+    """Return the gap of the inner lips in face sizes: (T, 478, 2) -> (T,). Closed lips: about 0, wide open: 0.8."""
     gap = landmarks_TN2[..., _LOWER, :] - landmarks_TN2[..., _UPPER, :]
     return np.linalg.norm(gap, axis=-1).mean(axis=-1) / face_size(landmarks_TN2)
 
 
 def lip_width(landmarks_TN2: np.ndarray) -> np.ndarray:
-    """The distance of the mouth's corners over the face's size: (T, 478, 2) -> (T,). At rest about 1.2."""
+    """Return the distance of the mouth's corners in face sizes: (T, 478, 2) -> (T,). At rest: about 1.2."""
     left, right = (landmarks_TN2[..., i, :] for i in _CORNERS)
     return np.linalg.norm(right - left, axis=-1) / face_size(landmarks_TN2)
 
@@ -45,9 +45,9 @@ def energy_envelope(audio_N: np.ndarray) -> np.ndarray:
 def aperture_energy_similarity(aperture_T: np.ndarray, energy_T: np.ndarray, max_lag: int = MAX_LAG) -> float:
     """Correlate the opening and closing of the lips with the rise and fall of the audio level, in [-1, 1].
 
-    The best correlation of the two rates of change (Gaussian derivative, one frame wide) over lags within +-`max_lag`
-    frames, times s^2 / (s^2 + still^2) where s is the standard deviation of the lips' rate: a mouth that hardly moves
-    agrees with nothing, whatever its landmarks' noise correlates with.
+    The value is the best correlation of the two rates of change (Gaussian derivative, one frame wide) over lags within
+    +-`max_lag` frames, times s^2 / (s^2 + still^2), where s is the standard deviation of the lips' rate: the value of a
+    mouth that hardly moves is about 0, even if its landmark noise happens to correlate.
 
     Raises `ValueError` if the tracks differ in length or are shorter than 2 `max_lag` + 3 frames.
     """
@@ -57,7 +57,7 @@ def aperture_energy_similarity(aperture_T: np.ndarray, energy_T: np.ndarray, max
 
 
 def lagged_correlations(a_T: np.ndarray, b_T: np.ndarray, max_lag: int) -> list[float]:
-    """Pearson's correlation of a[t] with b[t + lag], lag = -max_lag ... max_lag, over the frames that overlap."""
+    """Return Pearson's correlation of a[t] with b[t + lag] for lags from -max_lag to max_lag, over common frames."""
     frames = len(a_T)
     if len(b_T) != frames or frames < 2 * max_lag + 3:
         raise ValueError(f"tracks of {frames} and {len(b_T)} frames cannot be compared over +-{max_lag} frames")
@@ -70,7 +70,7 @@ def lagged_correlations(a_T: np.ndarray, b_T: np.ndarray, max_lag: int) -> list[
 
 
 def speaking_score(landmarks_TN2: np.ndarray, audio_N: np.ndarray, max_lag: int = MAX_LAG) -> float:
-    """Score how well the audio fits a mouth, in [-1, 1]. The track that speaks has the highest score of its video.
+    """Score how well the audio fits a mouth, in [-1, 1]. The speaker's track has the highest score of its video.
 
     Args:
         landmarks_TN2: (T, 478, 2) in crop or source pixels.

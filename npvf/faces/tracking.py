@@ -15,13 +15,13 @@ from npvf.faces.landmarks import Face
 
 MAX_GAP = round(0.4 * FPS)
 
-# Distances are in units of the face's size (a quarter of its height), from where the track was heading.
+# Distances are from the predicted position, in units of the face's size (a quarter of its height).
 _REACH = 1.5
 _REACH_PER_MISSED_FRAME = 0.15
 _MAX_ZOOM = 1.6
-# How much a face that looks quite different counts, against distance.
+# Weight of a quite different appearance, relative to distance.
 _LOOKS = 0.5
-# Seldom does a face look less like itself one frame earlier, and seldom do two people look more alike.
+# A face is rarely less similar to itself one frame earlier, and two people are rarely more similar.
 _SAME_PERSON = 0.77
 
 
@@ -29,12 +29,12 @@ _SAME_PERSON = 0.77
 class _Track:
     id: int
     face: Face
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2, np.float32))  # pixels a frame
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2, np.float32))  # pixels per frame
     missed: int = 0
-    doubtful: bool = False  # perhaps there was a cut since the face was seen
+    doubtful: bool = False  # there may have been a cut since the face was last seen
 
     def predicted(self) -> np.ndarray:
-        """The stable points where they should be now."""
+        """Return the predicted positions of the stable points in the current frame."""
         return self.face.landmarks_N2[STABLE] + self.velocity * (self.missed + 1)
 
     def follow(self, face: Face) -> None:
@@ -44,11 +44,11 @@ class _Track:
 
 
 class Tracker:
-    """Joins the faces of successive frames into tracks, all of them, online.
+    """Join the faces of successive frames into tracks, frame by frame.
 
-    Tracks and faces are matched by the Hungarian method. The cost is the distance of the stable points from where the
-    track was heading (constant velocity) and how different the face looks, so that faces which cross keep their
-    numbers. A track survives `max_gap` frames without a face; a cut ends it, and after a suspected cut only a face that
+    Tracks and faces are matched by the Hungarian method. The cost is the distance of the stable points from their
+    predicted positions (constant velocity) plus the difference of appearance, so that crossing faces keep their
+    numbers. A track survives `max_gap` frames without a face. A cut ends it; after a suspected cut only a face that
     looks the same continues it.
     """
 
@@ -58,7 +58,7 @@ class Tracker:
         self._next_id = 0
 
     def update(self, faces: Sequence[Face], cut: Cut = Cut.NO) -> tuple[dict[int, Face], list[int]]:
-        """Take in the next frame.
+        """Process the next frame.
 
         Returns:
             The faces of this frame by track id, and the ids of the tracks that have ended before it.
@@ -84,7 +84,7 @@ class Tracker:
 
 
 def _match(tracks: list[_Track], faces: Sequence[Face]) -> dict[int, int]:
-    """Match tracks (rows) with faces (columns) that can be the same. Returns row -> column."""
+    """Match tracks (rows) with faces (columns) that can be the same. Return the column of each matched row."""
     if not tracks or not faces:
         return {}
     impossible = 1e6

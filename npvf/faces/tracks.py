@@ -19,12 +19,12 @@ class TrackPiece:
     """T successive frames of one face.
 
     Attributes:
-        track: the face's number in its video, from 0 in order of appearance.
+        track: the number of the face in its video, from 0 in order of appearance.
         start: index of the first frame; the piece lasts until `start + frames`.
         face_THWC: (T, 224, 224, 3) uint8 RGB.
         landmarks_TN2, source_landmarks_TN2: (T, 478, 2) float32 in crop pixels and in source pixels.
         transform_T23: (T, 2, 3) float32, source pixels -> crop pixels.
-        confidence_T: (T,) float32, as in `Face`; 0 where a short loss was bridged by interpolation.
+        confidence_T: (T,) float32, as in `Face`; 0 in frames that were interpolated after a short loss.
     """
 
     track: int
@@ -37,22 +37,22 @@ class TrackPiece:
 
     @property
     def frames(self) -> int:
-        """T."""
+        """Return T, the number of frames."""
         return len(self.face_THWC)
 
 
 def face_tracks(
     frames: Iterable[np.ndarray], landmarker: Landmarker, max_seconds: float = 20.0, max_gap: int | None = None
 ) -> Iterator[TrackPiece]:
-    """Every face of a video as pieces of at most `max_seconds`, each yielded as soon as it is complete.
+    """Yield every face of a video in pieces of at most `max_seconds`, each as soon as it is complete.
 
     Args:
-        frames: (H, W, 3) uint8 RGB at 25 frames a second; an array must not be overwritten once it was handed over.
-        landmarker: used for nothing else until the last piece is out.
-        max_seconds: a longer track continues in a further piece, without a seam: same `track`, next `start`.
-        max_gap: longest loss in frames that is bridged; None: 0.4 s.
+        frames: (H, W, 3) uint8 RGB at 25 frames a second; an array must not be changed after it was passed.
+        landmarker: do not use it for anything else until the last piece is returned.
+        max_seconds: a longer track continues without a gap in another piece: same `track`, next `start`.
+        max_gap: the longest loss in frames that is interpolated; None: 0.4 s.
 
-    Memory: the pieces under way (38 MB for 20 s and one face) and about 20 frames of the source.
+    Memory holds the incomplete pieces (38 MB for 20 s of one face) and about 20 frames of the source.
     """
     cuts = CutFinder()
     tracker = Tracker() if max_gap is None else Tracker(max_gap)
@@ -74,18 +74,20 @@ def face_tracks(
 
 
 class _GrowingTrack:
-    """One track under way: frames wait here until a gap has closed and the smoother has seen what comes after."""
+    """An incomplete track: frames wait here until a gap has ended and the smoother has the frames after them."""
 
     def __init__(self, track: int, start: int, max_frames: int) -> None:
         self.track, self.start, self.max_frames = track, start, max_frames
-        self._last: np.ndarray  # landmarks where the face was last seen
-        self._lost: list[np.ndarray] = []  # frames since the face was last seen
-        self._waiting: list[tuple[np.ndarray, np.ndarray, float]] = []  # frame, landmarks, confidence: not cut yet
-        self._poses: list[np.ndarray] = []  # of the last RADIUS cut frames, then of those that wait
+        self._last: np.ndarray  # landmarks of the last frame with the face
+        self._lost: list[np.ndarray] = []  # frames since then
+        self._waiting: list[
+            tuple[np.ndarray, np.ndarray, float]
+        ] = []  # (frame, landmarks, confidence) of frames whose crop is not cut yet
+        self._poses: list[np.ndarray] = []  # poses of the last RADIUS cut frames, then of the waiting ones
         self._done: list[tuple[np.ndarray, np.ndarray, np.ndarray, float]] = []
 
     def add(self, frame: np.ndarray, face: Face | None) -> Iterator[TrackPiece]:
-        """Take the next frame, in which the face was seen or not."""
+        """Add the next frame, with or without the face."""
         if face is None:
             self._lost.append(frame)
             return
@@ -99,7 +101,7 @@ class _GrowingTrack:
             yield from self._cut()
 
     def finish(self) -> Iterator[TrackPiece]:
-        """The track ends where the face was last seen."""
+        """End the track at the last frame with the face."""
         while self._waiting:
             yield from self._cut()
         if self._done:
@@ -110,7 +112,7 @@ class _GrowingTrack:
         self._poses.append(face_pose(landmarks_N2))
 
     def _cut(self) -> Iterator[TrackPiece]:
-        """Crop the first frame that waits."""
+        """Cut the crop of the first waiting frame."""
         at = len(self._poses) - len(self._waiting)
         transform = smoothed_transform(np.stack(self._poses[: at + RADIUS + 1]), at)
         frame, landmarks_N2, confidence = self._waiting.pop(0)

@@ -12,9 +12,9 @@ from npvf.clip import FPS, Phones
 from npvf.speech.inventory import CRITICAL, SILENCE
 
 Gate = Literal["noncritical", "critical", "all", "none"]
-GATE_PAD = 1  # frames on either side of a critical phone; ours, the paper gives none
+GATE_PAD = 1  # frames on either side of a critical phone: our choice, the paper does not give it
 
-# Times are sums of 10 and 20 ms steps: a border meant to lie on a frame border must not spill by a rounding error.
+# Times are sums of 10 and 20 ms steps: a rounding error must not move a time across the border of a frame.
 _EPSILON = 1e-6
 
 
@@ -25,21 +25,22 @@ def gate(
     critical: Collection[str] = CRITICAL,
     pad: int = GATE_PAD,
 ) -> np.ndarray:
-    """The frames that a gate lets pass, as a boolean mask (T,).
+    """Return the frames that a gate lets pass, as a boolean mask (T,).
 
     Frame t shows [t/25, (t+1)/25) s. It is a *speech* frame if its centre, (t + 0.5)/25, lies within a phone other
-    than silence. It is *near a closure* if it lies within `pad` frames of any frame that a critical phone touches,
-    however briefly: lips close before the sound and open after it, and phone sources err by a frame or two.
+    than silence. It is *near a closure* if it lies within `pad` frames of a frame that a critical phone overlaps, even
+    briefly: lips close before the sound and open after it, and phone times are wrong by a frame or two.
 
     - `critical`: speech frames near a closure; `noncritical`: the other speech frames (the NPV regions of the paper);
     - `all`: both; `none`: no gate, every frame including silence.
 
-    So `critical` and `noncritical` part `all`, and silence belongs to neither. Unknown speech (`spn`) is non-critical.
-    The paper says which regions it means (abstract), not how phones become frames: overlap, centre and `pad` are ours.
+    So `critical` and `noncritical` together are `all`, and silence belongs to neither. Unknown speech (`spn`) is
+    non-critical. The paper names the regions (abstract) but not the rule from phones to frames: overlap, centre and
+    `pad` are ours.
 
     Args:
-        phones: of the clip, on its clock.
-        frames: T, at 25 frames a second.
+        phones: the phones of the clip, on its clock.
+        frames: T, at 25 frames per second.
         which: the gate.
         critical: phones that count as critical, lower-case ARPAbet.
         pad: frames on either side of a critical phone that count as near it.
@@ -78,5 +79,5 @@ def gate(
 
 
 def _span(start: float, end: float) -> slice:
-    """The whole numbers in [start, end), none of them negative."""
+    """Return the non-negative integers in [start, end)."""
     return slice(max(ceil(start - _EPSILON), 0), max(ceil(end - _EPSILON), 0))

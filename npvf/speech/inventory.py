@@ -1,4 +1,4 @@
-"""The phones npvf knows, what they look like on the lips, and how other alphabets map onto them.
+"""The phones that npvf uses, their visemes, and the conversion of other alphabets to them.
 
 The inventory is ARPAbet's 39 phones in lower case without stress, as in the CMU dictionary, and two marks:
 `sil` (silence) and `spn` (speech of unknown content).
@@ -44,7 +44,7 @@ _VISEME_CLASSES = {
 }
 VISEMES: Mapping[str, str] = {phone: name for name, phones in _VISEME_CLASSES.items() for phone in phones.split()}
 
-# What TIMIT's and older aligners' labels say beyond the 39: closures, syllabic and reduced sounds, pauses.
+# Labels of TIMIT and older aligners beyond the 39: closures, syllabic and reduced sounds, pauses.
 _OTHER_LABELS = {
     **dict.fromkeys(["", "sp", "sil", "<sil>", "pau", "epi", "h#", "<eps>", "<s>", "</s>", "(...)", "brth"], SILENCE),
     **dict.fromkeys(["spn", "<unk>", "unk", "<spn>", "oov", "nsn"], UNKNOWN),
@@ -54,9 +54,9 @@ _OTHER_LABELS = {
 
 
 def from_label(label: str) -> tuple[str, ...]:
-    """Phones of one label of an aligner: ARPAbet of any case with or without stress, TIMIT's, or IPA.
+    """Return the phones of one label of an aligner: ARPAbet in any case with or without stress, TIMIT's, or IPA.
 
-    Most labels are one phone; an IPA label may be several, and a bare modifier (length, tone) is none.
+    Most labels give one phone; an IPA label may give several, and a lone modifier (length, tone) gives none.
 
     Examples:
         >>> from_label("AA1"), from_label("bcl"), from_label("tʃ"), from_label("")
@@ -73,7 +73,7 @@ def from_label(label: str) -> tuple[str, ...]:
     return from_ipa(label.strip())
 
 
-# Sounds that English lacks go to the nearest by what the lips do.
+# Sounds that English does not have become the English sound with the most similar lip movement.
 _IPA = {
     **{"aɪ": "ay", "aʊ": "aw", "ʌʉ": "aw", "eɪ": "ey", "oʊ": "ow", "əʊ": "ow", "ɔɪ": "oy", "ə˞": "er", "ɜ˞": "er"},
     **{"a": "aa", "ɑ": "aa", "ɒ": "aa", "æ": "ae", "ɐ": "ah", "ə": "ah", "ʌ": "ah", "ɘ": "ah", "ɤ": "ah", "ɔ": "ao"},
@@ -90,7 +90,7 @@ _IPA = {
 
 
 def from_ipa(text: str) -> tuple[str, ...]:
-    """Phones of a piece of IPA; stress, length, tone and other modifiers are ignored, an unknown letter is `spn`.
+    """Return the phones of a piece of IPA; stress, length, tone and other modifiers are ignored, an unknown letter is `spn`.
 
     Examples:
         >>> from_ipa("tʃiːz")
@@ -128,7 +128,7 @@ _ESPEAK = {
 
 
 def from_espeak(mnemonic: str) -> tuple[str, ...]:
-    """Phones of an eSpeak NG phoneme mnemonic (English voices); stress marks are ignored, pauses are `sil`."""
+    """Return the phones of an eSpeak NG phoneme mnemonic (English voices); stress marks are ignored, pauses are `sil`."""
     return _longest_matches(mnemonic.strip("',%=;|"), _ESPEAK)
 
 

@@ -1,4 +1,4 @@
-"""The log-mel picture of sound: four mel frames a video frame, on the same clock."""
+"""The log-mel spectrogram of audio: four mel frames per video frame, on the same clock."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LOG_OFFSET = 0.01
 
 
 def log_mel(audio: Tensor) -> Tensor:
-    """Log-mel spectrogram with the VGGish front end, the one widely used "96 x 64, 0.96 s" input.
+    """Return the log-mel spectrogram of VGGish, the widely used "96 x 64, 0.96 s" input.
 
     Magnitude STFT (periodic Hann of 25 ms, hop 10 ms, 512 points), 64 HTK mel bands from 125 to 7500 Hz, log(x + 0.01).
     The paper states only 16 kHz and 96 x 64; the rest is our reading. The 25 ms window of mel frame m is centred on
-    the 10 ms it stands for, [m/100, (m+1)/100) s, so mel frames 4t to 4t+3 are the sound of video frame t.
-    Differentiable, on any device; the sound before the first and after the last sample counts as zero.
+    its 10 ms, [m/100, (m+1)/100) s, so mel frames 4t to 4t+3 are the audio of video frame t.
+    Differentiable, on any device; the audio is padded with zeros on both sides.
 
     Args:
         audio: (..., N) floating point, 16 kHz mono in [-1, 1].
@@ -61,6 +61,6 @@ def log_mel(audio: Tensor) -> Tensor:
 
 @cache
 def _front_end(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Window (400,) and filter bank (257, 64)."""
+    """Return the window (400,) and the filter bank (257, 64)."""
     bands = melscale_fbanks(N_FFT // 2 + 1, LOWEST_HZ, HIGHEST_HZ, N_MELS, SAMPLE_RATE, norm=None, mel_scale="htk")
     return torch.hann_window(WINDOW, device=device), bands.to(device)

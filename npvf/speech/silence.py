@@ -7,31 +7,31 @@ import numpy as np
 from npvf.clip import SAMPLE_RATE
 
 WINDOW = SAMPLE_RATE // 200  # 5 ms
-QUIET_DB = 40.0  # below the loudest window: pauses between words, breath and rooms are down there
-DEAD_DB = -70.0  # full scale: no microphone is as quiet, but padding is, also after a lossy codec
+QUIET_DB = 40.0  # below the loudest window: the level of pauses between words, breath and rooms
+DEAD_DB = -70.0  # full scale: microphones are louder, padding is quieter, also after a lossy codec
 
 
 def quiet_start(audio_N: np.ndarray) -> float:
-    """Seconds before the sound first comes within 40 dB of its loudest 5 ms; (N,) in [-1, 1] at 16 kHz.
+    """Return the seconds before the audio first comes within 40 dB of its loudest 5 ms; (N,) in [-1, 1] at 16 kHz.
 
-    A recording without a single sample above zero is quiet all through.
+    If all samples are zero, this is the whole duration.
     """
     level_W = _levels(audio_N)
     return _before(level_W, max(level_W.max(initial=DEAD_DB) - QUIET_DB, DEAD_DB))
 
 
 def dead_start(audio_N: np.ndarray) -> float:
-    """Seconds before the sound first exceeds -70 dB full scale: digital silence, which no microphone records."""
+    """Return the seconds before the audio first exceeds -70 dB full scale: digital silence, not from a microphone."""
     return _before(_levels(audio_N), DEAD_DB)
 
 
 def loudness(audio_N: np.ndarray) -> float:
-    """Mean power in dB full scale, at least -120."""
+    """Return the mean power in dB full scale, at least -120."""
     return float(10 * np.log10(np.square(audio_N, dtype=np.float64).mean() + 1e-12))
 
 
 def _levels(audio_N: np.ndarray) -> np.ndarray:
-    """The level of each 5 ms in dB full scale, (ceil(N / 80),); the last window may be shorter."""
+    """Return the level of each 5 ms in dB full scale, (ceil(N / 80),); the last window may be shorter."""
     starts_W = np.arange(0, len(audio_N), WINDOW)
     if not len(starts_W):
         return np.zeros(0)

@@ -14,7 +14,7 @@ _T = TypeVar("_T", str, float)
 
 
 class TextGridInterval(NamedTuple):
-    """One labelled stretch of a tier; `line` is where its label stands."""
+    """One labelled interval of a tier; `line` is the line of its label in the file."""
 
     start: float
     end: float
@@ -27,7 +27,7 @@ class _Token(NamedTuple):
     line: int
 
 
-# Praat reads only quoted texts and free-standing numbers (and a flag); all else is decoration, so both formats are one.
+# Praat reads only quoted texts and separate numbers (and a flag), so both formats are read alike.
 _TOKEN = re.compile(
     r"""(?P<text>"(?:[^"]|"")*") | (?P<comment>![^\n]*)
       | (?<!\S)(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?!\S)
@@ -37,10 +37,10 @@ _TOKEN = re.compile(
 
 
 def read_tiers(text: str) -> dict[str, list[TextGridInterval]]:
-    """Interval tiers by name; point tiers are passed over.
+    """Return the interval tiers by name; point tiers are skipped.
 
     Raises:
-        ValueError: not a TextGrid, or cut off or broken, with the line.
+        ValueError: the text is not a TextGrid, or is cut off or broken; the message contains the line.
     """
     if text.startswith("ooBinaryFile"):
         raise ValueError("a binary TextGrid: save it as a text file in Praat")

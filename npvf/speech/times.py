@@ -1,4 +1,4 @@
-"""Phone times that the user has: Praat TextGrid (MFA, P2FA), CTM (Kaldi), JSON (npvf, MFA, WhisperX with phones).
+"""Read phone times of the user: Praat TextGrid (MFA, P2FA), CTM (Kaldi), JSON (npvf, MFA, WhisperX with phones).
 
 All times are seconds on the clip's clock, whose zero is the first video frame.
 """
@@ -19,11 +19,11 @@ from npvf.speech.textgrid import read_tiers
 
 SUFFIXES = (".phones.json", ".TextGrid", ".ctm")
 
-_TOLERANCE = 0.002  # seconds two neighbours may overlap by rounding
+_TOLERANCE = 0.002  # seconds by which two neighbours may overlap because of rounding
 
 
 class _Entry(NamedTuple):
-    """One labelled interval, with where it stands in its file."""
+    """One labelled interval, with its position in the file."""
 
     label: str
     start: float
@@ -33,14 +33,14 @@ class _Entry(NamedTuple):
 
 
 def read_times(path: Path) -> Phones:
-    """Phones of a file of phone times; the ending says the format (.json, .TextGrid or .ctm).
+    """Read the phones of a file of phone times; the suffix gives the format (.json, .TextGrid or .ctm).
 
-    Labels may be ARPAbet (stress is dropped), TIMIT's or IPA; empty labels are silence. `source` is `times`, unless
-    an npvf file names another.
+    Labels may be ARPAbet (stress is dropped), TIMIT's or IPA; empty labels are silence. `source` is `times`,
+    unless an npvf file contains another one.
 
     Raises:
-        Refused: BAD_SIDECAR, naming the line or entry: unreadable, not a known format, labels that are words rather
-            than phones, ends before starts, overlaps.
+        Refused: BAD_SIDECAR, with the line or entry: unreadable, an unknown format, labels that are words and not
+            phones, an end before its start, an overlap.
     """
     text = _text(path)
     source: PhoneSource = "times"
@@ -60,7 +60,7 @@ def read_times(path: Path) -> Phones:
 
 
 def _phones(entries: Iterable[_Entry], path: Path) -> Iterator[Phone]:
-    """Checked and in order; an IPA label of several phones shares its time out evenly."""
+    """Check and sort the entries. The time of an IPA label with several phones is divided evenly."""
     last = 0.0
     for label, start, end, confidence, place in sorted(entries, key=lambda e: (e.start, e.end)):
         if not (math.isfinite(start) and math.isfinite(end)):
@@ -70,7 +70,7 @@ def _phones(entries: Iterable[_Entry], path: Path) -> Iterator[Phone]:
         if start < last - _TOLERANCE:
             raise _bad(path, f"{place}: {label!r} begins at {start:g} s, before its predecessor ends ({last:g} s)")
         names = from_label(label)
-        if len(names) not in (1, 2):  # a word, spelled in letters, reads as IPA letter by letter
+        if len(names) not in (1, 2):  # a word would be read as IPA, letter by letter
             raise _bad(path, f"{place}: {label!r} is not a phone (times of words or letters are not enough)")
         start = max(start, last)
         if end > start:
@@ -133,7 +133,7 @@ def _textgrid_entries(text: str, path: Path) -> list[_Entry]:
 
 
 def _phone_tier(tiers: dict[str, Any], path: Path) -> Any:
-    """The one tier of phones; MFA calls it `phones`, or `<speaker> - phones`."""
+    """Return the only tier of phones; MFA calls it `phones`, or `<speaker> - phones`."""
     found = [name for name in tiers if re.search(r"\b(phones?|phonemes?|segments?)$", name.strip(), re.IGNORECASE)]
     if len(found) == 1:
         return tiers[found[0]]
@@ -142,7 +142,7 @@ def _phone_tier(tiers: dict[str, Any], path: Path) -> Any:
 
 
 def _ctm_entries(text: str, path: Path) -> list[_Entry]:
-    """`recording channel start duration phone [confidence]` a line; Kaldi's word position (`_B`) is dropped."""
+    """`recording channel start duration phone [confidence]` per line; Kaldi's word position (`_B`) is dropped."""
     entries: list[_Entry] = []
     recordings = set()
     for number, line in enumerate(text.splitlines(), 1):
@@ -164,7 +164,7 @@ def _ctm_entries(text: str, path: Path) -> list[_Entry]:
 
 
 def _text(path: Path) -> str:
-    """UTF-8, or UTF-16 where its mark stands at the beginning (Praat's choice for letters beyond Latin-1)."""
+    """Read UTF-8, or UTF-16 if the file begins with its mark (Praat writes it for letters outside Latin-1)."""
     try:
         raw = path.read_bytes()
         return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")

@@ -1,4 +1,4 @@
-"""Phones out of sound and known words: forced alignment with pocketsphinx."""
+"""Find phones from audio and known words: forced alignment with pocketsphinx."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FRAME_S = 0.01
 
 
 def align_transcript(audio_N: np.ndarray, transcript: str) -> Phones:
-    """Phones of a transcript, at 10 ms resolution, with the silences between words.
+    """Align a transcript: its phones at 10 ms resolution, with the silences between words.
 
-    Two passes: the words with optional pauses and pronunciations, then the phones of the words so found. English only
-    (US dictionary and acoustic model of the pocketsphinx wheel). The whole sound is held in memory: for minutes, not
-    for hours; cut a longer recording, or give phone times.
+    The first pass aligns the words with optional pauses and pronunciations, the second one the phones of these words.
+    English only (US dictionary and acoustic model of the pocketsphinx wheel). All audio is in memory, so cut recordings
+    of more than some minutes, or give phone times.
 
     Args:
         audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono.
@@ -50,7 +50,7 @@ def align_transcript(audio_N: np.ndarray, transcript: str) -> Phones:
     decoder.set_alignment()
     if not _decode(decoder, sound):  # (asking for hyp() in this pass crashes pocketsphinx 5.1.1)
         raise _unfit(transcript)
-    alignment = decoder.get_alignment()  # its iterators do not keep it alive
+    alignment = decoder.get_alignment()  # its iterators do not keep the decoder alive
     items = [_phone(p) for word in alignment for p in word]
     return Phones(tuple(_covering(items, len(audio_N) / SAMPLE_RATE)), "transcript")
 
@@ -61,7 +61,7 @@ def _words(transcript: str) -> list[str]:
 
 
 def _decoder() -> Any:
-    """A decoder that remembers nothing of other sound: its channel and noise estimates are reset."""
+    """Return a decoder without a memory of other audio: its channel and noise estimates are reset."""
     decoder = _loaded_decoder()
     decoder.reinit_feat()
     return decoder
@@ -73,7 +73,7 @@ def _loaded_decoder() -> Any:
         from pocketsphinx import Decoder
     except ImportError as e:
         raise MissingDependency("aligning a transcript needs pocketsphinx: pip install 'npvf[prepare]'") from e
-    # The best path through the lattice can begin with a word of no length, on which the second pass fails.
+    # The best path through the lattice can begin with a word of length 0, on which the second pass fails.
     return Decoder(lm=None, loglevel="FATAL", bestpath=False)
 
 
@@ -82,13 +82,13 @@ def _decode(decoder: Any, sound: bytes) -> bool:
     try:
         decoder.process_raw(sound, full_utt=True)
         decoder.end_utt()
-    except RuntimeError:  # pocketsphinx says so when no path fits
+    except RuntimeError:  # the error of pocketsphinx if no path fits
         return False
     return True
 
 
 def _found(decoder: Any) -> list[str]:
-    """The words of the first pass without pauses and noises; `again(2)`, a second pronunciation, is `again`."""
+    """Return the words of the first pass without pauses and noises; `again(2)`, a second pronunciation, is `again`."""
     return [re.sub(r"\(\d+\)$", "", s.word) for s in decoder.seg() if s.word[0] not in "<["]
 
 
@@ -100,7 +100,7 @@ def _phone(state: Any) -> Phone:
 
 
 def _covering(items: list[Phone], seconds: float) -> list[Phone]:
-    """The aligner counts whole windows of 25 ms only: its last phone, a silence as a rule, lasts to the clip's end."""
+    """Extend the last phone, usually silence, to the end of the clip: the aligner counts whole windows of 25 ms only."""
     return [*items[:-1], replace(items[-1], end=max(items[-1].end, seconds))]
 
 

@@ -1,4 +1,4 @@
-"""When somebody speaks, told from loudness alone: the last resort among phone sources, and the test for silence."""
+"""Find speech from loudness alone: the last resort among phone sources, and the test for silence."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from npvf.speech.inventory import SILENCE, UNKNOWN
 STEP = SAMPLE_RATE // 100  # energies are taken every 10 ms
 SILENT_DBFS = -60.0
 
-_BLOCK = 30 * SAMPLE_RATE  # thresholds adapt from block to block; also what bounds the memory
+_BLOCK = 30 * SAMPLE_RATE  # thresholds adapt from block to block; the blocks also bound the memory
 _LEAST_RANGE = 12.0  # dB between background and peaks: steady noise or hum has less, speech has more
 _ENTER, _STAY = 0.5, 0.3  # of that range: speech starts above the first and lasts while above the second
-_LONGEST_PAUSE = 0.15  # seconds: a stop's closure is part of speech
+_LONGEST_PAUSE = 0.15  # seconds: the closure of a stop is a part of speech
 _SHORTEST_BURST = 0.05
 
 
 def voice_activity(audio_N: np.ndarray) -> Phones:
-    """Spans of speech as `spn` and the rest as `sil`, covering the whole clip.
+    """Return spans of speech as `spn` and the rest as `sil`; they cover the whole clip.
 
-    An adaptive energy threshold with hysteresis: in every 30 s the background is the 10th and the peak the 95th
-    percentile of the level in dB; pauses of up to 0.15 s are bridged and bursts under 0.05 s dropped. It cannot tell
-    speech from other sound that comes and goes (music, a dog).
+    This is an adaptive energy threshold with hysteresis: in every 30 s the background is the 10th and the peak the 95th
+    percentile of the level in dB. Pauses of up to 0.15 s are filled, and bursts of less than 0.05 s are dropped. It
+    cannot tell speech from other audio with changing loudness (music, a dog).
 
     Args:
         audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono; may be memory-mapped.
@@ -40,16 +40,16 @@ def voice_activity(audio_N: np.ndarray) -> Phones:
 
 
 def speech_spans(audio_N: np.ndarray, steady: bool = False) -> list[tuple[float, float]]:
-    """(start, end) in seconds of each stretch of speech, in order.
+    """Return (start, end) in seconds of each span of speech, in order.
 
-    `steady` says what sound of even loudness counts as: of a fan, or of a song, loudness tells nothing.
+    `steady`: whether audio of constant loudness, a fan or a song, counts as speech; loudness cannot tell.
     """
     blocks = [_above_threshold(level, steady) for level in _levels(audio_N)]
     if not blocks:
         return []
     active = np.concatenate(blocks)
     edge = round(_LONGEST_PAUSE / 0.01)
-    padded = np.pad(active, edge)  # closing at the edges of the array would otherwise erode
+    padded = np.pad(active, edge)  # otherwise the closing would erode at the edges of the array
     closed = binary_closing(padded, np.ones(edge + 1))
     opened = binary_opening(closed, np.ones(round(_SHORTEST_BURST / 0.01)))[edge:-edge]
     starts = np.flatnonzero(np.diff(opened.astype(np.int8), prepend=0) == 1)
@@ -59,7 +59,7 @@ def speech_spans(audio_N: np.ndarray, steady: bool = False) -> list[tuple[float,
 
 
 def spans_to_phones(spans: list[tuple[float, float]], seconds: float) -> Phones:
-    """`spn` within the spans, `sil` between, before and after them."""
+    """Return `spn` within the spans, `sil` between, before and after them."""
     items: list[Phone] = []
     at = 0.0
     for start, end in spans:
@@ -73,7 +73,7 @@ def spans_to_phones(spans: list[tuple[float, float]], seconds: float) -> Phones:
 
 
 def samples(audio_N: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Samples [start, end) of float or int16 sound as float32 in [-1, 1]; a memory map is read only here."""
+    """Return samples [start, end) of float or int16 audio as float32 in [-1, 1]; memory maps are read only here."""
     part = np.asarray(audio_N[max(start, 0) : end])
     if part.dtype == np.int16:
         return part.astype(np.float32) / 32768
@@ -81,7 +81,7 @@ def samples(audio_N: np.ndarray, start: int, end: int) -> np.ndarray:
 
 
 def _levels(audio_N: np.ndarray) -> Iterator[np.ndarray]:
-    """Level in dBFS of the 20 ms around each 10 ms, block by block."""
+    """Yield the level in dBFS of the 20 ms around each 10 ms, block by block."""
     for start in range(0, len(audio_N), _BLOCK):
         part = samples(audio_N, start, start + _BLOCK)
         steps = len(part) // STEP
