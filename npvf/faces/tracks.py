@@ -80,9 +80,7 @@ class _GrowingTrack:
         self.track, self.start, self.max_frames = track, start, max_frames
         self._last: np.ndarray  # landmarks of the last frame with the face
         self._lost: list[np.ndarray] = []  # frames since then
-        self._waiting: list[
-            tuple[np.ndarray, np.ndarray, float]
-        ] = []  # (frame, landmarks, confidence) of frames whose crop is not cut yet
+        self._waiting: list[tuple[np.ndarray, np.ndarray, float]] = []  # frame, landmarks, confidence, before the crop
         self._poses: list[np.ndarray] = []  # poses of the last RADIUS cut frames, then of the waiting ones
         self._done: list[tuple[np.ndarray, np.ndarray, np.ndarray, float]] = []
 

@@ -1,7 +1,7 @@
-"""Media files in and out, through PyAV: pictures and sound on one clock.
+"""Read and write media files with PyAV: frames and audio on one clock.
 
-Time zero of the clip clock is the presentation time of the first video frame; in a file without video, of the first
-sound.
+Time zero of the clip clock is the presentation time of the first video frame, or of the first audio in a file without
+video.
 """
 
 from npvf.media.decode import iter_frames, read_audio, spool_audio

@@ -1,4 +1,4 @@
-"""Opening a media file, choosing its streams, and telling at what time a decoded frame is to be shown or heard."""
+"""Open a media file, choose its streams, and find the presentation time of each decoded frame."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from av.video.stream import VideoStream
 from npvf.clip import FPS
 from npvf.errors import Reason, Refused
 
-# A stamp this far behind what was already played, or (in a transport stream, as FFmpeg has it) this far ahead, means
-# that the file's clock was set anew: recordings that were joined.
+# A time stamp so far before the last one, or (in a transport stream, as in FFmpeg) so far after it, means that the
+# clock of the file was reset, as in joined recordings.
 RESTART = Fraction(1)
 HOLE = Fraction(10)
-LONGEST_HOLE = Fraction(600)  # seconds of one still picture, or of silence, that are believed in other files
-# Indices hold decoding times: a key frame decoded before a moment may be shown this much after it.
+LONGEST_HOLE = Fraction(600)  # seconds of one still frame, or of silence, that are accepted in other files
+# Indices contain decoding times: a key frame that is decoded before a time may be shown so much after it.
 REORDERING = Fraction(1)
 PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
-    """The opened container; whatever FFmpeg finds wrong with the file, here or in the body, is a refusal.
+    """Open a container. Errors of FFmpeg, here or in the body of the `with` block, become refusals.
 
-    A folder of JPEG pictures, as some corpora have them, is a silent video of `FPS` pictures a second in the order of
-    their names.
+    A folder of JPEG images, as in some corpora, is a video without audio at `FPS` frames per second, in the order of
+    the names.
 
     Raises:
-        Refused: NOT_FOUND where there is no such file, UNDECODABLE where FFmpeg cannot read it.
+        Refused: NOT_FOUND if the file does not exist, UNDECODABLE if FFmpeg cannot read it.
     """
     path = Path(path)
     pictures = _pictures(path)
@@ -52,32 +52,32 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
 
 
 def _open_file(path: Path) -> InputContainer:
-    # Playlists can name other files and hosts: only this file is read. The prefix keeps a colon in a name a name.
+    # Playlists can name other files and hosts, but only this file is read. The prefix allows a colon in a name.
     options = {"protocol_whitelist": "file"}
     return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The files of a folder in which all are JPEG pictures, else none."""
+    """Return the files of a folder if all are JPEG images, else an empty list."""
     files = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
     return files if all(path.is_file() and path.open("rb").read(2) == b"\xff\xd8" for path in files) else []
 
 
 def _open_pictures(folder: Path, pictures: list[Path]) -> InputContainer:
-    """JPEGs one after the other are a Motion-JPEG stream."""
+    """Open the images as a Motion-JPEG stream, which is a sequence of JPEGs."""
     stream = io.BytesIO(b"".join(path.read_bytes() for path in pictures))
     stream.name = str(folder)
     return av.open(stream, mode="r", format="mjpeg", options={"framerate": str(FPS)})
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first moving picture: cover art and chapter thumbnails are not video."""
+    """Return the first video stream, not cover art or chapter thumbnails."""
     streams = (s for s in container.streams.video if not s.disposition & PICTURES_BESIDE_THE_VIDEO)
     return next(streams, None)
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The stream marked as default, else the first."""
+    """Return the stream that is marked as default, else the first one."""
     streams = container.streams.audio
     return next((s for s in streams if s.disposition & Disposition.default), streams[0] if streams else None)
 
@@ -87,10 +87,10 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
 @overload
 def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
 def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame]:
-    """Decoded frames in the order of showing, by one thread.
+    """Yield decoded frames in presentation order, with one thread.
 
     Raises:
-        Refused: UNDECODABLE where there is no decoder, or where the decoder had to make up a part of a frame.
+        Refused: UNDECODABLE if there is no decoder, or if the decoder had to conceal a part of a frame.
     """
     name = Path(container.name).name
     if stream.codec_context is None:
@@ -103,22 +103,22 @@ def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
 
 
 def has_presentation_times(container: InputContainer) -> bool:
-    """False for AVI: what FFmpeg guesses for them there is out of order where there are B-frames."""
+    """Return False for AVI, for which FFmpeg guesses presentation times, wrongly if there are B-frames."""
     return container.format.name != "avi"
 
 
 class Clock:
-    """Gives each decoded frame of one stream its time on the clip clock, in seconds.
+    """Compute the time of each decoded frame of one stream on the clip clock, in seconds.
 
     Args:
         container: an opened file.
-        stream: the stream whose frames will be placed.
-        zero: the container's time of the clip's time zero; None: the first frame placed is at zero.
+        stream: the stream of the frames.
+        zero: the container's time of the clip's time zero; None: the time of the first frame is zero.
 
-    Stamps that are missing are continued from the frame before; where the file's clock is set anew, time goes on.
+    Missing time stamps are continued from the frame before. If the clock of the file is reset, time goes on.
 
     Attributes:
-        end: when the frame that was placed last is over.
+        end: the end of the last frame.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream | AudioStream, zero: Fraction | None = None):
@@ -134,7 +134,7 @@ class Clock:
         self._last = Fraction(0)
 
     def place(self, frame: VideoFrame | AudioFrame) -> Fraction:
-        """Time of the frame, in seconds. Refused (UNDECODABLE) where the stamps cannot be true."""
+        """Return the time of the frame in seconds. Raises Refused(UNDECODABLE) if time stamps cannot be right."""
         stamp = frame.pts if self._pts_known else frame.dts
         seconds = None if stamp is None else stamp * self._tick
         first = self._shift is None
@@ -168,7 +168,7 @@ def _mean_rate(stream: VideoStream | AudioStream) -> Fraction:
 
 
 def clock_zero(path: str | Path) -> Fraction:
-    """The container's time of the first video frame (of the first sound where there is no video), in seconds."""
+    """Return the container's time of the first video frame, or of the first audio without video, in seconds."""
     with open_media(path) as container:
         stream = video_stream(container) or audio_stream(container)
         if stream is None:
@@ -180,9 +180,9 @@ def clock_zero(path: str | Path) -> Fraction:
 
 
 def seek(container: InputContainer, stream: VideoStream, seconds: Fraction) -> None:
-    """To a point before `seconds` (container time) from which every picture from then on can be decoded.
+    """Seek to a point from which every frame from `seconds` (container time) on can be decoded.
 
-    Only MP4 and Matroska have an index to be trusted; other files are decoded from their start.
+    Only MP4 and Matroska have a reliable index; other files are decoded from their start.
     """
     if container.format.name.startswith(("mov,", "matroska,")) and stream.time_base:
         container.seek(max(0, int((seconds - REORDERING) / stream.time_base)), stream=stream)

@@ -1,7 +1,7 @@
-"""Pictures and sound of a media file on one clock, by time stamp.
+"""Decode frames and audio of a media file on one clock, by time stamp.
 
-Time zero is the presentation time of the first video frame. Nothing is made up where decoding fails: the file is
-refused.
+Time zero is the presentation time of the first video frame. If decoding fails, the file is refused;
+nothing is filled in.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from npvf.media.container import (
     video_stream,
 )
 
-# Time stamps of sound jitter by some milliseconds; from here on a hole or an overlap is real. Below one video frame.
+# Time stamps of audio jitter by some milliseconds; larger gaps and overlaps are real. Less than one video frame.
 SOUND_TOLERANCE = Fraction(30, 1000)
 
 
 def iter_frames(
     path: str | Path, fps: float = FPS, start: float = 0.0, end: float | None = None
 ) -> Iterator[np.ndarray]:
-    """The pictures shown at start, start + 1/fps, ... < end (default: the end of the video), as a true stream.
+    """Yield the frames shown at start, start + 1/fps, ... < end (default: the end of the video).
 
     Args:
-        path: media file of any rate (also a variable one) and any pixel format.
-        fps: pictures a second to give; a source picture is repeated or passed over as its time stamp says.
+        path: a media file of any frame rate (also a variable one) and any pixel format.
+        fps: frames per second of the result; source frames are repeated or skipped by their time stamps.
         start: seconds on the clip clock.
-        end: seconds on the clip clock; the stream ends earlier where the video does.
+        end: seconds on the clip clock; a shorter video ends earlier.
 
     Yields:
-        (H, W, 3) uint8 RGB, upright. A repeated picture is the same array again: copy before you write into it.
-        A picture whose size differs from the first one's is scaled to it.
+        (H, W, 3) uint8 RGB, upright. A repeated frame is the same array again: copy it before you write into it.
+        A frame with another size than the first one is scaled to that size.
 
     Raises:
-        Refused: NOT_FOUND, NO_VIDEO, or UNDECODABLE (also after some pictures, where the damage is further on).
+        Refused: NOT_FOUND, NO_VIDEO, or UNDECODABLE (possibly after some frames, if a later part is damaged).
     """
     begin, step = _exact(start), 1 / _exact(fps)
     stop = None if end is None else _exact(end)
@@ -61,7 +61,7 @@ def iter_frames(
             raise Refused(Reason.NO_VIDEO, f"{Path(path).name} has no video stream.")
         if zero is not None:
             seek(container, stream, begin + zero)
-        # A stamp is only known to half a tick of its time base.
+        # A time stamp is exact to half a tick of its time base only.
         tolerance = (stream.time_base or Fraction(0)) / 2
         count, size = 0, None
         for frame, until in _shown_until(container, stream, zero):
@@ -78,20 +78,20 @@ def iter_frames(
 
 
 def read_audio(path: str | Path, rate: int = SAMPLE_RATE, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """The sound between two times, mixed to mono: the same samples that a slice of the whole sound would give.
+    """Return the audio between two times, mixed to mono: the same samples as a slice of the whole audio.
 
-    Sound is always decoded from its start (about 200 times faster than it plays); for many pieces of one long file
-    take `spool_audio`.
+    Audio is always decoded from its start (about 200 times faster than real time). For many pieces of one long file
+    use `spool_audio`.
 
     Args:
-        path: media file.
-        rate: samples a second to give.
+        path: a media file.
+        rate: samples per second of the result.
         start: seconds on the clip clock.
-        end: seconds on the clip clock; the sound ends earlier where the stream does.
+        end: seconds on the clip clock; a shorter stream ends earlier.
 
     Returns:
-        (N,) float32 in about [-1, 1]; sample n sounds at start + n / rate. Sound that starts late is preceded by
-        silence, sound before time zero is cut, and holes in the time stamps are silence.
+        (N,) float32 in about [-1, 1]; sample n is at start + n / rate. Audio that starts late is preceded by silence,
+        audio before time zero is cut, and gaps in the time stamps are silence.
 
     Raises:
         Refused: NOT_FOUND, NO_AUDIO or UNDECODABLE.
@@ -104,7 +104,7 @@ def spool_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
     """Decode the audio like `read_audio`, but into a temporary file: the audio of a long video would fill the memory.
 
     Returns:
-        (N,) int16, mapped from a nameless temporary file that goes when the array does; `to_float` for [-1, 1).
+        (N,) int16, mapped from a temporary file that is deleted with the array; `to_float` converts to [-1, 1).
 
     Raises:
         Refused: NOT_FOUND, NO_AUDIO or UNDECODABLE.
@@ -119,19 +119,19 @@ def spool_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
 
 
 def to_int16(audio_N: np.ndarray) -> np.ndarray:
-    """Float samples in [-1, 1) as 16-bit integers; louder ones are clipped."""
+    """Convert float samples in [-1, 1) to 16-bit integers; louder ones are clipped."""
     return np.clip(np.rint(audio_N * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def to_float(audio_N: np.ndarray) -> np.ndarray:
-    """16-bit samples as float32 in [-1, 1): undoes `to_int16`."""
+    """Convert 16-bit samples to float32 in [-1, 1): the inverse of `to_int16`."""
     return audio_N.astype(np.float32) / 32768.0
 
 
 def _shown_until(
     container: InputContainer, stream: VideoStream, zero: Fraction | None
 ) -> Iterator[tuple[VideoFrame, Fraction]]:
-    """Each picture with the time at which the next one takes its place; the last one's own duration ends it."""
+    """Yield each frame with the time of the next one; the last frame ends after its own duration."""
     clock = Clock(container, stream, zero)
     shown: VideoFrame | None = None
     for frame in decoded(container, stream):
@@ -151,7 +151,7 @@ def _upright_rgb(frame: VideoFrame, size: tuple[int, int]) -> np.ndarray:
 
 
 def _sound(path: str | Path, rate: int, begin: Fraction, stop: Fraction | None) -> Iterator[np.ndarray]:
-    """Chunks of mono float32 that follow each other without a hole from `begin` on."""
+    """Yield chunks of mono float32 audio from `begin` on, without gaps."""
     written = round(begin * rate)
     last = None if stop is None else round(stop * rate)
     for position, samples in _runs(path, rate):
@@ -170,9 +170,9 @@ def _sound(path: str | Path, rate: int, begin: Fraction, stop: Fraction | None) 
 
 
 def _runs(path: str | Path, rate: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Resampled sound with the place of its first sample on the clip clock, in samples.
+    """Yield resampled audio with the position of its first sample on the clip clock, in samples.
 
-    A run is sound without a hole: within it samples are counted, and stamps only decide where the next one starts.
+    A run is audio without a gap: within it samples are counted, and time stamps only decide where the next run starts.
     """
     with open_media(path) as container:
         stream = audio_stream(container)
@@ -193,10 +193,10 @@ def _runs(path: str | Path, rate: int) -> Iterator[tuple[int, np.ndarray]]:
 
 
 class _Run:
-    """Sound without a hole, resampled."""
+    """Resampled audio without a gap."""
 
     def __init__(self, first: AudioFrame, time: Fraction, rate: int) -> None:
-        # Without the option a stereo recording of one voice would come out 3 dB louder, and clip.
+        # Without this option a stereo recording of one voice would become 3 dB louder, and clip.
         self._resampler = AudioResampler("flt", "mono", rate, options={"rematrix_maxval": "1.0"})
         self._kind = _kind(first)
         self._end = time
@@ -219,5 +219,5 @@ def _kind(frame: AudioFrame) -> tuple[str, str, int]:
 
 
 def _exact(seconds: float) -> Fraction:
-    """0.28 is 7/25, not the float that is next to it: so that boundaries fall on frames."""
+    """Return the exact fraction: 0.28 is 7/25 and not the nearest float, so that times are those of frames."""
     return Fraction(seconds).limit_denominator(1_000_000)

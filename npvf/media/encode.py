@@ -1,4 +1,4 @@
-"""Pictures and sound into files, and into the bytes that a shard holds."""
+"""Encode frames and audio as files, and as the bytes in a shard."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from npvf.clip import FPS, SAMPLE_RATE
 from npvf.errors import Reason, Refused
 from npvf.media.decode import to_float, to_int16
 
-CROP_GOP = 8  # a random piece of a clip costs at most 7 frames decoded in vain
-CROP_CRF = 13  # 38 dB and more on faces, about 3.5 kB a picture
-# Otherwise x264 chooses by processor, and with AVX-512 two runs over the same pictures differed by up to 1 % in size.
+CROP_GOP = 8  # to read a random piece of a clip decodes at most 7 frames too many
+CROP_CRF = 13  # 38 dB and more on faces, about 3.5 kB per frame
+# Otherwise x264 chooses by processor: with AVX-512, two runs over the same frames differed by up to 1 % in size.
 _SAME_BYTES = {"libx264": {"x264-params": "cpu-independent=1"}}
 
 
@@ -40,20 +40,20 @@ def write_video(
     tune: str | None = None,
     audio_bitrate: int = 96_000,
 ) -> None:
-    """H.264 and AAC in an MP4 file; the same input gives the same bytes.
+    """Write H.264 and AAC in an MP4 file; the same input gives the same bytes.
 
     Args:
-        target: path, or a seekable binary file. A path appears only when the file is whole.
-        frames: (H, W, 3) uint8 RGB each, all of one size, consumed as a stream. An odd size is kept (4:4:4 sampling).
-        fps: pictures a second.
-        audio: (N,) float32 in [-1, 1]; sample 0 sounds at the first picture.
-        sample_rate: of `audio`; one that AAC knows (16000, 22050, 44100, 48000, ...).
-        crf: x264's constant quality, 0 (lossless) to 51.
-        gop: pictures between two key frames; None: x264's choice (250).
+        target: a path, or a seekable binary file. A path exists only after the file is complete.
+        frames: (H, W, 3) uint8 RGB, all of one size, consumed as a stream. An odd size is kept (4:4:4 sampling).
+        fps: frames per second.
+        audio: (N,) float32 in [-1, 1]; sample 0 is at the time of the first frame.
+        sample_rate: the sample rate of `audio`, one that AAC supports (16000, 22050, 44100, 48000, ...).
+        crf: the constant rate factor of x264, 0 (lossless) to 51.
+        gop: frames between two key frames; None: x264's choice (250).
         bframes: B-frames in a row; None: the preset's choice.
-        preset: x264's trade of time against size.
+        preset: x264's compromise between time and size.
         tune: the tuning of x264 (`stillimage`, `fastdecode`, ...).
-        audio_bitrate: bits a second.
+        audio_bitrate: bits per second.
 
     Raises:
         ValueError: no frames, or frames of different sizes.
@@ -82,11 +82,11 @@ def write_video(
 
 
 def encode_crops(face_THWC: np.ndarray, crf: float = CROP_CRF) -> bytes:
-    """Face crops as a small MP4 file made for random access: a key frame every 8 pictures, no B-frames, fast to decode.
+    """Encode face crops as a small MP4 file for random access: a key frame every 8 frames, no B-frames.
 
     Args:
         face_THWC: (T, H, W, 3) uint8 RGB at 25 fps.
-        crf: x264's constant quality; the default is visually lossless.
+        crf: the constant rate factor of x264; the default is visually lossless.
     """
     file = io.BytesIO()
     write_video(file, face_THWC, FPS, crf=crf, gop=CROP_GOP, bframes=0, tune="fastdecode")
@@ -94,14 +94,14 @@ def encode_crops(face_THWC: np.ndarray, crf: float = CROP_CRF) -> bytes:
 
 
 def decode_crops(data: bytes, start: int = 0, count: int | None = None) -> np.ndarray:
-    """Pictures `start` to `start + count` of what `encode_crops` made.
+    """Decode frames `start` to `start + count` of the bytes from `encode_crops`.
 
     Returns:
-        (count, H, W, 3) uint8 RGB; frame-exact, decoding at most 7 pictures more than asked for.
+        (count, H, W, 3) uint8 RGB; exact, with at most 7 additional frames decoded.
 
     Raises:
-        ValueError: the clip does not have these pictures.
-        Refused: UNDECODABLE, the bytes are damaged.
+        ValueError: the clip does not have these frames.
+        Refused: UNDECODABLE if the bytes are damaged.
     """
     try:
         with av.open(io.BytesIO(data), "r") as container:
@@ -129,21 +129,21 @@ def decode_crops(data: bytes, start: int = 0, count: int | None = None) -> np.nd
 
 
 def encode_flac(audio_N: np.ndarray, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """Sound as 16-bit FLAC. `audio_N`: (N,) float32 in [-1, 1]; louder samples are clipped."""
+    """Encode audio as 16-bit FLAC. `audio_N`: (N,) float32 in [-1, 1]; louder samples are clipped."""
     file = io.BytesIO()
     soundfile.write(file, to_int16(audio_N), sample_rate, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 
 def decode_flac(data: bytes, start: int = 0, count: int | None = None) -> np.ndarray:
-    """Samples `start` to `start + count` of what `encode_flac` made: (count,) float32 in [-1, 1)."""
+    """Decode samples `start` to `start + count` of the bytes from `encode_flac`: (count,) float32 in [-1, 1)."""
     with soundfile.SoundFile(io.BytesIO(data)) as file:
         file.seek(start)
         return to_float(file.read(-1 if count is None else count, dtype="int16"))
 
 
 class _Sound:
-    """The AAC stream of a file being written, fed along with the pictures so that the file is interleaved."""
+    """The AAC stream of a file, written together with the frames so that the file is interleaved."""
 
     def __init__(self, container: OutputContainer, audio_N: np.ndarray, rate: int, bitrate: int) -> None:
         self._container, self._audio_N, self._rate = container, np.asarray(audio_N, np.float32), rate
@@ -151,7 +151,7 @@ class _Sound:
         self._written = 0
 
     def write(self, until: float) -> None:
-        """Encodes up to a time in seconds."""
+        """Encode the audio up to a time in seconds."""
         end = min(len(self._audio_N), round(until * self._rate))
         if end > self._written:
             frame = av.AudioFrame.from_ndarray(self._audio_N[None, self._written : end], "fltp", "mono")
@@ -160,19 +160,19 @@ class _Sound:
             self._written = end
 
     def finish(self) -> None:
-        """Encodes what is left and closes the stream."""
+        """Encode the rest and close the stream."""
         self.write(until=len(self._audio_N) / self._rate)
         self._container.mux(self._stream.encode())
 
 
 def _tick(stream: VideoStream) -> Fraction:
-    assert stream.time_base is not None  # of every stream that was read from a file
+    assert stream.time_base is not None  # of each stream that was read from a file
     return stream.time_base
 
 
 @contextmanager
 def output_file(target: str | Path | BinaryIO) -> Iterator[OutputContainer]:
-    """An MP4 container to write into; a path gets its file only when all went well."""
+    """Open an MP4 container for writing; a path gets its file only if there was no error."""
     if not isinstance(target, str | Path):
         with av.open(target, "w", format="mp4") as container:
             yield container
@@ -189,7 +189,7 @@ def output_file(target: str | Path | BinaryIO) -> Iterator[OutputContainer]:
 def video_encoder(
     container: OutputContainer, first: np.ndarray, fps: float, options: dict[str, str], codec: str = "libx264"
 ) -> VideoStream:
-    """A stream for pictures like the first one, in one thread; `options` are the encoder's own."""
+    """Add a stream for frames like the first one, with one thread; `options` are passed to the encoder."""
     rate = Fraction(fps).limit_denominator(1_000_000)
     options = {**_SAME_BYTES.get(codec, {}), **options}
     stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
@@ -200,7 +200,7 @@ def video_encoder(
 
 
 def encode_frame(picture: np.ndarray, index: int, stream: VideoStream) -> av.VideoFrame:
-    """(H, W, 3) uint8 RGB as frame `index` of a stream. Raises ValueError where its size is not the stream's."""
+    """Encode (H, W, 3) uint8 RGB as frame `index` of a stream. Raises ValueError if the size differs."""
     if picture.shape != (stream.height, stream.width, 3):
         raise ValueError(f"frame {index} is {picture.shape}, the first was {(stream.height, stream.width, 3)}")
     frame = av.VideoFrame.from_ndarray(picture).reformat(

@@ -23,24 +23,24 @@ _LIBRARY = re.compile(rb"(x26[45])(?: \(build \d+\))? - (core \d+|[\d.+]+\d)")
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
-    """The moving picture of a file. `width` and `height` are as shown, after `rotation`; times are the container's."""
+    """The video stream of a file. `width` and `height` are as shown, after `rotation`; times are the container's."""
 
     codec: str
     width: int
     height: int
     pixel_format: str
     average_fps: float
-    frames: int | None  # as the file declares it; None: it does not
+    frames: int | None  # as the file declares it; None: not declared
     start: float  # seconds
     duration: float  # seconds
-    rotation: int  # degrees counter-clockwise, from the stored to the shown picture
-    profile: str | None  # of the codec, as in "High"
-    encoder: str  # what the stream says wrote it: "x264 core 164"; empty: it does not
+    rotation: int  # degrees counter-clockwise, from the stored to the shown frame
+    profile: str | None  # of the codec, such as "High"
+    encoder: str  # as the stream declares it: "x264 core 164"; empty: not declared
 
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """The sound of a file. Times are the container's."""
+    """The audio stream of a file. Times are the container's."""
 
     codec: str
     sample_rate: int
@@ -57,17 +57,17 @@ class MediaInfo:
     format: str
     size_bytes: int
     duration: float  # seconds
-    encoder: str  # what the container says wrote it: "Lavf61.7.100"; empty: it does not
+    encoder: str  # as the container declares it: "Lavf61.7.100"; empty: not declared
     video: VideoStream | None
     audio: AudioStream | None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the path."""
+        """Return everything except the path."""
         return {name: value for name, value in asdict(self).items() if name != "path"}
 
 
 def probe(path: str | Path) -> MediaInfo:
-    """Streams, sizes, rates and times of a file. The first picture is decoded: it alone knows the rotation.
+    """Return streams, sizes, rates and times of a file. The first frame is decoded because only it has the rotation.
 
     Raises:
         Refused: NOT_FOUND, or UNDECODABLE if the file is not a media file or its first frame cannot be decoded.
@@ -122,12 +122,12 @@ def _audio(container: InputContainer, duration: float) -> AudioStream | None:
 
 
 def _tag(metadata: dict[str, str], name: str) -> str:
-    """Containers differ in how they write the names of their tags."""
+    """Return a tag; containers write the names of their tags differently."""
     return next((value for key, value in metadata.items() if key.lower() == name), "")
 
 
 def _library(frame: VideoFrame) -> str:
-    """x264 and x265 write their version into the stream itself, where remuxing keeps it."""
+    """Return the version that x264 and x265 write into the stream, which remuxing keeps."""
     for data in cast(Iterable[SideData], frame.side_data):
         if data.type == Type.SEI_UNREGISTERED and (found := _LIBRARY.search(bytes(data))):
             return b" ".join(part for part in found.groups() if part).decode()
@@ -139,7 +139,7 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
 
 
 def _last_time(path: Path) -> float:
-    """The end of the last packet, for files that do not declare a duration (recordings of web browsers)."""
+    """Return the end of the last packet, for files without a duration (recordings of web browsers)."""
     with open_media(path) as container:
         ends = (
             (packet.pts + (packet.duration or 0)) * packet.time_base

@@ -1,4 +1,4 @@
-"""One stream of a file written anew, the other copied packet by packet: what is not to change does not."""
+"""Encode one stream of a file anew and copy the other one packet by packet, so that it does not change."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from npvf.media.container import audio_stream, clock_zero, has_presentation_time
 from npvf.media.decode import iter_frames, spool_audio, to_float
 from npvf.media.encode import encode_frame, output_file, video_encoder
 
-# A copy in other pixels is still an exact one to every measure of a face; where packets cannot be copied.
+# Where packets cannot be copied: nearly lossless, so that measures of a face do not change.
 NEARLY_LOSSLESS = {"crf": "10", "preset": "veryfast"}
 LOSSLESS = "alac"
 HIGHEST_RATE = 48_000
-# What MP4 holds without being rewritten; of sound only where the container says how much of it is a codec's priming.
+# Codecs that MP4 can contain unchanged; audio only if the container declares the priming samples of the codec.
 _SOUND_TO_COPY = frozenset({"aac", "mp3", "mp3float", "opus", "flac", "alac", "ac3"})
 _INDEXED = ("mov,", "matroska,")
 _SECONDS_A_BLOCK = 1
@@ -60,17 +60,17 @@ class AudioEncoding:
 def transcode(
     source: str | Path, target: str | Path, pictures: VideoEncoding | None = None, sound: AudioEncoding | None = None
 ) -> None:
-    """`source` as an MP4 file with other pictures, or another sound, or both; a stream that is None stays as it is.
+    """Write `source` as an MP4 file with other frames, other audio, or both; a stream that is None does not change.
 
-    What stays is copied packet by packet. Where that cannot be (pictures of an AVI; sound whose codec MP4 does not
-    know, or whose container does not say where it begins) it is written nearly lossless: H.264 at CRF 10, or ALAC of
-    the mono sound. The same input gives the same bytes; memory holds some frames and a second of sound.
+    An unchanged stream is copied packet by packet. If that is impossible (frames of an AVI; audio whose codec MP4 does
+    not support, or whose container does not declare its start) it is encoded nearly lossless: H.264 at CRF 10, or ALAC
+    of the mono audio. The same input gives the same bytes. Memory holds some frames and a second of audio.
 
     Args:
-        source: media file with a video stream.
-        target: path of the new file; it appears only when it is whole.
-        pictures: to take the place of its pictures.
-        sound: to take the place of its sound.
+        source: a media file with a video stream.
+        target: the path of the new file; it exists only after it is complete.
+        pictures: the new frames.
+        sound: the new audio.
 
     Raises:
         Refused: NOT_FOUND, NO_VIDEO or UNDECODABLE, for the source.
@@ -91,18 +91,18 @@ def transcode(
 
 
 def sound_rate(sample_rate: int) -> int:
-    """The rate to work at for sound of some rate: its own, 48 kHz at most."""
+    """Return the sample rate for audio of some rate: its own, but at most 48 kHz."""
     return min(sample_rate, HIGHEST_RATE)
 
 
 def blocks_of(audio_N: np.ndarray, rate: int) -> Iterator[np.ndarray]:
-    """Float32 blocks of a second out of (N,) int16, which may lie on disk."""
+    """Yield float32 blocks of a second from (N,) int16, which may be memory-mapped."""
     step = rate * _SECONDS_A_BLOCK
     return (to_float(audio_N[at : at + step]) for at in range(0, len(audio_N), step))
 
 
 def need_encoder(name: str) -> None:
-    """Raises MissingDependency where this build of FFmpeg lacks an encoder."""
+    """Raise MissingDependency if this build of FFmpeg does not have an encoder."""
     try:
         av.codec.Codec(name, "w")
     except av.codec.codec.UnknownCodecError as error:
@@ -174,7 +174,7 @@ def _copied(
     stream: av.VideoStream | av.AudioStream,
     zero: Fraction,
 ) -> Iterator[_Timed]:
-    """Packets with their times moved so that the first picture is at zero."""
+    """Yield the packets with shifted times: the first frame is at zero."""
     copy = output.add_stream_from_template(stream, opaque=True)
     tick = stream.time_base or Fraction(1)
     shift = round(zero / tick)

@@ -90,7 +90,9 @@ _IPA = {
 
 
 def from_ipa(text: str) -> tuple[str, ...]:
-    """Return the phones of a piece of IPA; stress, length, tone and other modifiers are ignored, an unknown letter is `spn`.
+    """Return the phones of a piece of IPA. Stress, length, tone and other modifiers are ignored.
+
+    An unknown letter gives `spn`.
 
     Examples:
         >>> from_ipa("tʃiːz")
@@ -128,7 +130,7 @@ _ESPEAK = {
 
 
 def from_espeak(mnemonic: str) -> tuple[str, ...]:
-    """Return the phones of an eSpeak NG phoneme mnemonic (English voices); stress marks are ignored, pauses are `sil`."""
+    """Return the phones of an eSpeak NG mnemonic (English voices); stress marks are ignored, pauses are `sil`."""
     return _longest_matches(mnemonic.strip("',%=;|"), _ESPEAK)
 
 

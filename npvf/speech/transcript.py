@@ -100,7 +100,7 @@ def _phone(state: Any) -> Phone:
 
 
 def _covering(items: list[Phone], seconds: float) -> list[Phone]:
-    """Extend the last phone, usually silence, to the end of the clip: the aligner counts whole windows of 25 ms only."""
+    """Extend the last phone, usually silence, to the clip's end: the aligner counts only whole windows of 25 ms."""
     return [*items[:-1], replace(items[-1], end=max(items[-1].end, seconds))]
 
 

@@ -64,7 +64,7 @@ def test_80_ms_of_silence_are_found(corpus: Corpus) -> None:
     silence = named(found, "silence at the start")
     assert silence.is_shortcut and silence.auc == pytest.approx(1.0, abs=0.01) and found[0].auc == silence.auc
     assert (silence.coverage, silence.real, silence.fake) == (1.0, 6, 6)
-    assert silence.typical_fake == "0.08 s" and "trimmed and untrimmed" in silence.sentence
+    assert silence.typical_fake == "0.08 s" and "with and without it" in silence.sentence
     others = {one.name for one in found if one.is_shortcut} - {"silence at the start", "digital silence at the start"}
     assert not others
 
