@@ -1,6 +1,6 @@
-"""The robustness suite: what happens to a video on its way, done to real files by real encoders.
+"""The robustness suite: changes that a video undergoes when it is shared, made to real files by real encoders.
 
-Importing this registers the perturbations of picture, sound and both, and the seven social-network routes.
+Importing it registers the perturbations of frames, of audio and of both, and the seven social-network routes.
 """
 
 from npvf.perturb import both, codecs, picture, sound

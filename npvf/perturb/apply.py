@@ -1,4 +1,4 @@
-"""One video through one perturbation: `perturb_video`."""
+"""`perturb_video` applies one perturbation to one video."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from npvf.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A perturbation at one level. The seed decides what is drawn: noise, rooms, up or down."""
+    """A perturbation at one level. The seed decides all random choices: noise, rooms, directions."""
 
     kind: str
     level: int = 1
@@ -27,11 +27,11 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """`blur-3`; of a route, which has one level, its name."""
+        """Return `blur-3`, or the name of a route, which has one level."""
         return self.kind if len(get_perturbation(self.kind).levels) == 1 else f"{self.kind}-{self.level}"
 
     def recipe(self) -> dict[str, Any]:
-        """All that decides what becomes of a video, as JSON: what a result is kept under."""
+        """Return all that decides the result, as JSON; results are stored with it."""
         item = get_perturbation(self.kind)
         passes = [asdict(change.__self__) for change in item.passes if hasattr(change, "__self__")]
         setting = item.setting(self.level)
@@ -50,19 +50,19 @@ class Condition:
 class Applied:
     """The effect of a perturbation on the clock of a video, and the random numbers that were drawn."""
 
-    factor: float  # how many times as long it lasts
-    delay: float  # seconds by which its sound is later
+    factor: float  # the factor of its duration
+    delay: float  # seconds by which its audio is later
     drawn: dict[str, float]
 
 
 def perturb_video(source: Path, target: Path, condition: Condition) -> Applied:
-    """Writes `source`, perturbed, as the MP4 file `target`; the same video, condition and seed give the same bytes.
+    """Write `source`, perturbed, as the MP4 file `target`; the same video, condition and seed give the same bytes.
 
-    What is drawn depends on the content of the video, not on its name or its place in a list.
+    Random choices depend on the content of the video, not on its name or its position in a list.
 
     Raises:
         NpvfError: an unknown perturbation or level; `target` would overwrite `source`.
-        Refused: the video cannot be decoded, or lacks the stream that is to change.
+        Refused: the video cannot be decoded, or does not have the stream to change.
     """
     item = get_perturbation(condition.kind)
     setting = item.setting(condition.level)

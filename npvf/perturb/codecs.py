@@ -1,4 +1,4 @@
-"""The sound through codecs: real encoders and decoders. Pictures are copied as they are."""
+"""Audio codecs: real encoders and decoders. The frames are copied unchanged."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from npvf.perturb.video_edit import VideoEdit
 _TELEPHONE_RATE = 8000
 _TELEPHONE_BAND = (300.0, 3400.0)  # Hz, ITU-T G.712
 _FRAME = 160  # samples: 20 ms
-# Encoder, decoder, and the samples by which the pair is late: AMR looks 5 ms ahead.
+# Encoder, decoder, and the delay of both in samples: AMR looks 5 ms ahead.
 _NARROW_BAND = {"G.711 mu-law": ("pcm_mulaw", "pcm_mulaw", 0), "AMR": ("libopencore_amrnb", "amrnb", 40)}
 
 
 @perturbation("sound", (64, 48, 32, 24, 16), "MP3 at {} kbit/s")
 def mp3(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
-    """LAME, in the file."""
+    """Encode the audio with LAME."""
     return video.recoded("libmp3lame", kbps, _usual_rate(kbps))
 
 
 @perturbation("sound", (64, 48, 32, 24, 16), "AAC at {} kbit/s")
 def aac(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
-    """FFmpeg's AAC-LC, in the file."""
+    """Encode the audio with FFmpeg's AAC-LC."""
     return video.recoded("aac", kbps, _usual_rate(kbps))
 
 
 @perturbation("sound", (32, 24, 16, 12, 8), "Opus at {} kbit/s")
 def opus(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
-    """libopus, in the file; it works at 48 kHz and chooses the band width itself."""
+    """Encode the audio with libopus, which works at 48 kHz and chooses the bandwidth."""
     audio_N, rate = video.audio(48_000)
     return video.with_audio(blocks_of(audio_N, rate), rate, "libopus", kbps)
 
@@ -55,7 +55,7 @@ def opus(video: VideoEdit, kbps: int, rng: np.random.Generator) -> VideoEdit:
     "300 to 3400 Hz at 8 kHz, {} at {} kbit/s",
 )
 def telephone(video: VideoEdit, coder: tuple[str, float], rng: np.random.Generator) -> VideoEdit:
-    """A telephone line: band pass, 8 kHz, G.711 mu-law or AMR narrow-band and back."""
+    """Simulate a telephone line: band pass, 8 kHz, G.711 mu-law or AMR narrow-band, and back."""
     audio_N, rate = video.audio(_TELEPHONE_RATE)
     band_pass = firwin(257, _TELEPHONE_BAND, fs=rate, pass_zero=False)
     limited = convolved(blocks_of(audio_N, rate), band_pass, delay=128)
@@ -63,12 +63,12 @@ def telephone(video: VideoEdit, coder: tuple[str, float], rng: np.random.Generat
 
 
 def _usual_rate(kbps: float) -> int:
-    """The sampling rate that encoders choose for mono of a bit rate: treble would take all of a low one."""
+    """Return the sample rate that encoders choose for mono at a bit rate: at low ones, treble would use all bits."""
     return 44_100 if kbps >= 48 else 24_000 if kbps >= 32 else 16_000
 
 
 def _through(blocks: Iterable[np.ndarray], codec: str, kbps: float, length: int) -> Iterator[np.ndarray]:
-    """Coded and decoded again at 8 kHz, cut or filled up to `length` samples, the codec's own delay taken off."""
+    """Encode and decode at 8 kHz, remove the delay of the codec, and cut or pad to `length` samples."""
     encoder, decoder, skip = _NARROW_BAND[codec]
     need_encoder(encoder)
     coder = cast(av.AudioCodecContext, av.CodecContext.create(encoder, "w"))
@@ -85,7 +85,7 @@ def _through(blocks: Iterable[np.ndarray], codec: str, kbps: float, length: int)
 
 
 def _packets(coder: av.AudioCodecContext, blocks: Iterable[np.ndarray]) -> Iterator[av.Packet | None]:
-    """20 ms each; silence at the end pushes out what a coder holds back."""
+    """Yield packets of 20 ms; silence at the end flushes the samples that a coder delays."""
     rest, place = np.zeros(0, np.int16), 0
     for block in chain(blocks, [np.zeros(2 * _FRAME, np.float32)]):
         rest = np.concatenate([rest, to_int16(block)])

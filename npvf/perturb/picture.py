@@ -1,6 +1,6 @@
-"""The picture alone: the seven perturbations of DeeperForensics-1.0 (Jiang et al. 2020, arXiv 2001.03024), its levels.
+"""Perturbations of the frames alone: the seven of DeeperForensics-1.0 (Jiang et al. 2020, arXiv 2001.03024).
 
-The settings are those of its published code, in pixels of the video's own size. Sound is copied as it is.
+Levels and settings are those of its published code, in pixels of the video's own size. The audio is copied unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GREY = 128
 
 @perturbation("picture", (0.4, 0.3, 0.2, 0.1, 0.0), "colour x {}")
 def saturation(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
-    """Colour towards grey: both chroma planes times `factor`."""
+    """Reduce the colour: both chroma planes times `factor`."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
         ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
@@ -29,16 +29,16 @@ def saturation(video: VideoEdit, factor: float, rng: np.random.Generator) -> Vid
 
 @perturbation("picture", (0.85, 0.725, 0.6, 0.475, 0.35), "every value x {}")
 def contrast(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
-    """Every value times `factor`: flatter, and darker too, as in the published code."""
+    """Multiply every value by `factor`: less contrast and also darker, as in the published code."""
     return video.with_frames(lambda rgb: cv2.convertScaleAbs(rgb, alpha=factor))
 
 
 @perturbation("picture", (16, 32, 48, 64, 80), "{} grey blocks per 256 pixels")
 def block(video: VideoEdit, count: int, rng: np.random.Generator) -> VideoEdit:
-    """Grey squares of 8 x 8 pixels at random places of every picture.
+    """Draw grey squares of 8 x 8 pixels at random positions of every frame.
 
-    The published code counts whole multiples of 256 pixels of the shorter side, which leaves small videos untouched;
-    here the count grows in proportion.
+    The published code counts whole multiples of 256 pixels of the shorter side, so it does not change small videos.
+    Here the number is proportional to the side.
     """
 
     def change(rgb: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def block(video: VideoEdit, count: int, rng: np.random.Generator) -> VideoEdit:
 
 @perturbation("picture", (0.001, 0.002, 0.005, 0.01, 0.05), "noise, variance {}")
 def noise(video: VideoEdit, variance: float, rng: np.random.Generator) -> VideoEdit:
-    """White noise on luma and chroma, its variance that of values from 0 to 1."""
+    """Add white noise to luma and chroma; the variance is for values from 0 to 1."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
         ycc = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb).astype(np.float32)
@@ -66,13 +66,13 @@ def noise(video: VideoEdit, variance: float, rng: np.random.Generator) -> VideoE
 
 @perturbation("picture", (7, 9, 13, 17, 21), "blur, kernel of {} pixels")
 def blur(video: VideoEdit, kernel: int, rng: np.random.Generator) -> VideoEdit:
-    """Out of focus; sigma is a sixth of the kernel."""
+    """Blur; sigma is a sixth of the kernel."""
     return video.with_frames(lambda rgb: cv2.GaussianBlur(rgb, (kernel, kernel), kernel / 6))
 
 
 @perturbation("picture", (2, 3, 4, 5, 6), "squares of {0} x {0} pixels")
 def pixelation(video: VideoEdit, side: int, rng: np.random.Generator) -> VideoEdit:
-    """Each square gets its mean colour. The published code (there "jpeg") smooths the squares; here they show."""
+    """Give each square its mean colour. The published code (there "jpeg") smooths the squares; here they stay."""
 
     def change(rgb: np.ndarray) -> np.ndarray:
         height, width = rgb.shape[:2]
@@ -84,5 +84,5 @@ def pixelation(video: VideoEdit, side: int, rng: np.random.Generator) -> VideoEd
 
 @perturbation("picture", (30, 32, 35, 38, 40), "H.264 at CRF {}")
 def compression(video: VideoEdit, crf: int, rng: np.random.Generator) -> VideoEdit:
-    """The picture through x264 at its default preset."""
+    """Encode the frames with x264 at its default preset."""
     return video.with_frames(options={"crf": str(crf), "preset": "medium"})

@@ -24,11 +24,11 @@ class Perturbation:
     """One kind of change at several strengths.
 
     Attributes:
-        name: as on the command line.
-        group: what it changes.
+        name: the name on the command line.
+        group: the streams that it changes.
         levels: its setting at level 1, 2, ..., from weak to strong; a route has one.
         description: one level in words, with braces for its setting.
-        passes: one after the other, each of them a real encoding.
+        passes: the changes, one after the other; each one is a real encoding.
     """
 
     name: str
@@ -61,12 +61,12 @@ def perturbation(group: Group, levels: Sequence[Any], description: str) -> Calla
 
 
 def add(item: Perturbation) -> None:
-    """Put one into the suite."""
+    """Add a perturbation to the suite."""
     _PERTURBATIONS[item.name] = item
 
 
 def list_perturbations(pattern: str = "*", groups: Sequence[Group] = GROUPS) -> list[Perturbation]:
-    """The suite in order of group and registration, filtered by a shell pattern and by groups.
+    """Return the suite in order of group and registration, filtered by a shell pattern and by groups.
 
     Examples:
         >>> [item.name for item in list_perturbations("*blur*")]

@@ -1,4 +1,4 @@
-"""`npvf perturb`: which videos go through which perturbations, and the line that says so for each."""
+"""`npvf perturb`: apply perturbations to videos, and write a line of perturb.jsonl for each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Summary:
     new: int
 
     def count(self, status: str) -> Counter[str]:
-        """Condition -> how many have this status ("written" or "refused")."""
+        """Count the files with this status ("written" or "refused") by condition."""
         return Counter(line["condition"] for line in self.lines if line["status"] == status)
 
 
@@ -39,14 +39,14 @@ def perturb(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Puts every video of `src` (a folder, a file or a CSV list) through every condition.
+    """Apply every condition to every video of `src` (a folder, a file or a CSV list).
 
-    Writes `<condition>/<video>.mp4` with the sidecars of the original and `<stem>.perturb.json`, which says what was
-    done (an annotation has no place for it); and `perturb.jsonl`, a line for every file, written or refused and why. A
-    file is whole or not there. What is there already from the same video by the same recipe is not done again, so a
-    run that was stopped is finished by the same command.
+    Each result is `<condition>/<video>.mp4` with the sidecars of the original and with `<stem>.perturb.json`, which
+    describes the change. `perturb.jsonl` has a line for each file, with the reason if it was refused. A file is either
+    complete or absent. Existing results of the same video and recipe are kept, so that the same command continues a
+    stopped run.
 
-    Raises NpvfError where there is no video or condition, or nothing at all can be written.
+    Raises NpvfError if there is no video or condition, or if nothing can be written.
     """
     if not conditions:
         raise NpvfError("no perturbation was asked for: name one with --kind or --route, or give --all")
@@ -76,7 +76,7 @@ def place_of(source: Source, condition: Condition) -> PurePosixPath:
 
 
 def _perturb_one(source: Source, condition: Condition, out: Path) -> dict[str, Any]:
-    """One file and its line."""
+    """Make one file and its line."""
     place = place_of(source, condition)
     line: dict[str, Any] = {"video": str(place), "source": source.video, "condition": condition.name}
     target = out / place
@@ -91,14 +91,14 @@ def _perturb_one(source: Source, condition: Condition, out: Path) -> dict[str, A
         made = target.with_name(f".{target.stem}.made.mp4")
         try:
             applied = perturb_video(source.path, made, condition)
-            target.unlink(missing_ok=True)  # of another recipe: it must not stand beside this one's sidecars
+            target.unlink(missing_ok=True)  # made by another recipe: the sidecars of this one must not lie beside it
             carry_over(source, made, target, applied)
             write_json(target.with_suffix(RECORD), record | asdict(applied))
             made.replace(target)
         finally:
             made.unlink(missing_ok=True)
     except MissingDependency:
-        raise  # it would be missing for every other video as well
+        raise  # it would be missing for all other videos, too
     except NpvfError as error:
         reason = str(error.reason) if isinstance(error, Refused) else "impossible"
         sentence = error.sentence if isinstance(error, Refused) else str(error)

@@ -1,4 +1,4 @@
-"""Carry annotations over to a perturbed copy: spans and phones in its time, masks in its pixels."""
+"""Convert annotations to a perturbed copy: spans and phones to its clock, masks to its pixels."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from npvf.speech.times import SUFFIXES, read_times
 
 
 def carry_over(source: Source, made: Path, target: Path, applied: Applied) -> None:
-    """Writes the sidecars of `target`: `.meta.json`, `.phones.json` or what stands for it, `.txt`, `.mask.npz`.
+    """Write the sidecars of `target`: `.meta.json`, phone times, `.txt` and `.mask.npz`, if the source has them.
 
     Args:
         source: the video and its annotation, from a list or sidecar.
-        made: the perturbed video, which gets the name `target` when its sidecars are there.
-        target: that name.
-        applied: what became of its clock.
+        made: the perturbed video, which is renamed to `target` after its sidecars are written.
+        target: the final path.
+        applied: the change of its clock.
     """
     intervals = tuple((start * applied.factor, end * applied.factor) for start, end in source.annotation.intervals)
     mask = f"{target.stem}{SUFFIX}" if source.mask is not None else None
@@ -38,7 +38,7 @@ def carry_over(source: Source, made: Path, target: Path, applied: Applied) -> No
 
 
 def _carry_phones(video: Path, target: Path, applied: Applied) -> None:
-    """Files of phone times and words, as they are unless their clock has changed."""
+    """Copy files of phone times and words; convert them if the clock has changed."""
     moved = applied.factor != 1 or applied.delay != 0
     times = next((path for end in SUFFIXES if (path := video.with_name(video.stem + end)).is_file()), None)
     words = video.with_suffix(".txt")
@@ -58,22 +58,22 @@ def _carry_phones(video: Path, target: Path, applied: Applied) -> None:
 def _carry_mask(source: Source, made: Path, path: Path, applied: Applied) -> None:
     assert source.mask is not None
     before, after = probe(source.path).video, probe(made).video
-    assert before is not None and after is not None  # they were decoded and written
+    assert before is not None and after is not None  # they were decoded and encoded
     masks = VideoMasks(source.mask, round(before.duration * FPS), (after.height, after.width))
     write_masks(path, _taken(masks.between(0, masks.frames), _moments(before, after, applied.factor, masks.frames)))
 
 
 def _moments(before: VideoStream, after: VideoStream, factor: float, frames: int) -> Iterator[int]:
-    """For each moment k / 25 s of the new video, which of the old one's `frames` is seen at it."""
+    """Return the index of the old frame that is visible at each time k / 25 s of the new video."""
     coarser = abs(after.average_fps * factor - before.average_fps) > 1e-3
     for k in range(round(after.duration * FPS)):
-        # A picture of a lower rate stands still until the next one comes.
+        # At a lower rate, a frame stays until the next one.
         seen = int(k / FPS * after.average_fps + 1e-6) / after.average_fps if coarser else k / FPS
         yield min(int(seen / factor * FPS + 1e-6), frames - 1)
 
 
 def _taken(masks: Iterator[np.ndarray], indices: Iterable[int]) -> Iterator[np.ndarray]:
-    """Items of a stream by indices that never fall."""
+    """Yield items of a stream by indices that do not decrease."""
     place, mask = -1, np.zeros(0, bool)
     for index in indices:
         while place < index:

@@ -1,4 +1,4 @@
-"""The sound alone. Pictures are copied as they are; the changed sound is mono and written without loss.
+"""Perturbations of the audio alone. The frames are copied unchanged; the new audio is mono and lossless.
 
 Audio is kept on disk and processed in blocks, so memory does not grow with the length of a video.
 """
@@ -28,7 +28,7 @@ _PIECE_S, _CONTEXT_S, _FADE_S = 30.0, 1.0, 0.02
 
 @perturbation("sound", (20, 10, 5, 0, -5), "pink noise at {} dB SNR")
 def sound_noise(video: VideoEdit, snr_db: float, rng: np.random.Generator) -> VideoEdit:
-    """Noise as of a street or a fan; the ratio is to the power of what is louder than a pause."""
+    """Add noise like that of a street or a fan; the ratio refers to the power of the audio without pauses."""
     audio_N, rate = video.audio()
     scale = (speech_power(audio_N, rate) / 10 ** (snr_db / 10) / _pink_power()) ** 0.5
 
@@ -43,14 +43,14 @@ def sound_noise(video: VideoEdit, snr_db: float, rng: np.random.Generator) -> Vi
 
 @perturbation("sound", ((0.2, 8), (0.4, 4), (0.7, 0), (1.1, -3), (1.6, -6)), "RT60 {} s, direct to reverberant {} dB")
 def reverberation(video: VideoEdit, room: tuple[float, float], rng: np.random.Generator) -> VideoEdit:
-    """A room: the direct sound, then noise that has lost 60 dB after RT60. The room is drawn anew for every video."""
+    """Add a room: the direct sound, then noise that decays by 60 dB in RT60. Each video has its own random room."""
     audio_N, rate = video.audio()
     return video.with_audio(convolved(blocks_of(audio_N, rate), impulse_response(*room, rate, rng)), rate)
 
 
 @perturbation("sound", (6000, 4000, 3000, 2000, 1000), "nothing above {} Hz")
 def band_limit(video: VideoEdit, cutoff: float, rng: np.random.Generator) -> VideoEdit:
-    """A linear-phase low pass, 60 dB down from a tenth above the cut-off on; its delay is taken off."""
+    """Apply a linear-phase low pass with -60 dB from 1.1 times the cut-off on; its delay is removed."""
     audio_N, rate = video.audio()
     if cutoff >= 0.45 * rate:
         return video.with_audio(blocks_of(audio_N, rate), rate)
@@ -61,7 +61,7 @@ def band_limit(video: VideoEdit, cutoff: float, rng: np.random.Generator) -> Vid
 
 @perturbation("sound", (0.5, 1.0, 2.0, 3.0, 4.0), "{} semitones up or down")
 def pitch(video: VideoEdit, semitones: float, rng: np.random.Generator) -> VideoEdit:
-    """Another voice, the same tempo (librosa's phase vocoder); up or down is drawn."""
+    """Change the pitch at the same tempo (librosa's phase vocoder), randomly up or down."""
     effects, steps = _librosa().effects, semitones * float(rng.choice([-1, 1]))
     audio_N, rate = video.audio()
     blocks = _in_pieces(audio_N, rate, lambda x_N: effects.pitch_shift(x_N, sr=rate, n_steps=steps))
@@ -70,9 +70,9 @@ def pitch(video: VideoEdit, semitones: float, rng: np.random.Generator) -> Video
 
 @perturbation("sound", (1.05, 1.1, 1.2, 1.35, 1.5), "{} times slower or faster")
 def stretch(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoEdit:
-    """Another tempo at the same pitch, picture and sound alike as a player does it; slower or faster is drawn.
+    """Change the tempo of frames and audio at the same pitch, as players do, randomly slower or faster.
 
-    Stretching the sound alone would make a genuine video a badly dubbed one: a forgery, not a perturbation.
+    To stretch the audio alone would make a genuine video a badly dubbed one: a forgery, not a perturbation.
     """
     factor = factor ** float(rng.choice([-1, 1]))
     effects = _librosa().effects
@@ -93,7 +93,7 @@ def speech_power(audio_N: np.ndarray, rate: int) -> float:
 
 
 def impulse_response(rt60: float, direct_db: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """(N,) of unit energy: a direct sound at 0, noise that decays by 60 dB in `rt60` seconds from 2.5 ms on."""
+    """Draw (N,) of unit energy: the direct sound at 0, and from 2.5 ms on noise that decays by 60 dB in `rt60` s."""
     time_N = np.arange(round(rt60 * rate)) / rate
     tail_N = rng.standard_normal(len(time_N)) * 10 ** (-3 * time_N / rt60) * (time_N >= 0.0025)
     tail_N *= 10 ** (-direct_db / 20) / np.linalg.norm(tail_N)
@@ -108,7 +108,7 @@ def _pink_power() -> float:
 
 
 def convolved(blocks: Iterable[np.ndarray], kernel: np.ndarray, delay: int = 0) -> Iterator[np.ndarray]:
-    """Overlap-add; `delay` samples are taken off the start and given back at the end, so the length stays."""
+    """Convolve by overlap-add. `delay` samples are removed at the start and added at the end: the length stays."""
     tail = np.zeros(len(kernel) - 1)
     skip, taken, given = delay, 0, 0
     for block in blocks:
@@ -125,7 +125,7 @@ def convolved(blocks: Iterable[np.ndarray], kernel: np.ndarray, delay: int = 0) 
 def _in_pieces(
     audio_N: np.ndarray, rate: int, change: Callable[[np.ndarray], np.ndarray], factor: float = 1.0
 ) -> Iterator[np.ndarray]:
-    """`change`, which makes a sound `factor` times as long, over half a minute at a time, faded into each other."""
+    """Apply `change`, which multiplies the duration by `factor`, to overlapping half minutes, and cross-fade them."""
     context, fade = round(_CONTEXT_S * rate), round(_FADE_S * rate)
     count = max(1, round(len(audio_N) / (_PIECE_S * rate)))
     ends = np.linspace(0, len(audio_N), count + 1).round().astype(int).tolist()

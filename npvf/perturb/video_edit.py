@@ -1,4 +1,4 @@
-"""A video as a perturbation sees it: what it holds, and what of it is to be written anew."""
+"""`VideoEdit`: a video, and the streams of it that a perturbation replaces."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from npvf.media.transcode import (
     transcode,
 )
 
-_FASTEST = 120.0  # pictures a second; screen recordings declare up to 1000 and show a handful
-SMALLEST_SIDE = 64  # pixels; no route makes a picture smaller
+_FASTEST = 120.0  # frames per second; screen recordings declare up to 1000 and have a few
+SMALLEST_SIDE = 64  # pixels; no route makes frames smaller
 
 
 @dataclass(frozen=True, slots=True)
 class VideoEdit:
-    """One video, and the streams that a perturbation gave it; None: the stream is copied as it is.
+    """One video, and the streams that a perturbation replaces; None: the stream is copied unchanged.
 
     Attributes:
-        factor: how many times as long it lasts.
-        delay: seconds by which its sound is later.
-        drawn: what chance decided, for the record.
+        factor: the factor of its duration.
+        delay: seconds by which its audio is later.
+        drawn: the random choices, for the record.
     """
 
     path: Path
     stream: VideoStream
-    sample_rate: int | None  # of its sound; None: it has none
+    sample_rate: int | None  # of its audio; None: it has no audio
     pictures: VideoEncoding | None = None
     sound: AudioEncoding | None = None
     factor: float = 1.0
@@ -48,7 +48,7 @@ class VideoEdit:
 
     @classmethod
     def open(cls, path: Path) -> VideoEdit:
-        """Raises Refused: NOT_FOUND, UNDECODABLE or NO_VIDEO."""
+        """Open a video. Raises Refused: NOT_FOUND, UNDECODABLE or NO_VIDEO."""
         info = probe(path)
         if info.video is None:
             raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
@@ -56,7 +56,7 @@ class VideoEdit:
 
     @property
     def fps(self) -> float:
-        """Pictures a second; of a variable rate the mean."""
+        """Return the frames per second; the mean of a variable rate."""
         return min(self.stream.average_fps, _FASTEST) or float(FPS)
 
     def with_frames(
@@ -67,21 +67,21 @@ class VideoEdit:
         codec: str = "libx264",
         options: Mapping[str, str] = NEARLY_LOSSLESS,
     ) -> VideoEdit:
-        """Each picture, (H, W, 3) uint8 RGB, changed and encoded. `change` must not write into what it is given.
+        """Change and encode each frame, (H, W, 3) uint8 RGB. `change` must not write into its argument.
 
         Args:
-            change: a picture to another; all of one size.
-            fps: pictures a second to take, by time stamp; None: the file's own rate.
-            shown_at: pictures a second to show them at; None: as they were taken.
-            codec: the encoder's name.
-            options: the encoder's own.
+            change: the function from a frame to its new frame; all results have one size.
+            fps: frames per second to read, by time stamp; None: the rate of the file.
+            shown_at: frames per second of the result; None: as they are read.
+            codec: the name of the encoder.
+            options: the options of the encoder.
         """
         fps = fps or self.fps
         frames = map(change, iter_frames(self.path, fps))
         return replace(self, pictures=VideoEncoding(frames, shown_at or fps, codec, dict(options)))
 
     def audio(self, rate: int | None = None) -> tuple[np.ndarray, int]:
-        """The sound, (N,) int16 on disk, mono, and its rate: its own (48 kHz at most) or the one asked for.
+        """Return the audio, (N,) int16 on disk, mono, and its rate: its own (at most 48 kHz) or the given one.
 
         Raises Refused: NO_AUDIO.
         """
@@ -93,27 +93,27 @@ class VideoEdit:
     def with_audio(
         self, blocks: Iterator[np.ndarray], rate: int, codec: str = LOSSLESS, kbps: float | None = None
     ) -> VideoEdit:
-        """Another sound, in float32 blocks; lossless where no codec is named."""
+        """Replace the audio by float32 blocks; lossless if no codec is given."""
         return replace(self, sound=AudioEncoding(blocks, rate, codec, round(kbps * 1000) if kbps else None))
 
     def recoded(self, codec: str, kbps: float, rate: int) -> VideoEdit:
-        """The sound through a codec, at `rate` samples a second or its own where that is lower."""
+        """Encode the audio with a codec, at `rate` samples per second or at its own rate if that is lower."""
         audio_N, rate = self.audio(min(rate, sound_rate(self.sample_rate)) if self.sample_rate else None)
         return self.with_audio(blocks_of(audio_N, rate), rate, codec, kbps)
 
     def write(self, target: Path) -> None:
-        """The file as changed, MP4."""
+        """Write the changed video as MP4."""
         transcode(self.path, target, self.pictures, self.sound)
 
 
 def scaled_to(width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Scales a picture, by area where it gets smaller."""
+    """Scale a frame; area averaging if it becomes smaller."""
     return lambda rgb: cv2.resize(
         rgb, (width, height), interpolation=cv2.INTER_AREA if width < rgb.shape[1] else cv2.INTER_CUBIC
     )
 
 
 def scaled_size(width: int, height: int, factor: float) -> tuple[int, int]:
-    """Width and height times `factor`, even as 4:2:0 sampling wants them, the shorter one at least 64."""
+    """Return width and height times `factor`, even for 4:2:0 sampling, the shorter one at least 64."""
     factor = max(factor, min(1.0, SMALLEST_SIDE / min(width, height)))
     return max(2, 2 * round(width * factor / 2)), max(2, 2 * round(height * factor / 2))
