@@ -1,4 +1,4 @@
-"""`npvf synth`: a folder of talking heads as ordinary MP4 files, with all that is known of each beside it."""
+"""`npvf synth`: make a folder of talking heads as ordinary MP4 files, with sidecars of all known facts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_IDENTITIES = 16
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a clip is made of: the same recipe gives the same pictures and samples."""
+    """All parameters of a clip: the same recipe gives the same frames and samples."""
 
     stem: str
     identity: int
@@ -38,11 +38,11 @@ class Recipe:
     crf: int
 
     def speech(self) -> Speech:
-        """The recorded sound and its phones, both on the clip's clock."""
+        """Return the recorded audio and its phones, both on the clock of the clip."""
         return record(speak(self.sentence, self.voice), self.seed)
 
     def puppet(self) -> Puppet:
-        """The puppet of the person who speaks."""
+        """Return the puppet of the person who speaks."""
         return _puppet(self.identity, self.size)
 
     @classmethod
@@ -60,7 +60,7 @@ def _puppet(number: int, size: int) -> Puppet:
 def plan(
     clips: int, seed: int = 0, people: Sequence[int] = range(DEFAULT_IDENTITIES), size: int = DEFAULT_SIZE
 ) -> list[Recipe]:
-    """The recipes of a corpus: the people take turns, and a sentence comes twice only in a very large corpus."""
+    """Return the recipes of a corpus: people take turns, and only a very large corpus repeats a sentence."""
     recipes = []
     for k, sentence in enumerate(sentences(clips, seed)):
         number = people[k % len(people)]
@@ -89,14 +89,14 @@ def synthesise(
     splits: Mapping[int, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
-    """Makes `clips` real talking-head clips in `out`, `<identity>/<stem>.mp4`, in the order of the plan.
+    """Make `clips` real talking-head clips in `out`, `<identity>/<stem>.mp4`, in the order of the plan.
 
-    `people` are the numbers of the identities that take turns; `splits` says for some of them what `split` their clips'
-    meta data gets.
+    `people` are the numbers of the identities that take turns. `splits` gives the `split` of some of them, for the
+    annotations of their clips.
 
-    Beside each: `.phones.json` (exact times), `.meta.json` (label 0, identity, words), `.synth.json` (recipe and
-    driving lip aperture of each frame); `synth.json` holds the settings of the corpus. A clip depends on `seed` and
-    its number, not on `clips` or `workers`. A file has its final name only when it is whole, the video last.
+    Each clip has the sidecars `.phones.json` (exact times), `.meta.json` (label 0, identity, words) and `.synth.json`
+    (recipe and driving lip aperture of each frame); `synth.json` contains the settings of the corpus. A clip depends on
+    `seed` and its number, not on `clips` or `workers`. Files get their names after they are complete, the video last.
 
     Raises MissingDependency without espeakng-loader and scikit-image (`pip install 'npvf[demo]'`).
     """
@@ -116,7 +116,7 @@ def synthesise(
 
 
 def make_clip(recipe: Recipe, path: Path, split: str | None = None) -> None:
-    """One real clip and its sidecars."""
+    """Make one real clip and its sidecars."""
     speech = recipe.speech()
     puppet = recipe.puppet()
     mouth = puppet.articulate(speech.phones, speech.seconds)
@@ -130,7 +130,7 @@ def make_clip(recipe: Recipe, path: Path, split: str | None = None) -> None:
 
 
 def film(recipe: Recipe, mouth: MouthTrack, audio_N: np.ndarray, path: Path) -> None:
-    """Renders and encodes: this recipe's person, head and camera with a given mouth and sound."""
+    """Render and encode this recipe's person, head and camera with a given mouth and audio."""
     frames = recipe.puppet().render_mouth(mouth, recipe.seed)
     write_video(path, frames, audio=audio_N, crf=recipe.crf)
 

@@ -1,4 +1,4 @@
-"""Many people out of one photograph: the face's shape, skin, hair, clothes, glasses and voice of each identity."""
+"""Make many people from one photograph: face shape, skin, hair, clothes, glasses and voice of each identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EYES = (
 )
 BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
 
-_SAMPLES = 73  # a side, of the smooth map between the photograph's shape and a person's
+_SAMPLES = 73  # per side, of the smooth map between the shape of the photograph and that of a person
 
 # Target colours in CIELAB (L 0..100, a, b).
 _SKINS = ((72, 12, 17), (38, 13, 19), (62, 14, 24), (80, 9, 12), (49, 14, 23), (67, 16, 18), (30, 10, 14), (57, 12, 27))
@@ -50,7 +50,7 @@ _BACKDROPS = ((78, 0, 2), (42, -3, -14), (60, -10, 12), (30, 2, 6), (70, 8, 16),
 
 @dataclass(frozen=True)
 class Identity:
-    """A person. Numbers named after a part of the face are changes against the photograph, 0 for none."""
+    """A person. Fields named after a part of the face are changes relative to the photograph; 0: none."""
 
     name: str
     voice: Voice
@@ -71,12 +71,12 @@ class Identity:
     nose: float
     lips: float
     hair_volume: float
-    effort: float  # how widely this person opens the mouth
+    effort: float  # how wide this person opens the mouth
 
 
 @lru_cache(maxsize=256)
 def identity(number: int) -> Identity:
-    """The `number`-th person: always the same one, different from the others in several respects at once."""
+    """Return the person with this number: always the same one, who differs from the others in several ways."""
     rng = np.random.default_rng([20_220, number])
     voice = VOICES[number % len(VOICES)]
     if number >= len(VOICES):
@@ -91,7 +91,7 @@ def identity(number: int) -> Identity:
         return lightness + spread(3), a + spread(1.5), b + spread(1.5)
 
     skin, hair = shade(_SKINS, 1), shade(_HAIRS, 2)
-    if skin[0] < 55:  # dark skin goes with dark or grey hair
+    if skin[0] < 55:  # people with dark skin have dark or grey hair
         hair = (min(hair[0], 34.0), hair[1] / 2, hair[2] / 2)
     return Identity(
         name=f"person{number:02d}",
@@ -119,7 +119,7 @@ def identity(number: int) -> Identity:
 
 @dataclass(frozen=True)
 class Dressed:
-    """A portrait made into an identity: picture_HWC uint8, landmarks_N2 pixels, person_HW float32 alpha in [0, 1]."""
+    """A portrait of an identity: picture_HWC uint8, landmarks_N2 pixels, person_HW float32 alpha in [0, 1]."""
 
     picture_HWC: np.ndarray
     landmarks_N2: np.ndarray
@@ -128,12 +128,12 @@ class Dressed:
 
 @lru_cache(maxsize=64)
 def dress(who: Identity, size: int) -> Dressed:
-    """The photograph as this person, before any mirroring, at `size` x `size` pixels."""
+    """Return the photograph changed to this person, not mirrored, at `size` x `size` pixels."""
     base = portrait(size)
     picture = _extended(_coloured(base, who), base.regions_HW > 0)
     landmarks, map_x, map_y = _shaped(base, who)
     picture = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    # A pixel of the outline is given up: it is mixed with the photograph's own background.
+    # One pixel at the outline is removed: it is mixed with the background of the photograph.
     person: np.ndarray = np.clip(1.9 * _soft(base.regions_HW > 0, size / 200) - 0.9, 0, 1)
     person = cv2.remap(person, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if who.glasses:
@@ -142,7 +142,7 @@ def dress(who: Identity, size: int) -> Dressed:
 
 
 def _extended(picture_HWC: np.ndarray, person_HW: np.ndarray) -> np.ndarray:
-    """The photograph's own background gives way to the person's nearest colours: no halo where the outline moves."""
+    """Replace the background by the nearest colours of the person, so that a moved outline does not have a halo."""
     size = len(picture_HWC)
     inner = cv2.erode(person_HW.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, size // 140))
     weight = inner.astype(np.float32)
@@ -167,7 +167,7 @@ def _polygon(points: np.ndarray, size: int, sigma: float) -> np.ndarray:
 
 
 def _coloured(base: Portrait, who: Identity) -> np.ndarray:
-    """Skin, hair and clothes moved to this person's colours in CIELAB, light and shade kept."""
+    """Change skin, hair and clothes to this person's colours in CIELAB; light and shade stay."""
     size = len(base.picture_HWC)
     lab = cv2.cvtColor(base.picture_HWC.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     points = base.landmarks_N2
@@ -186,7 +186,7 @@ def _coloured(base: Portrait, who: Identity) -> np.ndarray:
         if region == HAIR:
             shine = np.clip(moved[..., :1] / colour[0], 0, 1.5)
             moved[..., 1:] = np.array(colour[1:]) * (0.4 + 0.6 * shine) + 0.2 * (lab - mean)[..., 1:] * shine
-        if region == CLOTHES:  # the suit's ring and lining become the folds of a plain garment
+        if region == CLOTHES:  # ring and lining of the space suit become folds of plain clothes
             folds = cv2.GaussianBlur(np.where(mask, lab[..., 0], mean[0]), (0, 0), size / 30) - mean[0]
             moved = np.dstack([colour[0] + 0.35 * folds, *(np.full_like(folds, c) for c in colour[1:])])
         weight = (_soft(mask, size / 260) * keep)[..., None]
@@ -201,7 +201,7 @@ def _coloured(base: Portrait, who: Identity) -> np.ndarray:
 
 
 def _beard(base: Portrait, lips: np.ndarray) -> np.ndarray:
-    """(S, S) in [0, 1]: the lower face without the lips, speckled."""
+    """Return (S, S) in [0, 1]: the lower face without the lips, with speckles."""
     size, points = len(lips), base.landmarks_N2
     jaw = [132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 410, 391, 164, 165, 186]
     area = _polygon(points[jaw], size, size / 60) * np.clip(1 - 1.6 * lips, 0, 1)
@@ -242,12 +242,12 @@ def _moved(points: np.ndarray, base: Portrait, who: Identity) -> np.ndarray:
 
 
 def _shaped(base: Portrait, who: Identity) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The moved landmarks and the backward map that makes the picture follow them."""
+    """Return the moved landmarks and the backward map that moves the pixels with them."""
     size = len(base.picture_HWC)
     samples = np.linspace(0, size - 1, _SAMPLES)
     target = np.stack([a.ravel() for a in np.meshgrid(samples, samples)], 1)
     source = target
-    for _ in range(12):  # a fixed point: the movement changes slowly from place to place
+    for _ in range(12):  # a fixed-point iteration converges because the movement changes slowly from place to place
         source = source + target - _moved(source, base, who)
     source = source.reshape(_SAMPLES, _SAMPLES, 2).astype(np.float32)
     landmarks = _moved(base.landmarks_N2, base, who).astype(np.float32)
@@ -255,15 +255,15 @@ def _shaped(base: Portrait, who: Identity) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def refine(samples_KK: np.ndarray, size: int) -> np.ndarray:
-    """(K, K) samples from corner pixel to corner pixel of a square picture -> (size, size), linear."""
-    # cv2.resize would align the pixels' edges; here their centres lie on each other.
+    """Interpolate (K, K) samples from corner pixel to corner pixel of a square to (size, size), linearly."""
+    # cv2.resize would align the edges of the pixels; here their centres are aligned.
     scale = (size - 1) / (len(samples_KK) - 1)
     spread = np.array([[scale, 0, 0], [0, scale, 0]])
     return cv2.warpAffine(samples_KK, spread, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _glasses(picture_HWC: np.ndarray, landmarks_N2: np.ndarray, size: int) -> np.ndarray:
-    """Thin dark frames around the eyes with temples to the ears."""
+    """Draw glasses: thin dark frames around the eyes with temples to the ears."""
     up = 4
     mask = np.zeros((size * up, size * up), np.float32)
     marks = landmarks_N2 * up

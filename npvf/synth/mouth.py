@@ -21,11 +21,11 @@ UNDER_NOSE, UPPER_OUTER, LOWER_OUTER, CHIN = 2, 0, 17, 152
 
 @dataclass(frozen=True)
 class MouthShape:
-    """One moment of a mouth. Lengths are in face units: 1 = half the width of the photographed mouth.
+    """The shape of a mouth at one time. Lengths are in face units: 1 = half the width of the photographed mouth.
 
     upper, lower: how far the inner edge of each lip is from the closed line (negative: pressed or tucked in).
-    jaw: how far the chin has dropped (its part of `lower` is included there).
-    width: mouth width against the photographed smile; tongue: 0 (down) to 1 (behind the upper teeth).
+    jaw: how far the chin has dropped (`lower` includes this).
+    width: mouth width relative to the photographed smile; tongue: 0 (down) to 1 (behind the upper teeth).
     """
 
     upper: float
@@ -36,16 +36,16 @@ class MouthShape:
 
     @property
     def aperture(self) -> float:
-        """The gap between the inner lips, in face units."""
+        """Return the gap between the inner lips, in face units."""
         return max(0.0, self.upper + self.lower)
 
 
 @dataclass(frozen=True)
 class _Lips:
-    """The lips of one moment over the columns of the box, all (w,) float32 pixels.
+    """The lips at one time over the columns of the box, all (w,) float32 pixels.
 
-    source_x: the photograph's column; upper, lower: its lip lines there; ceiling, floor: where those lines go;
-    line: where the closed mouth's line is; arch: 0 at the corners, 1 in the middle.
+    source_x: the column in the photograph; upper, lower: its lip lines there; ceiling, floor: the new positions of
+    these lines; line: the line of the closed mouth; arch: 0 at the corners, 1 in the middle.
     """
 
     source_x: np.ndarray
@@ -58,13 +58,13 @@ class _Lips:
 
 
 def _step(x: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 before `start`, 1 after `end`, smooth between."""
+    """Return 0 before `start`, 1 after `end`, smooth between."""
     t = np.clip((x - start) / (end - start), 0, 1)
     return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
 class MouthWarp:
-    """Warps the mouth of one dressed portrait.
+    """Warp the mouth of one dressed portrait.
 
     picture_HWC: (S, S, 3) uint8; landmarks_N2: (468, 2) pixels of it.
     """
@@ -86,7 +86,7 @@ class MouthWarp:
         self._layers(picture_HWC)
 
     def _line(self, points_N2: np.ndarray) -> np.ndarray:
-        """(S,) rows of an inner lip line of the photograph over all columns, level beyond the corners."""
+        """Return the rows (S,) of an inner lip line of the photograph over all columns, constant beyond the corners."""
         x, y = points_N2[np.argsort(points_N2[:, 0])].T
         return PchipInterpolator(x, y)(np.clip(self.photo_x, x[0], x[-1])).astype(np.float32)
 
@@ -103,9 +103,9 @@ class MouthWarp:
         self.col_chin = np.exp(-(((self.x - self.x_mid) / (1.45 * unit)) ** 4)).astype(np.float32)
 
     def _layers(self, picture_HWC: np.ndarray) -> None:
-        """The picture once with the alpha of each layer, and the inside of the mouth on its own smaller box."""
+        """Store the frame with the alpha of each layer, and the inside of the mouth in its own smaller box."""
         corner = 3 * (np.abs(self.photo_x - self.x_mid) > 0.99 * self.unit).astype(np.float32)
-        # Half a pixel of lip is given up so that no tooth sticks to it; beyond the corners the layers overlap.
+        # Half a pixel of lip is removed so that no tooth colour remains; beyond the corners the layers overlap.
         upper = np.clip(self.photo_upper - 0.5 - self.photo_x[:, None] + corner, 0, 1)
         lower = np.clip(self.photo_x[:, None] - self.photo_lower - 0.5 + corner, 0, 1)
         self.upper_layer, self.lower_layer = (
@@ -127,7 +127,7 @@ class MouthWarp:
         arch = np.clip(1 - across**2.4, 0, 1) ** 0.8
         upper = np.interp(source_x, self.photo_x, self.photo_upper)
         lower = np.interp(source_x, self.photo_x, self.photo_lower)
-        # The closed line: half of the smile's curve, corners drawn down by the jaw, at rest over the cheeks.
+        # The line of the closed mouth: half the curve of the smile, corners pulled down by the jaw, cheeks fixed.
         corner = 0.5 * (upper[0] + upper[-1]) - self.y_mid
         line = self.y_mid + 0.02 * unit + (0.5 * corner + 0.22 * shape.jaw * unit) * np.clip(across, 0, 1) ** 2
         line = upper + (line - upper) * np.where(across < 1, 1, np.exp(-((across - 1) ** 2) / 0.18))
@@ -135,20 +135,20 @@ class MouthWarp:
         return _Lips(*(a.astype(np.float32) for a in (source_x, upper, lower, ceiling, floor, line, arch)))
 
     def _maps(self, shape: MouthShape, lips: _Lips) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The backward maps on the box: column (of the layers) of both layers, row of the upper and of the lower."""
+        """Return the backward maps on the box: the column of both layers, the row of the upper and of the lower one."""
         unit = np.float32(self.unit)
         map_x = self.grid_x - self.x[0] + np.outer(self.row_width, lips.source_x - self.x)
         up = self.grid_y + np.outer(self.row_upper, lips.upper - lips.ceiling)
         low = self.grid_y + np.outer(self.row_lip, lips.lower - lips.floor)
         low -= np.outer(self.row_chin, np.float32(shape.jaw) * unit * self.col_chin)
-        # Rounded lips come forward: they look fuller, most so in the middle.
+        # Rounded lips come forward: they look fuller, most of all in the middle.
         full = np.outer(self.row_full, np.float32(0.05 + 0.6 * max(0.0, 0.8 - shape.width)) * lips.arch)
         up += np.clip(lips.ceiling - self.grid_y, 0, unit / 2) * full
         low -= np.clip(self.grid_y - lips.floor, 0, unit / 2) * full
         return map_x, up, low
 
     def apply(self, picture_HWC: np.ndarray, shape: MouthShape) -> None:
-        """Draws the mouth into `picture_HWC` (S, S, 3) uint8, a copy of the portrait."""
+        """Draw the mouth into `picture_HWC` (S, S, 3) uint8, a copy of the portrait."""
         lips = self._lips(shape)
         map_x, up, low = self._maps(shape, lips)
         top_HW4 = cv2.remap(self.upper_layer, map_x, up, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -164,7 +164,7 @@ class MouthWarp:
         picture_HWC[self.box] = np.clip(out, 0, 255).astype(np.uint8)
 
     def _seam(self, lips: _Lips, strength: float) -> np.ndarray:
-        """(h, w, 1) factor: the shadow in which closed lips meet."""
+        """Return the factor (h, w, 1) of the shadow between closed lips."""
         rows, columns = self.inner
         across = (self.y[rows, None] - lips.line[columns]) / np.float32(0.045 * self.unit)
         depth = np.float32(0.42 * strength) * (lips.arch[columns] > 0) * (0.6 + 0.4 * lips.arch[columns])

@@ -1,7 +1,7 @@
-"""The one photograph behind the embedded corpus: NASA's portrait of an astronaut, in the public domain.
+"""The photograph of the embedded corpus: NASA's portrait of an astronaut, in the public domain.
 
-The picture comes from the scikit-image wheel. Beside this file lie our own measurements of it: 468 face landmarks
-(MediaPipe FaceLandmarker, once) and a map of its regions (GrabCut, once), so that rendering needs neither.
+The photograph is in the scikit-image wheel. This folder contains our measurements of it: 468 face landmarks (by
+MediaPipe's FaceLandmarker) and a map of its regions (by GrabCut), so that rendering needs neither.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BACKGROUND, CLOTHES, HAIR, SKIN = 0, 80, 160, 255
 
 @dataclass(frozen=True)
 class Portrait:
-    """The photograph, cut square around the head.
+    """The photograph, a square crop around the head.
 
     Shapes:
         picture_HWC: (S, S, 3) uint8 RGB.
@@ -36,7 +36,7 @@ class Portrait:
 
 @lru_cache(maxsize=2)
 def portrait(size: int) -> Portrait:
-    """The portrait at `size` x `size` pixels. Raises MissingDependency without scikit-image."""
+    """Return the portrait at `size` x `size` pixels. Raises MissingDependency without scikit-image."""
     try:
         from skimage.data import astronaut
     except ImportError as error:

@@ -14,7 +14,7 @@ from npvf.synth.mouth import MouthWarp
 from npvf.synth.visemes import MouthTrack, articulate
 
 DEFAULT_SIZE = 288
-_COARSE = 73  # samples a side of the smooth head map
+_COARSE = 73  # samples per side of the smooth map of head movements
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Motion:
 
 
 class Puppet:
-    """One identity at one picture size (pixels, square)."""
+    """One identity at one frame size (pixels, square)."""
 
     def __init__(self, who: Identity, size: int = DEFAULT_SIZE) -> None:
         if size % 2 or size < 128:
@@ -41,15 +41,15 @@ class Puppet:
         self._head_fields(dressed)
 
     def articulate(self, phones: Phones, seconds: float, closures: Phones | None = None) -> MouthTrack:
-        """The mouth that this person makes of `phones`; see npvf.synth.visemes.articulate."""
+        """Return the mouth of this person for `phones`; see npvf.synth.visemes.articulate."""
         return articulate(phones, round(seconds * FPS), self.who.effort, closures)
 
     def render(self, phones: Phones, seconds: float, seed: int = 0) -> Iterator[np.ndarray]:
-        """Frames (S, S, 3) uint8 RGB at 25 fps; the seed decides head, blinks, light, camera and backdrop."""
+        """Yield frames (S, S, 3) uint8 RGB at 25 fps; the seed decides head, blinks, light, camera and backdrop."""
         return self.render_mouth(self.articulate(phones, seconds), seed)
 
     def render_mouth(self, mouth: MouthTrack, seed: int = 0) -> Iterator[np.ndarray]:
-        """Frames of a given mouth. The seed's head, eyes, light and camera do not depend on the mouth."""
+        """Yield frames of a given mouth. Head, eyes, light and camera depend on the seed, not on the mouth."""
         motion = _motion(len(mouth), self.size, seed)
         camera = _Camera(self.who, self.size, seed)
         for t in range(len(mouth)):
@@ -61,7 +61,7 @@ class Puppet:
             yield camera.take(face, self.person_HW, self._head_map(motion.head_TP[t]), float(motion.light_T[t]))
 
     def _head_fields(self, dressed: Dressed) -> None:
-        """The backward displacement of each head movement, (73*73*2, 6): the head moves whole, the shoulders hardly."""
+        """Return the backward displacement of each head movement, (73*73*2, 6): the shoulders hardly move."""
         size, points = self.size, dressed.landmarks_N2
         y, x = np.mgrid[0 : size - 1 : _COARSE * 1j, 0 : size - 1 : _COARSE * 1j].astype(np.float32)
         chin, nose = points[152], points[1]
@@ -81,7 +81,7 @@ class Puppet:
 
 
 class _Eyelid:
-    """The upper lid of one eye comes down over it: the skin above stretched, its lashes kept."""
+    """The upper lid of one eye, which closes: the skin above is stretched, the lashes stay."""
 
     def __init__(self, picture_HWC: np.ndarray, outline_N2: np.ndarray) -> None:
         upper = outline_N2[:9][np.argsort(outline_N2[:9, 0])]
@@ -110,7 +110,7 @@ class _Eyelid:
 
 
 def _wander(rng: np.random.Generator, frames: int, slow: float, fast: float) -> np.ndarray:
-    """(T,) of unit deviation: a sum of sines between two frequencies (Hz)."""
+    """Return (T,) with unit deviation: a sum of sines between two frequencies (Hz)."""
     time = np.arange(frames) / FPS
     waves = [np.sin(2 * np.pi * (rng.uniform(slow, fast) * time + rng.uniform())) for _ in range(5)]
     return np.sum(waves, 0) / np.sqrt(2.5)
@@ -132,7 +132,7 @@ def _motion(frames: int, size: int, seed: int) -> Motion:
 
 
 class _Camera:
-    """Puts the person before a backdrop and takes the picture: framing, uneven light, blur and sensor noise."""
+    """Draw the person in front of a backdrop, with framing, uneven light, blur and sensor noise."""
 
     def __init__(self, who: Identity, size: int, seed: int) -> None:
         rng = np.random.default_rng([seed, 3])
@@ -164,7 +164,7 @@ class _Camera:
 
 
 def _backdrop(rng: np.random.Generator, colour_lab: tuple[float, float, float], size: int) -> np.ndarray:
-    """(S, S, 3) uint8: an unsharp wall of this colour, a little different in each clip."""
+    """Draw a blurred wall of this colour, (S, S, 3) uint8, a little different in each clip."""
     coarse = rng.normal(0, 1, (6, 6, 3)).astype(np.float32) * np.array([5, 1.5, 2], np.float32)
     lab = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC) + np.array(colour_lab, np.float32)
     edge = rng.uniform(-0.3, 1.3) * size

@@ -1,4 +1,4 @@
-"""The room in which a voice is recorded: silence around it, its echo, its noise and its level."""
+"""Simulate the room of a recording: silence around the speech, echo, noise and level."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from npvf.synth.voice import Speech
 
 
 def record(speech: Speech, seed: int) -> Speech:
-    """`speech` as a microphone in a room hears it: 0.12 to 0.4 s of room tone around it, a whole number of frames.
+    """Record `speech` in a room, with 0.12 to 0.4 s of room tone around it; the length is a whole number of frames.
 
-    The direct sound stays where it is, so the phones move by the lead alone.
+    The direct sound is not delayed, so the phones move by the silence at the start only.
     """
     rng = np.random.default_rng([seed, 4])
     lead = round(rng.uniform(0.12, 0.4) * SAMPLE_RATE)
@@ -30,7 +30,7 @@ def record(speech: Speech, seed: int) -> Speech:
 
 
 def _echo(rng: np.random.Generator) -> np.ndarray:
-    """A room impulse response: the direct sound at 0, then an exponentially decaying tail (60 dB in 0.12 to 0.45 s)."""
+    """Return a room impulse response: the direct sound at 0, then an exponential decay (60 dB in 0.12 to 0.45 s)."""
     time = np.arange(int(0.45 * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.normal(0, 1, len(time)) * 10 ** (-3 * time / rng.uniform(0.12, 0.45))
     tail[: int(0.004 * SAMPLE_RATE)] = 0
@@ -40,7 +40,7 @@ def _echo(rng: np.random.Generator) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
-    """Room tone of unit deviation: white noise through a low-pass of random depth."""
+    """Return room tone with unit deviation: white noise through a low-pass of random depth."""
     pole = rng.uniform(0.5, 0.97)
     noise = lfilter([1 - pole], [1, -pole], rng.normal(0, 1, length + 2000))[2000:]
     return noise / noise.std()

@@ -92,7 +92,7 @@ _COMPOSED = len(_WHO) * len(_DID) * len(_WHAT) * len(_WHERE)
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
-    """`count` sentences in a seeded order: each written one once, then composed ones, then again."""
+    """Return `count` sentences in a seeded order: each written one once, then composed ones, then repeated ones."""
     rng = np.random.default_rng([seed, 1])
     chosen = [SENTENCES[k] for k in rng.permutation(len(SENTENCES))[:count]]
     seen = set(chosen)

@@ -1,4 +1,4 @@
-"""Does the landmark network follow the synthetic mouth? Measured against driving lip aperture."""
+"""Measure whether the landmark network follows the synthetic mouth."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from npvf.errors import NpvfError
 
 
 def tracking_correlation(folder: Path | str, clips: int | None = None) -> dict[str, float]:
-    """Pearson correlation of MediaPipe's inner-lip aperture (points 13, 14 over face size) with the driving aperture.
+    """Correlate MediaPipe's inner-lip aperture (points 13, 14 in face sizes) with the aperture that drives the mouth.
 
-    Looks at `clips` of the folder's synthetic clips, evenly spread (None: all). Returns video path -> correlation.
-    Raises NpvfError where there is none, or where a frame shows no face: the corpus is then not fit for use.
+    Measures `clips` of the synthetic clips in the folder, evenly spread (None: all). Returns video path -> Pearson's
+    correlation. Raises NpvfError if there is no clip, or if a frame does not show a face: the corpus is then unusable.
     """
     from npvf.faces.landmarks import Landmarker
     from npvf.faces.speaking import lip_aperture

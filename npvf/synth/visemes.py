@@ -1,8 +1,8 @@
 """Turn phones into a moving mouth: one target shape for each phone, blended by dominance, with full closures.
 
 Co-articulation follows Cohen & Massaro (1993): each phone pulls the mouth with a dominance that falls off exponentially
-before and after it, and the mouth is the dominance-weighted mean of the targets. What a blend would spoil, namely the
-contact of the lips on m b p and of lip and teeth on f v, is laid over it as a gesture with its own short ramps.
+before and after it, and the mouth is the dominance-weighted mean of the targets. A mean would prevent
+contact of the lips at m, b, p and of lip and teeth at f, v. These are added as gestures with short ramps of their own.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _TARGETS = {
 _CLOSED = {"upper": -0.035, "lower": -0.035}
 _LIP_TO_TEETH = {"upper": 0.15, "lower": -0.05}
 
-# How far (seconds) a phone reaches before and after itself, and how strongly it insists on each parameter.
+# Seconds over which a phone has an effect before and after itself, and its dominance for each parameter.
 _BEFORE, _AFTER = 0.075, 0.060
 _ROUNDED = frozenset({"uw", "w", "ow", "oy", "ao", "sh", "zh", "ch", "jh", "r", "uh"})
 _SHORTEST_CLOSURE = 0.065
@@ -86,19 +86,19 @@ class MouthTrack:
 
     @property
     def aperture_T(self) -> np.ndarray:
-        """(T,) gap between the inner lips, in face units: what drives the picture."""
+        """Return the gap between the inner lips, (T,), in face units. It drives the frames."""
         return np.clip(self.values_TP[:, 0] + self.values_TP[:, 1], 0, None)
 
 
 def articulate(phones: Phones, frames: int, effort: float = 1.0, closures: Phones | None = None) -> MouthTrack:
-    """The mouth that says `phones`, sampled at `frames` frame times.
+    """Return the mouth that says `phones`, sampled at `frames` frame times.
 
     Args:
-        phones: what the vowels and the open consonants come from, and the closures too unless given apart.
+        phones: they determine the vowels and open consonants, and the closures unless `closures` is given.
         frames: T.
-        effort: how widely this person opens; 1 is usual.
-        closures: the sounds whose m b p close the lips. Where they differ from `phones`, lips close at these and stay
-            open at the m b p of `phones`: the mouth of a calibrated forgery.
+        effort: how wide this person opens the mouth; 1 is usual.
+        closures: the phones whose m, b and p close the lips. If they differ from `phones`, the lips close at these and
+            stay open at the m, b and p of `phones`: the mouth of a calibrated forgery.
     """
     closing = phones if closures is None else closures
     blended = [p for p in phones.items if closures is None or p.phone not in CRITICAL]
@@ -116,7 +116,7 @@ def articulate(phones: Phones, frames: int, effort: float = 1.0, closures: Phone
 
 
 def _blend(phones: list[Phone], time: np.ndarray) -> np.ndarray:
-    """(T, 5): the dominance-weighted mean of the targets."""
+    """Return the dominance-weighted mean of the targets, (T, 5)."""
     rest = np.array(_TARGETS["sil"])
     total = np.full((len(time), 5), 1e-4)
     values = total * rest
@@ -126,7 +126,7 @@ def _blend(phones: list[Phone], time: np.ndarray) -> np.ndarray:
         late = np.clip(time - item.end + 0.25 * (item.end - item.start), 0, None)
         reach = np.ones(5)
         if item.phone in _ROUNDED:
-            reach[3] = 1.7  # rounding begins well before its sound
+            reach[3] = 1.7  # rounding begins well before its phone
         strength = np.full(5, 0.35 if item.phone == "sil" else 1.0)
         strength[3] = 1.6 if item.phone in _ROUNDED else 0.7
         strength[4] = 1.5 if target[4] > 0.6 else 1.0
@@ -138,18 +138,18 @@ def _blend(phones: list[Phone], time: np.ndarray) -> np.ndarray:
 
 
 def _closed_span(phone: Phone) -> tuple[float, float]:
-    """When the lips touch: all of an m, and b or p up to its release."""
+    """Return the time for which the lips touch: all of an m, and b or p up to its release."""
     share = 0.7 if phone.phone in STOPS else 1.0
     length = max(share * (phone.end - phone.start), _SHORTEST_CLOSURE)
     return phone.start, phone.start + length
 
 
 def _overlay(values: np.ndarray, time: np.ndarray, start: float, end: float, gesture: dict[str, float]) -> None:
-    """Moves the mouth into `gesture` for [start, end], with smooth ramps around it."""
+    """Move the mouth into `gesture` for [start, end], with smooth ramps around it."""
     ramp = np.clip(np.minimum((time - start) / _RAMP_IN, (end - time) / _RAMP_OUT) + 1, 0, 1)
     weight = ramp * ramp * (3 - 2 * ramp)
     for name, target in gesture.items():
         column = values[:, PARAMETERS.index(name)]
         column += weight * (target - column)
     jaw = values[:, PARAMETERS.index("jaw")]
-    jaw *= 1 - 0.55 * weight  # lips can close while the jaw is still on its way
+    jaw *= 1 - 0.55 * weight  # lips can close before the jaw arrives

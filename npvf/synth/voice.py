@@ -1,4 +1,4 @@
-"""Speech out of eSpeak NG with the exact time of every phone, through the library in the espeakng-loader wheel."""
+"""Speech from eSpeak NG with the exact time of every phone, by the library in the espeakng-loader wheel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CLOSURE_AFTER_PAUSE = 0.06
 
 @dataclass(frozen=True)
 class Voice:
-    """One of eSpeak's voices (language+variant), with a rate in words a minute, a pitch and its range in 0..100."""
+    """One of eSpeak's voices (language+variant), with a rate in words per minute, a pitch and its range in 0..100."""
 
     espeak: str
     rate: int = 155
@@ -66,9 +66,9 @@ class Speech:
 
 
 def speak(text: str, voice: Voice = VOICES[0]) -> Speech:
-    """Says `text`. The same call gives the same samples. Raises MissingDependency without espeakng-loader.
+    """Say `text`. The same call gives the same samples. Raises MissingDependency without espeakng-loader.
 
-    eSpeak reports a voiceless stop at its release; the silent closure before it is given back to the stop.
+    eSpeak reports a voiceless stop at its release; here the silent closure before it belongs to the stop.
     """
     with _espeak() as espeak:
         audio, rate, events = espeak.say(text, voice)
@@ -92,7 +92,7 @@ def speak(text: str, voice: Voice = VOICES[0]) -> Speech:
 def _closure_onset(audio: np.ndarray, rate: int, release: float, after: Phone) -> float:
     """Find the start of the closure before `release`, at most 0.12 s back and never before the middle of `after`.
 
-    Hushed is what lies 20 dB below the loudest of the last 0.25 s; some of the voices have a faint echo.
+    The closure is 20 dB below the loudest part of the last 0.25 s, since some voices have a faint echo.
     """
     if after.phone == SILENCE:
         return max(release - _CLOSURE_AFTER_PAUSE, after.start)
@@ -107,7 +107,7 @@ def _closure_onset(audio: np.ndarray, rate: int, release: float, after: Phone) -
 
 
 def _tidy(items: list[Phone]) -> tuple[Phone, ...]:
-    """Without empty phones, and with neighbouring silences as one."""
+    """Remove empty phones and join neighbouring silences."""
     tidy: list[Phone] = []
     for item in items:
         if item.end - item.start < 1e-4:
@@ -176,10 +176,10 @@ class _Espeak:
 
 @contextmanager
 def _espeak() -> Iterator[_Espeak]:
-    """The library, loaded anew and unloaded after use (a few milliseconds).
+    """Load the library anew and unload it after use (a few milliseconds).
 
-    eSpeak's oscillators go on from where the last sentence left them, even across its own termination: only a fresh
-    load says the same sentence with the same samples in whatever order and process the clips are made.
+    The state of eSpeak's oscillators survives the end of a sentence and even its termination. Only a newly loaded
+    library gives the same samples for a sentence in any order and process.
     """
     try:
         import espeakng_loader
