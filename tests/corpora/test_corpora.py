@@ -197,7 +197,7 @@ def test_a_whole_edition_is_a_whole_copy(tmp_path: Path) -> None:
         (
             "celebdf",
             {"Celeb-real/id0_0000.mp4": "", "List_of_testing_videos.txt": "0 Celeb-real/id0_0000.mp4\n"},
-            "turned",
+            "labels are swapped",
         ),
         ("dfdc", {"metadata.json": "[1]"}, "not a list of DFDC"),
         ("lavdf", {"metadata.json": "{}"}, "not a list of LAV-DF"),
