@@ -38,7 +38,7 @@ class DetectionHead(nn.Module):
 
     @property
     def sees_streams(self) -> bool:
-        """Whether the head looks at the fused streams; if not, the face tower and the awareness are not needed."""
+        """True if the head uses the fused streams; if not, the face tower and the awareness module are not needed."""
         return self.fused is not None
 
     def forward(self, pooled_NE: Tensor | None, z_v_NSP: Tensor, z_a_NSP: Tensor, gate_NS: Tensor) -> Tensor:
