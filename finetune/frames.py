@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from finetune.module import ClipLogits, VideoModule
-from npvf.detect.calibration import Calibration
-from npvf.evaluate.baselines.frames import FrameScorer, FrameSettings
+from finetune.module import VideoModule
+from finetune.validation import clip_score, segment_labels
+from npvf.detect.aggregate import DecisionSettings
+from npvf.detect.fit_decision import LabelledScore
+from npvf.evaluate.baselines.frames import SETTINGS, FramePredictor, picture_segments
 from npvf.models import Batch, FrameClassifier
 from npvf.training.optim import OptimConfig
 
@@ -55,9 +58,17 @@ class FrameModule(VideoModule):
         logits_BF = self.model(batch.face_BTCHW).float().cpu().numpy()
         valid_BF = batch.valid_BT[:, ::stride].cpu().numpy()
         for row, label in enumerate(batch.label_B.tolist()):
-            logits_F = logits_BF[row][valid_BF[row]]
-            self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, logits_F))
+            length = int(batch.valid_BT[row].sum())
+            logits, starts = picture_segments(logits_BF[row][valid_BF[row]], stride, length)
+            score = clip_score(batch.keys[row], batch.videos[row], np.array(logits), np.array(starts))
+            labels = segment_labels(batch.forged_BT[row, :length].cpu().numpy(), np.array(starts))
+            self.validated.append(LabelledScore(score, label, batch.identities[row] or batch.videos[row], labels))
 
-    def predictor(self, calibration: Calibration, threshold: float) -> FrameScorer:
-        """Return the scorer that `npvf evaluate --detector` loads."""
-        return FrameScorer(self.model, FrameSettings(calibration, threshold))
+    @property
+    def decision(self) -> DecisionSettings:
+        """A frame classifier's own defaults."""
+        return SETTINGS
+
+    def predictor(self, decision: DecisionSettings) -> FramePredictor:
+        """Return the predictor that `npvf evaluate --detector` loads."""
+        return FramePredictor(self.model, decision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,14 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from finetune.data import splits_used
-from npvf.clip import REAL
-from npvf.detect.calibration import Calibration, best_threshold
+from finetune.validation import validation_record, video_metrics
+from npvf.clip import REAL, SEGMENT_FRAMES
+from npvf.detect.aggregate import ClipScore
+from npvf.detect.fit_decision import LabelledScore, fit_decision
 from npvf.detect.localizer import Localizer, LocalizerSettings, usual_area
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
+from npvf.io.shards import clip_track
 from npvf.losses import LocalizationLosses, LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.detection import auc
 from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
 from npvf.metrics.place import PlaceTally, placed_auc
 from npvf.models import STDDL, FaceBatch, STDDLOutput
@@ -35,12 +38,13 @@ class FoundFace:
     """One window of a validation clip: what was found in it.
 
     Attributes:
-        face: which one of which video: the clip's key without its piece.
+        key, video: the clip's.
         logit, label: of the window; -1 is unknown.
         losses: the objective's terms.
     """
 
-    face: str
+    key: str
+    video: str
     logit: float
     label: int
     losses: dict[str, float]
@@ -114,7 +118,8 @@ class LocalizationModule(TrainingModule):
     def _note(self, out: STDDLOutput, window: FaceBatch) -> None:
         losses = {name: float(value) for name, value in self.objective.compare(out, window).items()}
         face, _, _ = window.keys[0].rpartition("-")
-        self.validated.append(FoundFace(face, float(out.logits_B[0]), int(window.label_B[0]), losses))
+        found = FoundFace(window.keys[0], window.videos[0], float(out.logits_B[0]), int(window.label_B[0]), losses)
+        self.validated.append(found)
         probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
         if window.mask_known_B[0]:
             count_pixels(self.pixels.setdefault(face, PixelTally()), probability_THW, window)
@@ -129,12 +134,12 @@ class LocalizationModule(TrainingModule):
         "genuine_area" is the share of a genuine face that is marked at the working threshold, the mean over faces.
         "score", the mean of the faces' AUC and the pixels' IoU, as far as there are any, chooses the best checkpoint.
         """
-        self.validated = sorted(gather(self.validated), key=lambda found: found.face)
+        self.validated = sorted(gather(self.validated), key=lambda found: found.key)
         tallies, genuine = gather(list(self.pixels.values())), gather(list(self.genuine.values()))
-        logits_N, labels_N = by_face(self.validated)
         losses = self.validated[0].losses
         values = {name: float(np.mean([found.losses[name] for found in self.validated])) for name in losses}
-        values |= {"auc": auc(logits_N, labels_N), "faces": float(len(labels_N))}
+        videos = video_metrics(self.clips, LocalizerSettings())
+        values |= {"auc": videos["auc"], "videos": videos["videos"]}
         if tallies:
             found = pixel_metrics(tallies, bootstrap=Bootstrap(n=0))
             names = {"pixel_auc": "auc_pooled", "iou": "iou_pooled", "fpr": "fpr_pooled"}
@@ -148,23 +153,25 @@ class LocalizationModule(TrainingModule):
         self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True)
 
     def export(self, folder: Path) -> None:
-        """The localizer folder, with calibration and thresholds fitted on the last validation."""
-        logits_N, labels_N = by_face(self.validated)
-        calibration = Calibration.fit(logits_N, labels_N)
+        """The localizer folder; everything between logits and a verdict is fitted on the last validation."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         settings = LocalizerSettings(
             name=self.model.config.name,
             frames=data.frames,
             stride=data.stride,
-            calibration=calibration,
-            threshold=best_threshold(calibration.probabilities(logits_N), labels_N),
             mask_threshold=self.mask_threshold,
             genuine_area=usual_area(self.genuine_areas),
             genuine_faces=len(self.genuine_areas),
         )
-        training = {**self.settings(), "validation_faces": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
-        training |= splits_used(self.trainer)
-        Localizer(self.model, settings).save(folder, training)
+        settings = fit_decision(self.clips, settings)
+        training = {**self.settings(), **validation_record(self.clips, settings), **splits_used(self.trainer)}
+        Localizer(self.model, settings).save_pretrained(folder, training)
+
+    @property
+    def clips(self) -> list[LabelledScore]:
+        """The validated clips."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        return clip_scores(self.validated, max(1, SEGMENT_FRAMES // data.val_every))
 
 
 def count_pixels(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch) -> None:
@@ -181,12 +188,21 @@ def count_face(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch
             tally.add(inside_N, np.zeros(len(inside_N), bool))
 
 
-def by_face(found: list[FoundFace]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean logit of each face's windows, and its label: fake where one of them is. Unknown ones are not in it."""
-    faces: dict[str, list[FoundFace]] = defaultdict(list)
+def clip_scores(found: Sequence[FoundFace], windows: int) -> list[LabelledScore]:
+    """The scores of clips from those of their windows, in order; `windows` of them make a segment.
+
+    Clips of which nobody knows whether the picture is forged are not among them. A segment is fake where one of its
+    windows is, a clip where one of its segments is. The person is unknown here: each video counts as another one.
+    """
+    clips: dict[str, list[FoundFace]] = defaultdict(list)
     for window in found:
         if window.label >= 0:
-            faces[window.face].append(window)
-    logits = [np.mean([window.logit for window in windows]) for windows in faces.values()]
-    labels = [max(window.label for window in windows) for windows in faces.values()]
-    return np.array(logits), np.array(labels)
+            clips[window.key].append(window)
+    scores = []
+    for key, own in clips.items():
+        segments = [own[at : at + windows] for at in range(0, len(own), windows)]
+        logits = tuple(float(np.mean([window.logit for window in segment])) for segment in segments)
+        labels = tuple(max(window.label for window in segment) for segment in segments)
+        score = ClipScore(key, own[0].video, clip_track(key), logits)
+        scores.append(LabelledScore(score, max(labels), own[0].video, labels))
+    return scores

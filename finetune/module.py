@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from finetune.data import splits_used
-from npvf.detect.calibration import Calibration, best_threshold
+from finetune.validation import clip_score, segment_labels, validation_record, video_metrics
+from npvf.clip import FPS
+from npvf.detect.aggregate import DecisionSettings
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.scoring import ScoringSettings, score_features
+from npvf.detect.fit_decision import LabelledScore, fit_decision
+from npvf.detect.predictor import Predictor
+from npvf.detect.scoring import score_features
 from npvf.errors import NpvfError
 from npvf.losses import DetectionLosses, DetectionObjective
-from npvf.metrics.detection import auc, average_precision
 from npvf.models import NPV, Batch, Features
 from npvf.models.npv.detection_head import FusedHead
 from npvf.training.gather import gather
 from npvf.training.module import TrainingModule
 from npvf.training.optim import OptimConfig, parameter_groups
 
-SCORING = ScoringSettings()
 AWARENESS = ("awareness_va", "awareness_fa")
 # Of the fused part of a residual head, ten times that of the rest: it may add to the agreement only what many people
 # confirm. Our choice.
@@ -53,27 +53,10 @@ class FineTuneOptim(OptimConfig):
     layer_decay: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ClipLogits:
-    """One validation clip and the logits of its segments."""
-
-    key: str
-    video: str
-    label: int
-    logits_K: np.ndarray
-
-
-class Predictor(Protocol):
-    """The interface of what fine-tuning exports: a model with its calibration that writes its own folder."""
-
-    def save(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the folder; `training` says how it was trained, for people."""
-
-
 class VideoModule(TrainingModule):
     """A detector in training: validation by video, and a calibration and a threshold for what is exported.
 
-    A subclass appends the `ClipLogits` of whole clips to `validated` in its `validation_step`.
+    A subclass appends the `LabelledScore` of whole clips to `validated` in its `validation_step`.
     """
 
     monitor: ClassVar[str] = "val/auc"
@@ -82,7 +65,7 @@ class VideoModule(TrainingModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.validated: list[ClipLogits] = []
+        self.validated: list[LabelledScore] = []
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -90,29 +73,24 @@ class VideoModule(TrainingModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log AUC, average precision and cross-entropy by video."""
-        self.validated = sorted(gather(self.validated), key=lambda clip: clip.key)
-        logits_N, labels_N = by_video(self.validated)
-        values = {
-            "auc": auc(logits_N, labels_N),
-            "ap": average_precision(logits_N, labels_N),
-            "ce": np.mean(np.logaddexp(0, logits_N) - labels_N * logits_N),
-            "videos": len(labels_N),
-            "clips_unjudged": sum(not len(clip.logits_K) for clip in self.validated),
-        }
+        self.validated = sorted(gather(self.validated), key=lambda clip: clip.score.key)
+        values = video_metrics(self.validated, self.decision)
         self.log_dict({f"val/{name}": float(value) for name, value in values.items()}, prog_bar=True)
 
     def export(self, folder: Path) -> None:
-        """The detector folder, with a calibration and a threshold fitted on the last validation."""
-        logits_N, labels_N = by_video(self.validated)
-        calibration = Calibration.fit(logits_N, labels_N)
-        threshold = best_threshold(calibration.probabilities(logits_N), labels_N)
-        training = {**self.settings(), "validation_videos": len(labels_N), "validation_auc": auc(logits_N, labels_N)}
-        training |= splits_used(self.trainer)
-        self.predictor(calibration, threshold).save(folder, training)
+        """The detector folder; everything between logits and a verdict is fitted on the last validation."""
+        decision = fit_decision(self.validated, self.decision)
+        training = {**self.settings(), **validation_record(self.validated, decision), **splits_used(self.trainer)}
+        self.predictor(decision).save_pretrained(folder, training)
+
+    @property
+    @abstractmethod
+    def decision(self) -> DecisionSettings:
+        """How the predictor judges, before anything is fitted."""
 
     @abstractmethod
-    def predictor(self, calibration: Calibration, threshold: float) -> Predictor:
-        """Return the detector that is exported."""
+    def predictor(self, decision: Any) -> Predictor:
+        """Return the predictor that is exported; `decision` is fitted."""
 
 
 class DetectionModule(VideoModule):
@@ -196,13 +174,21 @@ class DetectionModule(VideoModule):
         features = self.model.encode(batch)
         with torch.autocast(self.device.type, enabled=False):
             for row, length in enumerate(batch.valid_BT.sum(1).tolist()):
-                scored = score_features(self.model, clip_features(features, row, length), SCORING)
-                label = int(batch.label_B[row])
-                self.validated.append(ClipLogits(batch.keys[row], batch.videos[row], label, scored.logits_K))
+                scored = score_features(self.model, clip_features(features, row, length), self.decision.scoring)
+                speech = float(scored.gate_T.sum()) / FPS
+                score = clip_score(batch.keys[row], batch.videos[row], scored.logits_K, scored.starts_K, speech)
+                labels = segment_labels(batch.forged_BT[row, :length].cpu().numpy(), scored.starts_K)
+                person = batch.identities[row] or batch.videos[row]
+                self.validated.append(LabelledScore(score, int(batch.label_B[row]), person, labels))
 
-    def predictor(self, calibration: Calibration, threshold: float) -> Detector:
+    @property
+    def decision(self) -> DetectorSettings:
+        """A detector's own defaults."""
+        return DetectorSettings(name=self.model.config.name)
+
+    def predictor(self, decision: DetectorSettings) -> Detector:
         """The detector, which scores as validation did."""
-        return Detector(self.model, DetectorSettings(self.model.config.name, SCORING, calibration, threshold))
+        return Detector(self.model, decision)
 
 
 def clip_features(features: Features, row: int, length: int) -> Features:
@@ -213,17 +199,3 @@ def clip_features(features: Features, row: int, length: int) -> Features:
         return part.float() if part.is_floating_point() else part
 
     return Features(**{field.name: cut(getattr(features, field.name)) for field in fields(features)})
-
-
-def by_video(clips: list[ClipLogits]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean logit of each video's segments, and its label: fake where one of its clips is.
-
-    A video none of whose clips has a segment to judge is not in it; a detector would abstain.
-    """
-    videos: dict[str, list[ClipLogits]] = defaultdict(list)
-    for clip in clips:
-        if len(clip.logits_K):
-            videos[clip.video].append(clip)
-    logits = [np.concatenate([clip.logits_K for clip in found]).mean() for found in videos.values()]
-    labels = [max(clip.label for clip in found) for found in videos.values()]
-    return np.array(logits), np.array(labels)

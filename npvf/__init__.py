@@ -10,7 +10,7 @@ from npvf.version import __version__
 
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
-    from npvf.detect.loading import load_detector
+    from npvf.detect.loading import from_pretrained
     from npvf.models.registry import create_model, list_models
 
 __all__ = [
@@ -23,16 +23,16 @@ __all__ = [
     "Verdict",
     "__version__",
     "create_model",
+    "from_pretrained",
     "list_models",
-    "load_detector",
 ]
 
 # Loaded on first use: `import npvf` and `npvf --help` stay quick.
 _LAZY = {
     "Detector": "npvf.detect.detector",
     "create_model": "npvf.models.registry",
+    "from_pretrained": "npvf.detect.loading",
     "list_models": "npvf.models.registry",
-    "load_detector": "npvf.detect.loading",
 }
 
 
@@ -40,3 +40,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'npvf' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

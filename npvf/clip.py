@@ -208,6 +208,7 @@ class Verdict:
     `fake_probability` is None if there was nothing to judge. If npvf abstains because the probability is too close to
     the threshold, the probability is given. A reason to abstain begins with a code: `no_face: ...`. `parts` gives the
     contribution of each method of a fused detector. A video is called fake if its probability reaches `threshold`.
+    Probability and threshold were fitted on the videos of `people` people (None: unknown).
     """
 
     video: str
@@ -221,6 +222,7 @@ class Verdict:
     detector: str
     threshold: float = 0.5
     parts: Sequence[PartVerdict] | None = None
+    people: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.clip import PhoneSource
-from npvf.detect.evidence import Judgement
-from npvf.detect.loading import AnyDetector, load_detector
+from npvf.detect.loading import from_pretrained
+from npvf.detect.predictor import Predictor
+from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
 from npvf.prepare.ingest import DEFAULTS
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         required=True,
         metavar="DIR",
-        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); or the id of a hub repository",
+        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); the id of a hub repository; or the "
+        "name of a baseline",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")
@@ -67,14 +69,14 @@ def run(args: argparse.Namespace) -> int:
     if args.report and args.report.is_dir():
         raise NpvfError(f"{args.report} is a folder: give --report a file name, such as report.html")
     device = options.device(args.device)
-    detector = load_detector(args.detector, device)
-    judgements = list(_judge(args, detector))
+    predictor = from_pretrained(args.detector, device)
+    judgements = list(_judge(args, predictor))
     if args.json:
         print(json.dumps([_rounded(j.verdict.to_json()) for j in judgements], indent=2, ensure_ascii=False))
     else:
         Console().print(_table(judgements))
     if args.report:
-        _write(judgements, detector, args.report)
+        _write(judgements, predictor, args.report)
     return exit_status(judgements)
 
 
@@ -85,7 +87,7 @@ def exit_status(judgements: Sequence[Judgement]) -> int:
     return ABSTAINED if any(judgement.verdict.verdict == "abstain" for judgement in judgements) else 0
 
 
-def _judge(args: argparse.Namespace, detector: AnyDetector) -> Iterator[Judgement]:
+def _judge(args: argparse.Namespace, predictor: Predictor) -> Iterator[Judgement]:
     """Judge each file. An error in one file does not stop the others. Masks are written at once."""
     folder = args.masks or (args.report and args.report.with_name(f"{args.report.stem}-masks"))
     console = Console(stderr=True)
@@ -104,11 +106,11 @@ def _judge(args: argparse.Namespace, detector: AnyDetector) -> Iterator[Judgemen
         for video in args.videos:
             progress.update(task, description=escape(Path(video).name))
             try:
-                judgement = detector.judge(video, args.phones, landmarker)
+                judgement = predictor.judge(video, args.phones, landmarker, pictures=bool(args.report or args.masks))
             except MissingDependency:
                 raise  # it would be missing for every other file as well
             except NpvfError as error:
-                judgement = Judgement.abstain(video, error, detector.settings.name)
+                judgement = Judgement.abstain(video, error, predictor.settings.name)
                 if judgement.broken:
                     console.print(f"npvf: {video}: {error}", markup=False, highlight=False, soft_wrap=True)
             _keep_masks(judgement, folder)
@@ -161,9 +163,9 @@ def _worst_sound(judgement: Judgement) -> str:
     return ""
 
 
-def _write(judgements: Sequence[Judgement], detector: AnyDetector, path: Path) -> None:
+def _write(judgements: Sequence[Judgement], predictor: Predictor, path: Path) -> None:
     try:
-        write_report(judgements, detector, path)
+        write_report(judgements, predictor, path)
     except OSError as error:
         raise NpvfError(f"the report cannot be written: {error}") from error
     Console(stderr=True).print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.cli.perturb import add_choice, conditions
-from npvf.evaluate.baselines.loading import load_scorer
+from npvf.detect.loading import from_pretrained
 from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.robustness import RobustnessRecord, detector_hash, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
@@ -72,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
         add_routes(args.routes)
     chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=args.suite)
     device = options.device(args.device)
-    detector, identity = load_scorer(args.detector, device), detector_hash(args.detector)
+    predictor, identity = from_pretrained(args.detector, device), detector_hash(args.detector)
     bootstrap = Bootstrap(args.bootstrap, args.seed)
     columns = (BarColumn(), MofNCompleteColumn(), "scores", TimeElapsedColumn(), "left", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("robustness", total=None)
         found = measure_robustness(
             args.videos,
-            detector,
+            predictor,
             identity,
             args.out,
             conditions(chosen, args.levels, args.seed),

@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import torch
 from torch import Tensor
 
 from npvf.clip import SEGMENT_FRAMES, Clip
-from npvf.detect.detector import ClipScore
+from npvf.detect.aggregate import ClipScore, DecisionSettings
+from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import ScoringSettings, embed_clip, judged_segments
 from npvf.metrics.sync import MIN_FRAMES, offset_curve
 from npvf.models.npv.npv import NPV
 
+SETTINGS = DecisionSettings(name="agreement", undecided=0.0)
 
-class AgreementScorer:
-    """Scores clips by the mean framewise cosine of lips and sound on gated frames, at its best within `reach` frames.
 
-    The score is (1 - cosine) / 2: high where a forgery is likely, in [0, 1], but no calibrated probability.
+class AgreementPredictor(Predictor):
+    """Scores segments by the mean framewise cosine of lips and sound on gated frames.
+
+    The sound of each clip is first moved to where it goes best with the lips, by at most `reach` frames. The logit of a
+    segment is log((1 - cosine) / (1 + cosine)), so that its "probability" is (1 - cosine) / 2: high where a forgery is
+    likely, in [0, 1], but not calibrated.
 
     Args:
         model: a pre-trained encoder; its `inputs.gate` says which frames count.
         reach: frames by which the sound may be early or late.
-        settings: which segments are scored on their own as well.
+        scoring: which segments are scored.
+        settings: how logits become a verdict.
     """
 
-    def __init__(self, model: NPV, reach: int = 2, settings: ScoringSettings | None = None) -> None:
+    def __init__(
+        self,
+        model: NPV,
+        reach: int = 2,
+        scoring: ScoringSettings | None = None,
+        settings: DecisionSettings = SETTINGS,
+    ) -> None:
         self.model = model.eval()
         self.reach = reach
-        self.settings = settings or ScoringSettings()
+        self.scoring = scoring or ScoringSettings()
+        self.settings = settings
 
     @torch.no_grad()
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """One score a clip, for evaluation; none where the gate leaves too few frames."""
-        for clip in clips:
-            named = clip.meta.key, clip.meta.video, clip.meta.track
-            v_TD, a_TD, gate_T = embed_clip(self.model, clip)
-            curve_L = offset_curve(v_TD, a_TD, self.reach, gate_T)
-            if bool(curve_L.isnan().all()):
-                yield ClipScore(*named, None, f"too few gated frames: {int(gate_T.sum())} of {MIN_FRAMES}")
-                continue
-            best = int(curve_L.nan_to_num(-1).argmax())
-            starts, fakes = self._segments(v_TD, a_TD, gate_T, lag=best - self.reach)
-            yield ClipScore(*named, _fake(float(curve_L[best])), "", starts, fakes)
+    def score_clip(self, clip: Clip) -> ClipScore:
+        """A logit for each segment; none where the gate leaves too few frames."""
+        v_TD, a_TD, gate_T = embed_clip(self.model, clip)
+        curve_L = offset_curve(v_TD, a_TD, self.reach, gate_T)
+        if bool(curve_L.isnan().all()):
+            return not_judged(clip.meta, f"too_little_speech: {int(gate_T.sum())} of {MIN_FRAMES} gated frames")
+        lag = int(curve_L.nan_to_num(-1).argmax()) - self.reach
+        starts, cosines = self._segments(v_TD, a_TD, gate_T, lag)
+        logits_K = -2 * torch.atanh(torch.tensor(cosines, dtype=torch.float64).clamp(-1 + 1e-6, 1 - 1e-6))
+        return ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, tuple(logits_K.tolist()), starts, speech=0.0)
 
-    def _segments(
-        self, v_TD: Tensor, a_TD: Tensor, gate_T: Tensor, lag: int
-    ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """First frames of the segments on the pictures' clock, and their scores, with the sound at its best lag."""
+    def _segments(self, v_TD: Tensor, a_TD: Tensor, gate_T: Tensor, lag: int) -> tuple[tuple[int, ...], list[float]]:
+        """First frames of the segments on the pictures' clock, and their cosines, with the sound moved by `lag`."""
         first_v, first_a, frames = max(0, -lag), max(0, lag), len(gate_T) - abs(lag)
         gate_T = gate_T[first_a : first_a + frames]
         cosine_T = (v_TD[first_v : first_v + frames] * a_TD[first_a : first_a + frames]).sum(-1)
-        starts = judged_segments(gate_T, self.settings).tolist()
+        starts = judged_segments(gate_T, self.scoring).tolist()
         pieces = [slice(s, s + SEGMENT_FRAMES) for s in starts]
-        fakes = [_fake(float(cosine_T[piece][gate_T[piece]].mean())) for piece in pieces]
-        return tuple(first_v + s for s in starts), tuple(fakes)
-
-
-def _fake(cosine: float) -> float:
-    return (1 - min(max(cosine, -1.0), 1.0)) / 2
+        return tuple(first_v + s for s in starts), [float(cosine_T[p][gate_T[p]].mean()) for p in pieces]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from scipy.special import expit
 
 from npvf.clip import PartVerdict
 from npvf.detect.calibration import best_threshold, fit_logistic
+from npvf.detect.fit_decision import undecided_for
 from npvf.errors import NpvfError
 from npvf.metrics.detection import auc
 
-FOLDS = 5
+FOLDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Fusion:
         speech, picture, bias: the coefficients.
         threshold: a face is fake from this fused probability on.
         undecided: probabilities closer to the threshold than this are too close to call.
+        people: how many people all of this was fitted on; None: nothing was fitted, or nobody knows.
     """
 
     speech: float = 1.0
@@ -49,18 +51,36 @@ class Fusion:
     bias: float = 0.0
     threshold: float = 0.5
     undecided: float = 0.05
+    people: int | None = None
 
     @classmethod
-    def fit(cls, opinions: Sequence[Opinion], labels: Sequence[int]) -> Fusion:
+    def fit(
+        cls, opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable] | None = None
+    ) -> Fusion:
         """Logistic regression on faces that neither network was trained on, both classes weighing the same.
+
+        The threshold is chosen on probabilities by coefficients that were fitted on other people, where there are
+        enough, and `undecided` is wider where there are few (`npvf.detect.fit_decision`).
+
+        Args:
+            opinions: of N faces.
+            labels: theirs.
+            people: whom they show; None: somebody else in each.
 
         Raises:
             ValueError: a class is missing, or an opinion lacks a part.
         """
-        logits_N2, labels_N = _matrix(opinions), np.asarray(labels)
-        (speech, picture), bias = fit_logistic(logits_N2, labels_N)
-        fused = cls(float(speech), float(picture), bias)
-        return cls(fused.speech, fused.picture, fused.bias, best_threshold(expit(fused.log_odds(opinions)), labels_N))
+        labels_N, people = np.asarray(labels), list(range(len(labels))) if people is None else people
+        fused = cls._coefficients(opinions, labels_N)
+        found_N = held_out(opinions, labels, people)
+        threshold = best_threshold(expit(fused.log_odds(opinions)) if found_N is None else found_N, labels_N)
+        count = len(set(people))
+        return replace(fused, threshold=threshold, undecided=undecided_for(count), people=count)
+
+    @classmethod
+    def _coefficients(cls, opinions: Sequence[Opinion], labels_N: np.ndarray) -> Fusion:
+        (speech, picture), bias = fit_logistic(_matrix(opinions), labels_N)
+        return cls(float(speech), float(picture), bias)
 
     def log_odds(self, opinions: Sequence[Opinion]) -> np.ndarray:
         """(N,) of opinions that have both parts."""
@@ -68,12 +88,16 @@ class Fusion:
 
     def probability(self, opinion: Opinion) -> float:
         """Of one face; see the class where a part is missing."""
+        return float(expit(self.fused(opinion)))
+
+    def fused(self, opinion: Opinion) -> float:
+        """The log-odds of one face; see the class where a part is missing."""
         if opinion.both:
-            return float(expit(self.log_odds([opinion])[0]))
+            return float(self.log_odds([opinion])[0])
         alone = opinion.picture if opinion.speech is None else opinion.speech
         if alone is None:
             raise ValueError("neither part has an opinion")
-        return float(expit(alone))
+        return alone
 
     def parts(self, opinion: Opinion) -> list[PartVerdict]:
         """What each part contributes to the log-odds. With the bias, contributions sum to them; shares sum to 1."""
@@ -111,7 +135,7 @@ class Fusion:
 def held_out(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable]) -> np.ndarray | None:
     """Fused probabilities (N,) by coefficients that were fitted on other people: what the fusion is worth.
 
-    The people are dealt into at most `FOLDS` parts. None where no such division leaves both classes to fit on.
+    The people are divided into at most `FOLDS` parts. None where no such division leaves both classes to fit on.
     """
     numbers = {person: number % FOLDS for number, person in enumerate(dict.fromkeys(people))}
     fold_N, labels_N = np.array([numbers[person] for person in people]), np.asarray(labels)
@@ -120,7 +144,7 @@ def held_out(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequenc
         kept, asked = (np.flatnonzero(side).tolist() for side in (fold_N != fold, fold_N == fold))
         if len(set(labels_N[kept].tolist())) < 2:
             return None
-        fusion = Fusion.fit([opinions[i] for i in kept], labels_N[kept].tolist())
+        fusion = Fusion._coefficients([opinions[i] for i in kept], labels_N[kept])
         found_N[asked] = expit(fusion.log_odds([opinions[i] for i in asked]))
     return found_N
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from npvf.clip import Clip
-
-if TYPE_CHECKING:
-    from npvf.detect.localizer import LocatedClip
+from npvf.clip import FPS, Clip
+from npvf.detect.paste import MaskPiece
 
 # From faint to certain: colours that no skin has, in order of lightness, so that they can be told apart in grey too.
 COLOURS = ((50, 20, 160), (150, 20, 190), (240, 40, 170), (255, 215, 245))
@@ -21,40 +18,59 @@ _SMALL, _LARGE = 112, 336
 
 
 @dataclass(slots=True)
+class LocatedClip:
+    """What a localizer finds in a clip of T frames.
+
+    Shapes:
+        logit_T: the frames' logits, a forged one is above 0; not calibrated.
+        mask_Thw: uint8 over the crop, 255 is certainly forged; mapped from a nameless temporary file, which goes with
+            the array: a film's masks would fill the memory.
+        area_T: share of the face's pixels that are called forged.
+    """
+
+    logit_T: np.ndarray
+    mask_Thw: np.ndarray
+    area_T: np.ndarray
+
+    def piece(self, clip: Clip) -> MaskPiece:
+        """To be pasted into the source."""
+        return MaskPiece(clip.meta.track, round(clip.meta.span[0] * FPS), self.mask_Thw, clip.transform_T23)
+
+
+@dataclass(slots=True)
 class PictureEvidence:
     """What is kept of a clip in which forged pixels were looked for.
 
     Attributes:
         logit_T, area_T: as in `LocatedClip`.
-        heat: small heat-maps, JPEG, by frame.
         worst: the frame that shows most.
+        heat: small heat-maps, JPEG, by frame; empty where no pictures were asked for, like those that follow.
         worst_face, worst_heat: that frame without and with its heat-map, large.
     """
 
     logit_T: np.ndarray
     area_T: np.ndarray
-    heat: dict[int, bytes]
     worst: int
-    worst_face: bytes
-    worst_heat: bytes
+    heat: dict[int, bytes] = field(default_factory=dict)
+    worst_face: bytes = b""
+    worst_heat: bytes = b""
 
     @classmethod
-    def of(cls, clip: Clip, located: LocatedClip, frames: Iterable[int], threshold: float) -> PictureEvidence:
-        """Pictures of the given `frames` and of the worst; from `threshold` on a pixel is outlined as forged."""
-        worst = worst_frame(located)
+    def of(cls, clip: Clip, located: LocatedClip, frames: Collection[int], threshold: float) -> PictureEvidence:
+        """With pictures of the given `frames` and of the worst; without any where `frames` is empty.
+
+        From `threshold` on a pixel is outlined as forged.
+        """
+        item = cls(located.logit_T, located.area_T, worst_frame(located))
 
         def heat(frame: int, side: int) -> bytes:
-            picture = overlay(scaled(clip.face_THWC[frame], side), located.mask_Thw[frame], threshold)
-            return jpeg(picture)
+            return jpeg(overlay(scaled(clip.face_THWC[frame], side), located.mask_Thw[frame], threshold))
 
-        return cls(
-            logit_T=located.logit_T,
-            area_T=located.area_T,
-            heat={frame: heat(frame, _SMALL) for frame in frames},
-            worst=worst,
-            worst_face=jpeg(scaled(clip.face_THWC[worst], _LARGE)),
-            worst_heat=heat(worst, _LARGE),
-        )
+        if frames:
+            item.heat = {frame: heat(frame, _SMALL) for frame in frames}
+            item.worst_face = jpeg(scaled(clip.face_THWC[item.worst], _LARGE))
+            item.worst_heat = heat(item.worst, _LARGE)
+        return item
 
 
 def worst_frame(located: LocatedClip) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from npvf.clip import CROP_SIZE, FPS, Clip
+from npvf.clip import CROP_SIZE, Clip, ClipMeta
 from npvf.data.face_inputs import face_inputs, face_motion
-from npvf.detect.calibration import Calibration
-from npvf.detect.detector import ClipScore
-from npvf.detect.paste import MaskPiece
+from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, segment_means
+from npvf.detect.evidence import ClipEvidence
+from npvf.detect.heatmaps import LocatedClip, PictureEvidence
+from npvf.detect.predictor import Predictor
+from npvf.detect.verdict import forged_area, words_of_picture
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.models.pretrained import read_config, resolve_folder
@@ -27,16 +29,13 @@ from npvf.version import __version__
 GENUINE_QUANTILE = 0.9  # a maximum would grow with the number of faces
 
 
-@dataclass(frozen=True, slots=True)
-class LocalizerSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalizerSettings(DecisionSettings):
     """What a localizer needs beside its weights.
 
-    Args:
-        name: as it stands in verdicts.
+    Attributes:
         frames: successive frames in a window; motion is normalised over it, so it is best that of training.
         stride: frames of the clip from one frame of a window to the next, as in training.
-        calibration: from the mean logit of a face's frames to a probability.
-        threshold, undecided: as `DetectorSettings` has them.
         mask_threshold: a pixel is called forged from this probability on.
         genuine_area: nine in ten genuine validation faces (`GENUINE_QUANTILE`) have at most this share of their pixels
             called forged. A localizer that has learnt where forgeries are made, and not yet whether, marks genuine
@@ -47,61 +46,30 @@ class LocalizerSettings:
     name: str = "stddl"
     frames: int = 8
     stride: int = 1
-    calibration: Calibration = field(default_factory=Calibration)
-    threshold: float = 0.5
-    undecided: float = 0.05
     mask_threshold: float = 0.5
     genuine_area: float = 0.0
     genuine_faces: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in `config.json` under "localizer"."""
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> LocalizerSettings:
-        """Raises NpvfError where a key is unknown."""
-        try:
-            return cls(**{**content, "calibration": Calibration(**content["calibration"])})
-        except (TypeError, KeyError) as error:
-            raise NpvfError(f"this localizer is not one of this version of npvf: {error}") from error
-
-
-@dataclass(slots=True)
-class LocatedClip:
-    """What a localizer finds in a clip of T frames.
-
-    Shapes:
-        logit_T: the frames' logits, a forged one is above 0; not calibrated.
-        mask_Thw: uint8 over the crop, 255 is certainly forged; mapped from a nameless temporary file, which goes with
-            the array: a film's masks would fill the memory.
-        area_T: share of the face's pixels that are called forged.
-    """
-
-    logit_T: np.ndarray
-    mask_Thw: np.ndarray
-    area_T: np.ndarray
-
-    def piece(self, clip: Clip) -> MaskPiece:
-        """To be pasted into the source."""
-        return MaskPiece(clip.meta.track, round(clip.meta.span[0] * FPS), self.mask_Thw, clip.transform_T23)
-
-
-class Localizer:
-    """ST-DDL with its settings.
+class Localizer(Predictor):
+    """ST-DDL with its settings: every face is looked at, whether it speaks or not.
 
     Args:
         model: is put into evaluation mode.
         settings: how to judge, calibration included.
     """
 
+    settings: LocalizerSettings
+    needs_sound = False
+    finds_pixels = True
+
     def __init__(self, model: STDDL, settings: LocalizerSettings | None = None) -> None:
         self.model = model.eval()
         self.settings = settings or LocalizerSettings()
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu") -> Localizer:
-        """Load a localizer folder, or a hub repository's id.
+    def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Localizer:
+        """Load a localizer folder, or a hub repository's id; `overrides` are fields of `LocalizerSettings`.
 
         Raises:
             NpvfError: there is none, or it holds something else.
@@ -110,24 +78,64 @@ class Localizer:
         content = read_config(folder)
         if "localizer" not in content:
             raise NpvfError(f"{folder} holds no localizer: fine-tune ST-DDL (configs/finetune/stddl_*.yaml) to get one")
-        return cls(STDDL.from_pretrained(folder).to(device), LocalizerSettings.from_json(content["localizer"]))
+        settings = LocalizerSettings.from_json(content["localizer"]).configured(**overrides)
+        return cls(STDDL.from_pretrained(folder).to(device), settings)
 
-    def save(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the localizer folder. `training` says how it was trained; nothing reads it but people."""
+    def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
+        """Write the localizer folder: `config.json`, calibration included, and `model.safetensors`."""
         extra = {"localizer": self.settings.to_json(), "training": training or {}, "npvf": __version__}
         return self.model.save_pretrained(folder, extra)
 
-    @torch.no_grad()
+    def reason_against(self, meta: ClipMeta) -> str:
+        """Nothing: there is always a picture."""
+        return ""
+
+    def score_clip(self, clip: Clip) -> ClipScore:
+        """A logit for each segment, the mean of its frames'; no mask is kept."""
+        logits, _ = self._look(clip, masks=False)
+        return picture_score(clip.meta, logits)
+
+    def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
+        """The score, the share of the face that looks forged, and with `pictures` masks and heat-maps."""
+        located = self.localize(clip)
+        item = ClipEvidence.of(clip, picture_score(clip.meta, located.logit_T), pictures=pictures)
+        self.show(item, clip, located)
+        return item
+
+    def show(self, item: ClipEvidence, clip: Clip, located: LocatedClip) -> None:
+        """Add what was found to the evidence of a clip; masks and heat-maps where it has pictures."""
+        item.picture = PictureEvidence.of(clip, located, item.faces, self.settings.mask_threshold)
+        item.mask = located.piece(clip) if item.faces else None
+
+    def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
+        """How much of the most suspicious face looks forged."""
+        return self.words(score.worst, clips)[0]
+
+    def words(self, track: int | None, clips: Sequence[ClipEvidence]) -> tuple[str, bool]:
+        """What is to be said of the pixels of a track, and whether that speaks for a forgery."""
+        area = forged_area([item for item in clips if item.track == track])
+        assert area is not None  # the pictures of every clip are looked at
+        settings = self.settings
+        return words_of_picture(area, 100 * settings.genuine_area, settings.genuine_faces)
+
     def localize(self, clip: Clip) -> LocatedClip:
         """Look at a clip in windows, one in memory at a time.
 
         A frame without a follower, the clip's last one, takes the result of the frame before it.
         """
+        logit_T, mask_Thw = self._look(clip, masks=True)
+        assert mask_Thw is not None
+        area_T = forged_area_of(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
+        return LocatedClip(logit_T, mask_Thw, area_T)
+
+    @torch.no_grad()
+    def _look(self, clip: Clip, masks: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Logits (T,), and with `masks` the masks (T, h, w) in a temporary file."""
         stride, spec = self.settings.stride, self.model.config.inputs
         device = next(self.model.parameters()).device
         looked_at = range(0, clip.frames, stride)
         logits: list[np.ndarray] = []
-        masks: list[np.ndarray] = []
+        found: list[np.ndarray] = []
         for window in windows(len(looked_at), self.settings.frames):
             chosen = np.arange(clip.frames)[::stride][window]
             frames_TCHW, landmarks_TN2 = face_inputs(clip, spec, chosen)
@@ -136,23 +144,17 @@ class Localizer:
             output = self.model(frames_TCHW[None].to(device), landmarks_TN2[None].to(device), motion_1TCHW)
             fresh = slice(sum(map(len, logits)) - window.start, None)  # the last window reaches back over judged frames
             logits.append(output.frame_logits_BT[0, fresh].float().cpu().numpy())
-            masks.append(_levels(output.mask_logits_BTHW[0, fresh]))
+            if masks:
+                found.append(_levels(output.mask_logits_BTHW[0, fresh]))
         # Frames between two that are looked at, and the last one, show what the one before them does.
         shown_T = np.minimum(np.arange(clip.frames) // stride, len(looked_at) - 2)
-        mask_Thw = _spooled(np.concatenate(masks)[shown_T])
-        area_T = forged_area(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
-        return LocatedClip(np.concatenate(logits)[shown_T], mask_Thw, area_T)
+        return np.concatenate(logits)[shown_T], _spooled(np.concatenate(found)[shown_T]) if masks else None
 
-    def log_odds(self, logits: Sequence[np.ndarray]) -> float:
-        """The calibrated log-odds of one face being forged, by the mean logit of all frames of its clips."""
-        return self.settings.calibration.log_odds(float(np.concatenate(logits).mean()))
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """One score a clip, for evaluation."""
-        for clip in clips:
-            logit = float(self.localize(clip).logit_T.mean())
-            probability = self.settings.calibration.probability(logit)
-            yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, probability, "")
+def picture_score(meta: ClipMeta, logit_T: np.ndarray) -> ClipScore:
+    """The score of a clip from the logits of its frames."""
+    logits, starts = segment_means(logit_T)
+    return ClipScore(meta.key, meta.video, meta.track, logits, starts)
 
 
 def windows(frames: int, length: int) -> Iterator[slice]:
@@ -170,7 +172,7 @@ def usual_area(areas: Sequence[float]) -> float:
     return float(np.quantile(areas, GENUINE_QUANTILE)) if len(areas) else 0.0
 
 
-def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
+def forged_area_of(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
     """Share (T,) of the face that a uint8 mask calls forged; the face is its landmarks' convex hull."""
     scale = np.array(mask_Thw.shape[:0:-1]) / CROP_SIZE
     areas = []

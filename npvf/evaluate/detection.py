@@ -14,20 +14,20 @@ from typing import Literal
 
 from npvf.clip import FAKE, REAL
 from npvf.data.selection import Selection
+from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.evaluate.results import AttributeMetrics, ClassMetrics, DetectionMetrics, DetectionReport
 from npvf.evaluate.row_metrics import MetricSettings, gap, segment_metrics, span_metrics, video_metrics
 from npvf.evaluate.video_scores import (
     LABELLED,
     Row,
-    Scorer,
     Scores,
     SegmentRow,
     blank_rows,
     fill,
-    judge_clips,
-    judge_trimmed,
     prepared,
+    score_corpus,
+    score_trimmed,
     selected_lines,
 )
 from npvf.io.corpus import Corpus
@@ -56,7 +56,7 @@ class Evaluation:
 
 def run_evaluation(
     corpus: Corpus,
-    scorer: Scorer,
+    predictor: Predictor,
     selection: Selection = LABELLED,
     silence: Silence = "both",
     group: Grouping = "auto",
@@ -67,7 +67,7 @@ def run_evaluation(
 
     Args:
         corpus: prepared.
-        scorer: what is measured.
+        predictor: what is measured.
         selection: which videos.
         silence: which clips are scored; the report's main metrics are of whole clips unless this is "trimmed".
         group: what the bootstrap draws as a whole, see `detection_metrics_of`.
@@ -78,9 +78,9 @@ def run_evaluation(
         NpvfError: as `score_videos` and `detection_metrics_of`.
     """
     rows = blank_rows(corpus, selection)
-    judged = judge_clips(corpus, scorer, prepared(rows), on_clip)
-    kept = fill(rows, judged) if silence != "trimmed" else None
-    trimmed = fill(rows, judge_trimmed(corpus, scorer, judged, on_clip)) if silence != "kept" else None
+    judged = score_corpus(corpus, predictor, prepared(rows), on_clip)
+    kept = fill(rows, judged, predictor) if silence != "trimmed" else None
+    trimmed = fill(rows, score_trimmed(corpus, predictor, judged, on_clip), predictor) if silence != "kept" else None
     measured = [
         detection_metrics_of(scores.rows, scores.segments, group, settings)
         for scores in (kept, trimmed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from npvf.clip import FAKE, REAL, Clip, ClipMeta
 from npvf.data.selection import Selection, read_meta
-from npvf.detect.fused import JointDetector
+from npvf.detect.fused import FusedDetector
 from npvf.detect.fusion import Fusion, Opinion, fusion_figures
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
@@ -31,13 +31,17 @@ class Opinions:
 
 
 def collect_opinions(
-    corpus: Corpus, detector: JointDetector, selection: Selection, on_clip: Callable[[], object] = lambda: None
+    corpus: Corpus, detector: FusedDetector, selection: Selection, on_clip: Callable[[], object] = lambda: None
 ) -> Opinions:
     """Ask both methods about every labelled video that the selection keeps."""
     found = Opinions()
     for clips in clips_by_video(corpus, selection, on_clip):
         metas: list[ClipMeta] = []
-        both = {track: said for track, said in detector.opinions(_noting(clips, metas)).items() if said.both}
+        both = {
+            track: said
+            for track, said in detector.opinions([*detector.score_clips(_noting(clips, metas))]).items()
+            if said.both
+        }
         if not both:
             found.left_out[metas[0].no_sound or "too_little_speech"] += 1
             continue
@@ -62,7 +66,7 @@ def fit_fusion(found: Opinions) -> tuple[Fusion, dict[str, Any]]:
             "Choose others with --split, or prepare more."
         )
     figures = fusion_figures(found.opinions, found.labels, found.people)
-    return Fusion.fit(found.opinions, found.labels), {
+    return Fusion.fit(found.opinions, found.labels, found.people), {
         "real": reals,
         "fake": fakes,
         **figures,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from npvf.data.selection import Selection
-from npvf.detect.loading import detector_folder
+from npvf.detect.loading import predictor_folder
 from npvf.evaluate.results import CorpusRecord, Provenance, VideosRecord
 from npvf.evaluate.video_scores import selected_lines
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
@@ -77,7 +77,7 @@ def videos_hash(videos: Sequence[Video]) -> str:
 
 def model_hashes(folder: str | Path) -> dict[str, str]:
     """The hashes of a model folder's configurations and weights, by file name."""
-    found = detector_folder(folder)
+    found = predictor_folder(folder)
     files = [*sorted(found.rglob(CONFIG_FILE)), *sorted(found.rglob("*.safetensors"))]
     return {"folder": str(folder), **{file.relative_to(found).as_posix(): sha256(file) for file in files}}
 

@@ -19,26 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FAKE, REAL
-from npvf.detect.loading import AnyDetector
+from npvf.detect.loading import UNTRAINED, predictor_folder
+from npvf.detect.predictor import Predictor
 from npvf.errors import MissingDependency, NpvfError, Refused
-from npvf.evaluate.baselines.loading import UNTRAINED
 from npvf.evaluate.detection import bootstrap_groups
-from npvf.evaluate.video_scores import Scorer
 from npvf.faces.landmarks import Landmarker
 from npvf.io.files import sha256
 from npvf.io.sources import Source, find_sources
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import auc
-from npvf.models.pretrained import CONFIG_FILE, resolve_folder
 from npvf.perturb import get_perturbation
 from npvf.perturb.apply import Condition, perturb_video
 from npvf.perturb.run import place_of
-from npvf.prepare.ingest import DEFAULTS, read_clips, versions
+from npvf.prepare.ingest import DEFAULTS, versions
 from npvf.version import __version__
 
 SCORES = "scores.jsonl"
 CLEAN = "clean"
-Judge = AnyDetector | Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class RobustnessRecord:
 
 def measure_robustness(
     videos: Path | str,
-    judge: Judge,
+    predictor: Predictor,
     identity: str,
     out: Path,
     conditions: Sequence[Condition],
@@ -116,7 +113,7 @@ def measure_robustness(
 
     Args:
         videos: a folder, or a CSV list, of videos with labels 0 and 1.
-        judge: has `judge` (a detector), or `score_clips` (any other `Scorer`).
+        predictor: what is measured.
         identity: what tells this detector from another, such as `detector_hash`.
         out: for `scores.jsonl`, the scores so far; one that is there already is not made again.
         conditions: of the suite.
@@ -142,7 +139,7 @@ def measure_robustness(
                 recipe = condition.recipe() if condition else None
                 key = _key(hashes.get(source.video), recipe, identity)
                 if (said := kept.get(key)) is None:
-                    said = _score(source, condition, judge, landmarker, out / "videos" if keep else None)
+                    said = _score(source, condition, predictor, landmarker, out / "videos" if keep else None)
                     kept.add(key, {"video": source.video, "condition": name, "score": said[0], "reason": said[1]})
                 scores.append(Score(source.video, int(source.annotation.label == FAKE), name, *said))
                 on_score(len(scores), total)
@@ -154,8 +151,7 @@ def detector_hash(folder: str | Path) -> str:
     """One hash of the weights and configurations in a detector's folder; of a baseline its name."""
     if str(folder) in UNTRAINED:
         return f"{folder} of npvf {__version__}"
-    path = Path(folder)
-    path = path if (path / CONFIG_FILE).is_file() else resolve_folder(folder)
+    path = predictor_folder(folder)
     files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".safetensors"))
     content = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
     return hashlib.sha256(content.encode()).hexdigest()
@@ -215,36 +211,17 @@ def _result(scores: Sequence[Score], group_of: dict[str, Any], bootstrap: Bootst
 
 
 def _score(
-    source: Source, condition: Condition | None, judge: Judge, landmarker: Landmarker, kept_in: Path | None
+    source: Source, condition: Condition | None, predictor: Predictor, landmarker: Landmarker, kept_in: Path | None
 ) -> tuple[float | None, str]:
     """The score of one video and "", or None and a reason that begins with a code."""
     try:
         with _perturbed(source, condition, kept_in) as path:
-            return judge_video(judge, path, landmarker)
+            verdict = predictor.predict(path, landmarker=landmarker)
+            return verdict.fake_probability, verdict.reason if verdict.fake_probability is None else ""
     except MissingDependency:
         raise  # it would be missing for every other video as well
     except NpvfError as error:
         return None, str(error) if isinstance(error, Refused) else f"error: {error}"
-
-
-def judge_video(judge: Judge, path: Path, landmarker: Landmarker) -> tuple[float | None, str]:
-    """The probability that a raw file is fake and "", or None and why there is none. Raises Refused."""
-    if isinstance(judge, AnyDetector):
-        verdict = judge.judge(path, landmarker=landmarker).verdict
-        return verdict.fake_probability, verdict.reason if verdict.fake_probability is None else ""
-    lengths: list[float] = []
-
-    def clips() -> Iterator[Any]:
-        for clip in read_clips(path, landmarker):
-            if clip.meta.is_speaker:
-                lengths.append(clip.seconds)
-                yield clip
-
-    said = list(judge.score_clips(clips()))
-    judged = [(s.fake_probability, t) for s, t in zip(said, lengths, strict=True) if s.fake_probability is not None]
-    if not judged:
-        return None, said[-1].reason if said else "no_face: nobody speaks"
-    return sum(p * t for p, t in judged) / sum(t for _, t in judged), ""
 
 
 @contextmanager

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
 
 from npvf.clip import FAKE, REAL, Clip
 from npvf.data.face_sample import picture_label
 from npvf.data.selection import Selection
-from npvf.detect.localizer import LocalizerSettings, LocatedClip
+from npvf.detect.aggregate import ClipScore, VideoScore
+from npvf.detect.heatmaps import LocatedClip
+from npvf.detect.localizer import LocalizerSettings, picture_score
 from npvf.detect.paste import MaskPiece, source_masks
 from npvf.errors import NpvfError, Refused
 from npvf.evaluate.baselines.mask_prior import MaskPrior
@@ -48,8 +49,8 @@ class FindsPixels(Protocol):
     def localize(self, clip: Clip) -> LocatedClip:
         """Return the forged pixels of the face in a clip."""
 
-    def log_odds(self, logits: Sequence[np.ndarray]) -> float:
-        """The log-odds of one face being forged, from the frames' logits of its clips."""
+    def aggregate(self, scores: Sequence[ClipScore]) -> VideoScore:
+        """The score of one video from those of its clips."""
 
 
 @dataclass(slots=True)
@@ -77,14 +78,14 @@ class FoundPixels:
     """The result of one method for one video.
 
     Attributes:
-        logits: by face, of the frames of each clip.
+        scores: of its clips.
         pieces: the masks of its faces.
         places: crops for the place-matched AUC.
         areas: of each clip, the share (T,) of the face that is called forged.
         tally: full frames; None where the true mask is not known.
     """
 
-    logits: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    scores: list[ClipScore] = field(default_factory=list)
     pieces: list[MaskPiece] = field(default_factory=list)
     places: PlaceTally = field(default_factory=PlaceTally)
     areas: list[np.ndarray] = field(default_factory=list)
@@ -92,7 +93,7 @@ class FoundPixels:
 
     def add(self, clip: Clip, located: LocatedClip, label: int) -> None:
         """Keep what is needed of a clip; `label` is that of its video's picture."""
-        self.logits[clip.meta.track].append(located.logit_T)
+        self.scores.append(picture_score(clip.meta, located.logit_T))
         self.pieces.append(located.piece(clip))
         self.areas.append(located.area_T)
         if clip.mask_THW is None and label != REAL:
@@ -200,8 +201,9 @@ def _judge(row: LocatedRow, methods: Sequence[FindsPixels], clips: Iterable[Clip
         for method, pixels in zip(methods, found, strict=True):
             pixels.add(clip, method.localize(clip), row.label)
     first = found[0]
-    row.score = float(max(expit(methods[0].log_odds(logits)) for logits in first.logits.values()))
-    row.status, row.clips, row.faces, row.marked = "judged", len(first.pieces), len(first.logits), first.marked
+    video = methods[0].aggregate(first.scores)
+    row.score, row.verdict, row.status = video.probability, video.verdict, "judged"
+    row.clips, row.faces, row.marked = len(first.pieces), len(video.tracks), first.marked
     return found
 
 

@@ -1,21 +1,23 @@
 """The scores of all videos and segments of a labelled, prepared corpus: the rows of an evaluation.
 
-One row a manifest line. A video that was refused, or that the detector would not judge, stays in the table with its
-reason. Clips are judged as they are, and once more without the silence they begin with: in FakeAVCeleb and
-AV-Deepfake1M that silence alone nearly parts real from fake (arXiv 2412.00175).
+A video's score, verdict and abstention are those of `Predictor.aggregate`, as in `npvf detect`. One row a manifest
+line: a video that was refused, or that the predictor would not judge, stays in the table with its reason. Clips are
+judged as they are, and once more without the silence they begin with: in FakeAVCeleb and AV-Deepfake1M that silence
+alone nearly parts real from fake (arXiv 2412.00175).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
-from typing import Any, Protocol
+from math import ceil, isfinite
+from typing import Any
 
 from npvf.clip import FAKE, FPS, REAL, SEGMENT_FRAMES, Clip, ClipMeta
 from npvf.data.selection import Selection, read_meta
-from npvf.detect.detector import ClipScore
+from npvf.detect.aggregate import ClipScore
+from npvf.detect.predictor import Predictor, not_judged
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.shards import decode_clip
@@ -25,19 +27,13 @@ LABELLED = Selection(label="known")
 FORGED_SHARE = 0.25  # of a segment, from which on it is fake; what `npvf.losses.DetectionObjective` trains on
 
 
-class Scorer(Protocol):
-    """The interface of what is measured, such as `npvf.Detector`: a score for each clip, in any order."""
-
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """Scores of clips, read one after the other."""
-
-
 @dataclass(slots=True)
 class Row:
     """One video of the corpus: its annotation and the result of the detector.
 
-    `score` is the mean fake probability of its speaker's clips, weighted by their length; None where `status` is
-    "refused" (not prepared), "abstained" (not judged) or "duplicate" (of an earlier row; in no denominator).
+    `score` is its probability of fake; None where `status` is "refused" (not prepared), "abstained" (not judged) or
+    "duplicate" (of an earlier row; in no denominator). `verdict` is "real", "fake" or "abstain"; a video that is too
+    close to call has a score and abstains. `reason` says why there is no verdict.
     `silence` is the silence, in seconds, that its first clip begins with; `intervals` are the forged spans in seconds.
     """
 
@@ -50,6 +46,7 @@ class Row:
     status: str
     reason: str
     clips: int = 0
+    verdict: str = ""
     score: float | None = None
     category: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -79,28 +76,34 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedClip:
-    """A clip of a speaker, or what is left of it: its meta data, the frames of silence before its first sound."""
+class ScoredClip:
+    """A clip of the corpus with its score: its meta data, and the frames of silence before its first sound.
+
+    `silence` is None for a clip that was not looked at, as one of a face that does not speak.
+    """
 
     meta: ClipMeta
-    silence: int
-    said: ClipScore
+    silence: int | None
+    score: ClipScore
 
 
 def score_videos(
-    corpus: Corpus, scorer: Scorer, selection: Selection = LABELLED, on_clip: Callable[[], object] = lambda: None
+    corpus: Corpus,
+    predictor: Predictor,
+    selection: Selection = LABELLED,
+    on_clip: Callable[[], object] = lambda: None,
 ) -> Scores:
     """A row for each labelled manifest line that the selection keeps, in the manifest's order; clips as they are.
 
     Raises:
-        NpvfError: no such line; a video twice with both labels; a score that is not a probability.
+        NpvfError: no such line; a video twice with both labels; a logit that is not finite.
     """
     rows = blank_rows(corpus, selection)
-    return fill(rows, judge_clips(corpus, scorer, prepared(rows), on_clip))
+    return fill(rows, score_corpus(corpus, predictor, prepared(rows), on_clip), predictor)
 
 
 def blank_rows(corpus: Corpus, selection: Selection = LABELLED) -> list[Row]:
-    """The rows of `score_videos` before anybody has judged; duplicates are marked."""
+    """The rows of `score_videos` before anything was judged; duplicates are marked."""
     rows = [_row(line) for line in selected_lines(corpus, selection) if line["label"] is not None]
     if not rows:
         raise NpvfError(f"{corpus.folder} holds no labelled video in this selection: evaluation needs `label` 0 or 1.")
@@ -113,62 +116,75 @@ def prepared(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(row.video for row in rows if row.status == "prepared")
 
 
-def judge_clips(
-    corpus: Corpus, scorer: Scorer, videos: Container[str], on_clip: Callable[[], object] = lambda: None
-) -> dict[str, JudgedClip]:
-    """Score the speakers' clips of these videos. Returns scores by key."""
+def score_corpus(
+    corpus: Corpus, predictor: Predictor, videos: Container[str], on_clip: Callable[[], object] = lambda: None
+) -> dict[str, ScoredClip]:
+    """The scores of all clips of these videos, by key; a clip that will not be judged is not decoded."""
+    found: dict[str, ScoredClip] = {}
     metas: dict[str, tuple[ClipMeta, int]] = {}
 
     def clips() -> Iterator[Clip]:
         for sample in corpus.samples:
             meta = read_meta(sample)
-            if meta.is_speaker and meta.video in videos:
+            if meta.video not in videos:
+                continue
+            if reason := predictor.reason_against(meta):
+                found[meta.key] = ScoredClip(meta, None, not_judged(meta, reason))
+                on_clip()
+            else:
                 clip = decode_clip(sample)
                 metas[meta.key] = clip.meta, min(ceil(quiet_start(clip.audio_N) * FPS), clip.frames)
                 yield clip
 
-    return {said.key: JudgedClip(*metas[said.key], said) for said in _checked(scorer, clips(), on_clip)}
+    for score in _checked(predictor, clips(), on_clip):
+        found[score.key] = ScoredClip(*metas[score.key], score)
+    return found
 
 
-def judge_trimmed(
-    corpus: Corpus, scorer: Scorer, judged: Mapping[str, JudgedClip], on_clip: Callable[[], object] = lambda: None
-) -> dict[str, JudgedClip]:
+def score_trimmed(
+    corpus: Corpus,
+    predictor: Predictor,
+    scored: Mapping[str, ScoredClip],
+    on_clip: Callable[[], object] = lambda: None,
+) -> dict[str, ScoredClip]:
     """The same clips without the silence they begin with; those that begin with sound are not judged again.
 
     The cut lies on the first frame that begins with sound. What is left of a clip may be too short to judge.
     """
-    found = {key: clip for key, clip in judged.items() if not clip.silence}
+    found = {key: clip for key, clip in scored.items() if not clip.silence}
     metas: dict[str, ClipMeta] = {}
 
     def clips() -> Iterator[Clip]:
         for sample in corpus.samples:
             key = str(sample["__key__"])
-            if key not in judged or key in found:
+            if key not in scored or key in found:
                 continue
-            whole, silence = judged[key].meta, judged[key].silence
+            whole, silence = scored[key].meta, scored[key].silence
+            assert silence is not None  # else it would be found
             left = round((whole.span[1] - whole.span[0]) * FPS) - silence
             if left < SEGMENT_FRAMES:
-                said = ClipScore(key, whole.video, whole.track, None, f"too short without its silence: {left / FPS} s")
-                found[key] = JudgedClip(whole, silence, said)
+                score = not_judged(whole, f"too_short: {left / FPS} s are left without its silence")
+                found[key] = ScoredClip(whole, silence, score)
             else:
                 clip = decode_clip(sample, silence)
                 metas[key] = clip.meta
                 yield clip
 
-    for said in _checked(scorer, clips(), on_clip):
-        found[said.key] = JudgedClip(metas[said.key], 0, said)
-    return {key: found[key] for key in judged if key in found}
+    for score in _checked(predictor, clips(), on_clip):
+        found[score.key] = ScoredClip(metas[score.key], 0, score)
+    return {key: found[key] for key in scored if key in found}
 
 
-def fill(rows: Iterable[Row], judged: Mapping[str, JudgedClip]) -> Scores:
-    """Return the rows with the scores of their clips, and the rows of the segments."""
-    by_video: dict[str, list[JudgedClip]] = defaultdict(list)
-    for clip in judged.values():
+def fill(rows: Iterable[Row], scored: Mapping[str, ScoredClip], predictor: Predictor) -> Scores:
+    """The rows with the scores of their videos, and the rows of the segments."""
+    by_video: dict[str, list[ScoredClip]] = defaultdict(list)
+    for clip in sorted(scored.values(), key=lambda clip: (clip.meta.span[0], clip.meta.track)):
         by_video[clip.meta.video].append(clip)
-    filled = [_filled(row, by_video[row.video]) if row.status == "prepared" else replace(row) for row in rows]
-    return Scores(
-        filled, [segment for row in filled for clip in by_video[row.video] for segment in _segments(row, clip)]
-    )
+    filled = [
+        _filled(row, by_video[row.video], predictor) if row.status == "prepared" else replace(row) for row in rows
+    ]
+    segments = [s for row in filled for clip in by_video[row.video] for s in _segments(row, clip, predictor)]
+    return Scores(filled, segments)
 
 
 def selected_lines(corpus: Corpus, selection: Selection) -> list[dict[str, Any]]:
@@ -192,32 +208,32 @@ def mark_duplicates(rows: Iterable[Row]) -> None:
         row.status, row.reason = "duplicate", f"same file as {earlier.video}"
 
 
-def _checked(scorer: Scorer, clips: Iterator[Clip], on_clip: Callable[[], object]) -> Iterator[ClipScore]:
-    for said in scorer.score_clips(clips):
+def _checked(predictor: Predictor, clips: Iterator[Clip], on_clip: Callable[[], object]) -> Iterator[ClipScore]:
+    for score in predictor.score_clips(clips):
         on_clip()
-        for p in (said.fake_probability, *said.probabilities):
-            if p is not None and not 0 <= p <= 1:
-                raise NpvfError(f"the detector returned {p} for {said.key}, which is not a probability")
-        yield said
+        if wrong := [x for part in (score, *score.parts.values()) for x in part.logits if not isfinite(x)]:
+            raise NpvfError(f"{predictor.settings.name} returned {wrong[0]} for {score.key}, which is not finite")
+        yield score
 
 
-def _filled(row: Row, clips: list[JudgedClip]) -> Row:
+def _filled(row: Row, clips: Sequence[ScoredClip], predictor: Predictor) -> Row:
     """A prepared row with its score, or with the reason for which it has none."""
-    clips = sorted(clips, key=lambda clip: clip.meta.span)
-    lengths = [clip.meta.span[1] - clip.meta.span[0] for clip in clips]
-    said = [(c.said.fake_probability, s) for c, s in zip(clips, lengths, strict=True)]
-    judged = [(p, s) for p, s in said if p is not None]
-    row = replace(row, clips=len(clips), seconds=sum(lengths), silence=clips[0].silence / FPS if clips else None)
-    if judged:
-        score = sum(p * s for p, s in judged) / sum(s for _, s in judged)
-        return replace(row, score=score, status="judged", reason="")
-    reasons = [clip.said.reason for clip in clips if clip.said.reason]
-    reason = reasons[-1] if reasons else row.reason or "no score for any clip of the speaker"
-    return replace(row, status="abstained", reason=reason)
+    looked_at = [clip for clip in clips if clip.silence is not None]
+    row = replace(
+        row,
+        clips=len(looked_at),
+        seconds=sum(clip.meta.span[1] - clip.meta.span[0] for clip in looked_at),
+        silence=(looked_at[0].silence or 0) / FPS if looked_at else None,
+    )
+    if not clips:
+        return replace(row, status="abstained", reason=row.reason or "no_face: no clip was prepared", verdict="abstain")
+    found = predictor.aggregate([clip.score for clip in clips])
+    status = "abstained" if found.probability is None else "judged"
+    return replace(row, score=found.probability, status=status, reason=found.reason, verdict=found.verdict)
 
 
-def _segments(row: Row, clip: JudgedClip) -> Iterator[SegmentRow]:
-    for first, p in zip(clip.said.starts, clip.said.probabilities, strict=True):
+def _segments(row: Row, clip: ScoredClip, predictor: Predictor) -> Iterator[SegmentRow]:
+    for first, p in predictor.segments(clip.score):
         start, end = (clip.meta.span[0] + frame / FPS for frame in (first, first + SEGMENT_FRAMES))
         yield SegmentRow(row.video, clip.meta.key, start, end, _label(row, clip.meta, start, end), p)
 

@@ -67,6 +67,11 @@ def clip_key(video: str, track: int, piece: int) -> str:
     return f"{safe}-t{track}-{piece:03d}"
 
 
+def clip_track(key: str) -> int:
+    """The number of the track in the key of a clip: `s1/bbaf2n~mpg-t0-000` -> 0."""
+    return int(key.rsplit("-", 2)[1].removeprefix("t"))
+
+
 def encode_clip(clip: Clip) -> Sample:
     """Encode a clip as a sample. The crops are compressed by H.264 at high quality; other values are only rounded."""
     face = encode_crops(clip.face_THWC)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from npvf.clip import FPS
-from npvf.detect.evidence import Judgement
 from npvf.detect.paste import source_masks
+from npvf.detect.verdict import Judgement
 from npvf.media.encode import write_video
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
-from npvf.detect.evidence import MOUTHS, ClipEvidence, Judgement
-from npvf.detect.fused import JointDetector
-from npvf.detect.loading import AnyDetector
+from npvf.detect.evidence import MOUTHS, ClipEvidence
+from npvf.detect.predictor import Predictor
+from npvf.detect.verdict import Judgement
 from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
 from npvf.report.pages import data_address, render
@@ -90,7 +90,7 @@ class Face:
         return any(piece.speaks for piece in self.pieces)
 
 
-def write_report(judgements: Sequence[Judgement], detector: AnyDetector, path: str | Path) -> Path:
+def write_report(judgements: Sequence[Judgement], detector: Predictor, path: str | Path) -> Path:
     """Render the report of some videos into a file, making its folder. Raises OSError where it cannot be written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,10 +98,10 @@ def write_report(judgements: Sequence[Judgement], detector: AnyDetector, path: s
     return path
 
 
-def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder: Path = Path()) -> str:
+def render_report(judgements: Sequence[Judgement], detector: Predictor, folder: Path = Path()) -> str:
     """One self-contained HTML page on some videos that `detector` has judged, to lie in `folder`."""
     settings = detector.settings
-    inputs = detector.speech.model.config.inputs if detector.speech else None
+    inputs = detector.speech_inputs
     return render(
         "report",
         {"seconds": _seconds, "sentence": _sentence, "colour": colour_of, "y": y_of},
@@ -109,7 +109,7 @@ def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder
         settings=settings,
         gate=inputs.gate if inputs else None,
         critical=sorted(inputs.critical) if inputs else [],
-        pictures=isinstance(detector, JointDetector),
+        pictures=detector.finds_pixels,
         heat=gradient(),
         reach=REACH,
         lean=lambda p: leaning(p, settings.threshold),
@@ -120,7 +120,7 @@ def render_report(judgements: Sequence[Judgement], detector: AnyDetector, folder
     )
 
 
-def _video(judgement: Judgement, detector: AnyDetector, folder: Path) -> dict[str, Any]:
+def _video(judgement: Judgement, detector: Predictor, folder: Path) -> dict[str, Any]:
     """Collect the content of one video."""
     verdict = judgement.verdict
     kind = "broken" if judgement.broken else verdict.verdict
@@ -145,10 +145,10 @@ def _video(judgement: Judgement, detector: AnyDetector, folder: Path) -> dict[st
     }
 
 
-def _faces(judgement: Judgement, detector: AnyDetector, folder: Path) -> list[Face]:
+def _faces(judgement: Judgement, detector: Predictor, folder: Path) -> list[Face]:
     pieces: dict[int, list[Piece]] = defaultdict(list)
     segments = {track.id: track.segments for track in judgement.verdict.tracks}
-    critical = frozenset(detector.speech.model.config.inputs.critical) if detector.speech else frozenset()
+    critical = frozenset(detector.speech_inputs.critical) if detector.speech_inputs else frozenset()
     for item in judgement.evidence:
         rows = []
         if item.scored is not None:

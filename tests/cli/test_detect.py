@@ -77,7 +77,8 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = {f"{t}__depths": (1,) for t in ("viseme", "face", "audio")}
     small |= {f"{t}__num_heads": (2,) for t in ("viseme", "face", "audio")}
     model = create_model("npv_nano", dim=24, common_dim=16, awareness_hidden=8, **small)
-    return Detector(model, DetectorSettings("tester", undecided=0.0)).save(tmp_path_factory.mktemp("detector"))
+    detector = Detector(model, DetectorSettings(name="tester", undecided=0.0))
+    return detector.save_pretrained(tmp_path_factory.mktemp("detector"))
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ def test_several_files_share_one_landmarker(folder: Path, detector: Path, monkey
 @pytest.fixture(scope="module")
 def both(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("both")
-    Localizer(tiny_stddl(), LocalizerSettings("pixels", undecided=0.0)).save(folder / "picture")
+    Localizer(tiny_stddl(), LocalizerSettings(name="pixels", undecided=0.0)).save_pretrained(folder / "picture")
     return save_fused(Fusion(undecided=0.0), detector, folder / "picture", folder / "fused", {})
 
 

@@ -49,7 +49,7 @@ def runs(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "model_of", lambda settings: None)
         for name, blind in (("good", 0.2), ("blind", 3.0)):
-            patch.setattr(evaluate, "_scorer", lambda settings, blind=blind: (Teller(blind), 0.5))
+            patch.setattr(evaluate, "_predictor", lambda settings, blind=blind: Teller(blind))
             assert call(evaluate, "--config", config, "--detector", "told", "--out", folder / name) == 0
     return folder
 
@@ -105,7 +105,7 @@ def test_the_page_stands_alone_and_says_what_matters(runs: Path) -> None:
 def test_the_table_names_the_strongest_shortcut_the_gap_and_the_spans(
     runs: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evaluate, "_scorer", lambda settings: (Teller(0.2), 0.5))
+    monkeypatch.setattr(evaluate, "_predictor", lambda settings: Teller(0.2))
     monkeypatch.setattr(evaluate, "model_of", lambda settings: None)
     words = (corpus.folder, "--detector", "told", "--out", tmp_path, "--bootstrap", 0, "--no-plots")
     assert call(evaluate, *words) == 0

@@ -77,9 +77,17 @@ def test_a_large_mask_is_kept_at_the_size_of_the_crop() -> None:
 
 
 def test_saved_and_loaded_it_finds_the_same(tmp_path: Path) -> None:
-    settings = LocalizerSettings("small", 5, 2, Calibration(2.0, -0.5), 0.4, 0.1, 0.3)
+    settings = LocalizerSettings(
+        name="small",
+        frames=5,
+        stride=2,
+        calibration=Calibration(2.0, -0.5),
+        threshold=0.4,
+        undecided=0.1,
+        mask_threshold=0.3,
+    )
     localizer = Localizer(tiny_stddl(), settings)
-    localizer.save(tmp_path / "l", {"seed": 3})
+    localizer.save_pretrained(tmp_path / "l", {"seed": 3})
     loaded = Localizer.from_pretrained(tmp_path / "l")
     clip = blob_clip("a", 1, frames=30)
     assert loaded.settings == settings and not loaded.model.training

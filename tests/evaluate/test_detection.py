@@ -1,54 +1,45 @@
 import argparse
 import csv
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit, logit
 from torch.nn.functional import normalize
 
 from npvf.cli.evaluate import command as command
 from npvf.cli.evaluate.tables import detection_table, notes
 from npvf.clip import Clip
 from npvf.data.selection import Selection
-from npvf.detect.detector import ClipScore, Detector
+from npvf.detect.detector import Detector
+from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import detection_metrics_of, run_evaluation
 from npvf.evaluate.results import CorpusRecord, Provenance, RunRecord, VideosRecord
 from npvf.evaluate.row_metrics import MetricSettings, Refusal
 from npvf.evaluate.sync import evaluate_synchrony
-from npvf.evaluate.video_scores import Row, Scorer, score_videos
+from npvf.evaluate.video_scores import Row, score_videos
 from npvf.faces.speaking import energy_envelope
 from npvf.io.corpus import Corpus
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.detection import auc
 from npvf.metrics.sync_protocol import Settings
 from npvf.models import create_model
+from tests.helpers.oracle import Oracle
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
 QUICK = Bootstrap(50)
 
 
-def evaluate_detection(corpus: Corpus, scorer: Scorer, refused: Refusal = "half") -> tuple[dict[str, Any], list[Row]]:
+def evaluate_detection(
+    corpus: Corpus, predictor: Predictor, refused: Refusal = "half"
+) -> tuple[dict[str, Any], list[Row]]:
     """`metrics.json` of whole clips, and the rows."""
-    found = run_evaluation(corpus, scorer, silence="kept", settings=MetricSettings(refused, QUICK))
+    found = run_evaluation(corpus, predictor, silence="kept", settings=MetricSettings(refused, QUICK))
     return found.report.to_json(), found.scores.rows
-
-
-class Oracle:
-    """Says what it was told of each clip; a video it was told nothing of gets no probability."""
-
-    def __init__(self, probabilities: dict[str, float | None]) -> None:
-        self.probabilities = probabilities
-
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        for clip in clips:
-            p = self.probabilities[clip.meta.key]
-            reason = "too little speech: 0.2 s" if p is None else ""
-            yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, p, reason)
 
 
 def line(video: str, label: int | None, **more: Any) -> dict[str, Any]:
@@ -95,7 +86,7 @@ def test_no_video_leaves_the_account_unseen(corpus: Corpus) -> None:
     assert [row.video for row in rows] == ["r0", "r1", "r2", "f0", "f1", "f2", "f3"]
     assert (report["real"], report["fake"], report["judged_real"], report["judged_fake"]) == (3, 4, 2, 2)
     assert report["coverage"] == pytest.approx(4 / 7)
-    assert report["reasons"] == {"no_face": 1, "no_audio": 1, "too little speech": 1}
+    assert report["reasons"] == {"no_face": 1, "no_audio": 1, "too_little_speech": 1}
     assert report["unlabelled"] == 1
     assert report["auc"] == auc([0.2, 0.6, 0.9, 0.4], [0, 0, 1, 1])
     assert report["auc_all"] == auc([0.2, 0.6, 0.5, 0.9, 0.4, 0.5, 0.5], [0, 0, 0, 1, 1, 1, 1])
@@ -122,11 +113,14 @@ def test_each_manipulation_is_measured_against_all_reals(corpus: Corpus) -> None
     assert "auc" not in shift and "0 fake videos were judged" in shift["missing"]
 
 
-def test_a_video_is_the_weighted_mean_of_its_speakers_pieces(tmp_path: Path) -> None:
+def test_a_video_has_the_score_of_its_most_suspicious_track_by_the_weighted_logits_of_its_pieces(
+    tmp_path: Path,
+) -> None:
     clips = [piece("f", 0, 3.0), piece("f", 1, 1.0), piece("f", 0, 1.0, speaker=False, track=1), piece("r", 0, 1.0)]
     corpus = make_corpus(tmp_path, [line("f", 1), line("r", 0)], clips)
     rows = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": 0.4, "r-t0-000": 0.1})).rows
-    assert rows[0].score == pytest.approx(0.7) and rows[0].clips == 2
+    assert rows[0].score == pytest.approx(expit(0.75 * logit(0.8) + 0.25 * logit(0.4)))
+    assert (rows[0].clips, rows[0].verdict, rows[1].verdict) == (2, "fake", "real")
     partly = score_videos(corpus, Oracle({"f-t0-000": 0.8, "f-t0-001": None, "r-t0-000": 0.1})).rows
     assert partly[0].score == pytest.approx(0.8) and partly[0].status == "judged"
 
@@ -159,7 +153,7 @@ def test_what_cannot_be_measured_is_an_error(tmp_path: Path, corpus: Corpus) -> 
     with pytest.raises(NpvfError, match="no labelled video"):
         score_videos(corpus, ORACLE, Selection(label="known", split="nowhere"))
     broken = Oracle({**ORACLE.probabilities, "r0-t0-000": float("nan")})
-    with pytest.raises(NpvfError, match="nan of r0-t0-000"):
+    with pytest.raises(NpvfError, match="oracle says nan of r0-t0-000"):
         score_videos(corpus, broken)
     silent = Oracle(dict.fromkeys(ORACLE.probabilities))
     with pytest.raises(NpvfError, match="0 real and 0 fake videos were judged"):
@@ -268,7 +262,7 @@ def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, caps
 @pytest.mark.slow
 def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
-    detector = Detector(create_model("npv_nano")).save(tmp_path / "detector")
+    detector = Detector(create_model("npv_nano")).save_pretrained(tmp_path / "detector")
     clips = [talking_clip(f"v{i}", i, 50) for i in range(4)]
     corpus = make_corpus(tmp_path / "corpus", [line(f"v{i}", i % 2, manipulation="swap") for i in range(4)], clips)
     words = ("--out", tmp_path, "--bootstrap", 20)

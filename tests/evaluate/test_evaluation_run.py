@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from npvf.audit.shortcuts import shortcuts
+from npvf.clip import Clip
 from npvf.data.selection import Selection
+from npvf.detect.aggregate import ClipScore
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import Evaluation, detection_metrics_of, run_evaluation
 from npvf.evaluate.provenance import provenance, videos_hash
@@ -203,14 +206,13 @@ def test_one_class_missing_is_an_error_not_a_half(tmp_path: Path) -> None:
         run_evaluation(corpus, Teller(), settings=QUICK)
 
 
-def test_a_segment_that_is_no_probability_is_an_error(corpus: Corpus) -> None:
+def test_a_logit_that_is_not_finite_is_an_error(corpus: Corpus) -> None:
     class Broken(Teller):
-        def score_clips(self, clips):  # type: ignore[no-untyped-def]
-            for said in super().score_clips(clips):
-                object.__setattr__(said, "probabilities", (1.5,) * len(said.starts))
-                yield said
+        def score_clip(self, clip: Clip) -> ClipScore:
+            score = super().score_clip(clip)
+            return replace(score, logits=(*score.logits[:-1], float("inf")))
 
-    with pytest.raises(NpvfError, match=r"1\.5 of p0-real"):
+    with pytest.raises(NpvfError, match=r"inf of p0-real"):
         run_evaluation(corpus, Broken(), settings=QUICK)
 
 

@@ -11,9 +11,9 @@ from npvf.cli.main import main
 from npvf.clip import Clip, Phone, Phones
 from npvf.data.selection import Selection
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.fused import JointDetector
+from npvf.detect.fused import FusedDetector, save_fused
 from npvf.detect.fusion import Fusion
-from npvf.detect.loading import load_detector, save_fused
+from npvf.detect.loading import from_pretrained
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
@@ -29,7 +29,7 @@ EVERYONE = Selection(speakers_only=False, label="known")
 @pytest.fixture
 def speech(tiny_overrides: dict) -> Detector:
     torch.manual_seed(0)
-    return Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings("npv", undecided=0.0))
+    return Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings(name="npv", undecided=0.0))
 
 
 def clip(video: str, seed: int, label: int, person: str, **meta: object) -> Clip:
@@ -55,7 +55,7 @@ def test_clips_come_video_by_video(corpus: Path) -> None:
 
 @pytest.mark.slow
 def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus: Path, speech: Detector) -> None:
-    joint = JointDetector(red_localizer(), speech)
+    joint = FusedDetector(speech, red_localizer())
     found = collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="val"))
     assert found.labels == [0, 1] * 4 and found.people == ["p0", "p0", "p1", "p1", "p2", "p2", "p3", "p3"]
     assert found.left_out == {"too_little_speech": 1, "no_audio": 1}
@@ -65,21 +65,21 @@ def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus
 
 
 def test_one_class_is_no_fusion(corpus: Path, speech: Detector) -> None:
-    joint = JointDetector(red_localizer(), speech)
+    joint = FusedDetector(speech, red_localizer())
     with pytest.raises(NpvfError, match="1 real and 0 fake"):
         fit_fusion(collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="train")))
 
 
 @pytest.mark.slow
 def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector, tmp_path: Path) -> None:
-    speech.save(tmp_path / "npv", {"seed": 1})
-    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    speech.save_pretrained(tmp_path / "npv", {"seed": 1})
+    Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     words = ["fuse", corpus, "--detector", tmp_path / "npv", "--localizer", tmp_path / "stddl", "--out", tmp_path / "d"]
     with redirect_stdout(io.StringIO()) as out:
         assert main([*map(str, words), "--json"]) == 0
     said = json.loads(out.getvalue())
-    detector = load_detector(tmp_path / "d")
-    assert isinstance(detector, JointDetector) and detector.fusion.to_json() == said["fusion"]
+    detector = from_pretrained(tmp_path / "d")
+    assert isinstance(detector, FusedDetector) and detector.fusion.to_json() == said["fusion"]
     verdict = detector.judge_clips([clip("x", 30, 1, "p")], "x.mp4", 2.0).verdict
     assert verdict.parts is not None and verdict.parts[0].logit is not None
     content = json.loads((tmp_path / "d" / "config.json").read_text())
@@ -90,8 +90,8 @@ def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector,
 
 @pytest.mark.slow
 def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: Detector, tmp_path: Path) -> None:
-    speech.save(tmp_path / "npv")
-    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    speech.save_pretrained(tmp_path / "npv")
+    Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     save_fused(Fusion(), tmp_path / "npv", tmp_path / "stddl", tmp_path / "d", {})
     words = ["evaluate", corpus, "--detector", tmp_path / "d", "--out", tmp_path / "out", "--bootstrap", 0]
     words += ["--no-plots", "--no-shortcuts", "--silence", "kept", "--include", "v[1-7]"]

@@ -10,9 +10,11 @@ import pytest
 
 from npvf.cli.main import main
 from npvf.clip import Clip
-from npvf.detect.detector import ClipScore, Detector
+from npvf.detect.aggregate import ClipScore, DecisionSettings
+from npvf.detect.detector import Detector
+from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError, Reason, Refused
-from npvf.evaluate.robustness import SCORES, RobustnessRecord, detector_hash, judge_video, measure_robustness
+from npvf.evaluate.robustness import SCORES, RobustnessRecord, detector_hash, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
 from npvf.faces.landmarks import Landmarker
 from npvf.media import read_audio, write_video
@@ -29,14 +31,14 @@ class Hissing(Detector):
     def __init__(self) -> None:
         self.judged: list[Path] = []
 
-    def judge(self, video, phones="auto", landmarker=None):
+    def predict(self, video, phones="auto", landmarker=None):
         assert sorted(path.name for path in Path(video).parent.iterdir()) == [Path(video).name]
         sound = read_audio(video)
         self.judged.append(Path(video))
         power = np.abs(np.fft.rfft(sound)) ** 2
         treble = np.fft.rfftfreq(len(sound), 1 / 16_000) > 2000
         share = float(power[treble].sum() / power.sum())
-        return SimpleNamespace(verdict=SimpleNamespace(fake_probability=min(1.0, share), reason=""))
+        return SimpleNamespace(fake_probability=min(1.0, share), reason="")
 
 
 @pytest.fixture
@@ -74,10 +76,10 @@ def test_a_detector_goes_through_real_files(videos: Path, tmp_path: Path) -> Non
 
 def test_a_stopped_run_goes_on_and_nothing_is_judged_twice(videos: Path, tmp_path: Path) -> None:
     class Stopped(Hissing):
-        def judge(self, video, phones="auto", landmarker=None):
+        def predict(self, video, phones="auto", landmarker=None):
             if len(self.judged) == 6:
                 raise KeyboardInterrupt
-            return super().judge(video, phones, landmarker)
+            return super().predict(video, phones, landmarker)
 
     out, first, second, third = tmp_path / "out", Stopped(), Hissing(), Hissing()
     with pytest.raises(KeyboardInterrupt):
@@ -101,8 +103,8 @@ def test_perturbed_files_are_kept_only_when_asked_for(videos: Path, tmp_path: Pa
     assert not list((tmp_path / "out").rglob("*.mp4"))
 
     class Anywhere(Hissing):
-        def judge(self, video, phones="auto", landmarker=None):
-            return SimpleNamespace(verdict=SimpleNamespace(fake_probability=None, reason="no_face: nobody"))
+        def predict(self, video, phones="auto", landmarker=None):
+            return SimpleNamespace(fake_probability=None, reason="no_face: nobody")
 
     found = measure_robustness(videos, Anywhere(), "b", tmp_path / "out", CONDITIONS[:1], keep=True)
     assert len(list((tmp_path / "out" / "videos" / "blur-1").glob("*.mp4"))) == 5
@@ -149,7 +151,7 @@ def test_both_labels_are_needed(videos: Path, tmp_path: Path) -> None:
 
 
 def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("npvf.cli.robustness.load_scorer", lambda folder, device: Hissing())
+    monkeypatch.setattr("npvf.cli.robustness.from_pretrained", lambda folder, device: Hissing())
     monkeypatch.setattr("npvf.cli.robustness.detector_hash", lambda folder: "hash")
     argv = ["robustness", str(videos), "--detector", "d", "--out", str(tmp_path / "out"), "--no-plots"]
     assert main([*argv, "--kind", "band_limit", "--kind", "tiktok", "--levels", "1", "5"]) == 0
@@ -160,26 +162,27 @@ def test_the_command(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "no level 9" in capsys.readouterr().err
 
 
-class Bright:
-    """A `Scorer` of clips, without `judge`."""
+class Bright(Predictor):
+    """A predictor that gives nothing but scores of clips."""
 
-    def score_clips(self, clips):
-        for clip in clips:
-            assert isinstance(clip, Clip)
-            yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, clip.face_THWC.mean() / 255, "")
+    def __init__(self) -> None:
+        self.settings = DecisionSettings(name="bright")
+
+    def score_clip(self, clip: Clip) -> ClipScore:
+        return ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, (clip.face_THWC.mean() / 255,))
 
 
-def test_a_scorer_of_clips_judges_raw_files_too(tmp_path: Path) -> None:
+def test_whatever_scores_clips_judges_raw_files(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     picture = with_head(scene(240, 240), 20, 20)
     sound = 0.1 * rng.normal(size=17_280).astype(np.float32)
     write_video(tmp_path / "face.mp4", [picture] * 27, audio=sound)
     write_video(tmp_path / "wall.mp4", [scene(240, 240)] * 27, audio=sound)
     with Landmarker() as landmarker:
-        score, reason = judge_video(Bright(), tmp_path / "face.mp4", landmarker)
-        assert 0.1 < score < 0.9 and reason == ""
+        verdict = Bright().predict(tmp_path / "face.mp4", landmarker=landmarker)
+        assert 0.5 < verdict.fake_probability < 0.75 and verdict.verdict == "fake" and verdict.coverage == 1.0
         with pytest.raises(Refused) as refusal:
-            judge_video(Bright(), tmp_path / "wall.mp4", landmarker)
+            Bright().predict(tmp_path / "wall.mp4", landmarker=landmarker)
     assert refusal.value.reason == Reason.NO_FACE
 
 

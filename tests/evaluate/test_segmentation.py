@@ -145,7 +145,7 @@ def test_one_class_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_command_measures_a_localizer(folder: Path, tmp_path: Path) -> None:
-    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     words = ["evaluate", folder, "--localizer", tmp_path / "stddl", "--bootstrap", 20, "--out", tmp_path / "out"]
     with redirect_stdout(io.StringIO()) as out:
         assert main([*map(str, words)]) == 0

@@ -8,8 +8,8 @@ import pytest
 
 from finetune.cli import main as finetune
 from npvf.detect.detector import Detector
-from npvf.evaluate.baselines.frames import FrameScorer
-from npvf.evaluate.baselines.loading import load_scorer
+from npvf.detect.loading import from_pretrained
+from npvf.evaluate.baselines.frames import FramePredictor
 from npvf.io.corpus import Corpus
 from pretrain.cli import main as pretrain
 from tests.helpers.tiny_corpus import labelled_corpus, real_corpus
@@ -37,8 +37,8 @@ def arguments(name: str, corpus: Path, run: Path, *more: str) -> list[str]:
 def test_frames(corpus: Path, tmp_path: Path) -> None:
     small = ["--model.model=frames_nano", "--model.model_args={inputs__face_size: 32}", "--model.imagenet=false"]
     finetune(arguments("frames", corpus, tmp_path, *small))
-    scorer = load_scorer(tmp_path / "detector")
-    assert isinstance(scorer, FrameScorer) and scorer.settings.calibration.a >= 0
+    scorer = from_pretrained(tmp_path / "detector")
+    assert isinstance(scorer, FramePredictor) and scorer.settings.calibration.a >= 0
     scores = list(scorer.score_clips(Corpus(corpus).clips))
     assert len(scores) == 10
     assert all(score.fake_probability is not None and 0 < score.fake_probability < 1 for score in scores)
@@ -50,6 +50,6 @@ def test_two_towers_by_agreement_and_fine_tuned(corpus: Path, tmp_path: Path) ->
     encoder = tmp_path / "a" / "encoder"
     assert (encoder / "model.safetensors").is_file()
     finetune(arguments("two_tower", corpus, tmp_path / "b", f"--model.encoder={encoder}"))
-    scorer = load_scorer(tmp_path / "b" / "detector")
+    scorer = from_pretrained(tmp_path / "b" / "detector")
     assert isinstance(scorer, Detector) and scorer.model.config.backbone == "conv"
     assert len(list(scorer.score_clips(Corpus(corpus).clips))) == 10

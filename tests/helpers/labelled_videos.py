@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 
 from npvf.clip import FAKE, FPS, SEGMENT_FRAMES, Clip
-from npvf.detect.detector import ClipScore
+from npvf.detect.aggregate import ClipScore, DecisionSettings
+from npvf.detect.predictor import Predictor
 from npvf.io.annotations import cut_label
 from npvf.io.corpus import Corpus
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
@@ -60,24 +61,24 @@ def people_corpus(folder: Path, silence: int = 0, missing: bool = True) -> Corpu
     return make_corpus(folder, lines, clips)
 
 
-class Teller:
+class Teller(Predictor):
     """Says of each segment how much of it is forged, drowned in `blind` times noise that is fixed for each video."""
 
     def __init__(self, blind: float = 0.3, seed: int = 0) -> None:
         self.blind, self.seed = blind, seed
+        self.settings = DecisionSettings(name="teller", undecided=0.0)
         self.heard: list[tuple[str, int]] = []  # keys and lengths of the clips
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        for clip in clips:
-            self.heard.append((clip.meta.key, clip.frames))
-            rng = np.random.default_rng([self.seed, *clip.meta.video.encode()])
-            starts = [*range(0, clip.frames - SEGMENT_FRAMES + 1, 12)]
-            spans = [(s / FPS, (s + SEGMENT_FRAMES) / FPS) for s in starts]
-            forged = [
-                sum(max(0.0, min(b, end) - max(a, start)) for a, b in clip.meta.intervals) / (end - start)
-                for start, end in spans
-            ]
-            noise = self.blind * rng.normal() + 0.3 * self.blind * rng.normal(size=len(starts))
-            p = (0.1 + 0.8 * np.array(forged) + noise).clip(0.01, 0.99)
-            named = clip.meta.key, clip.meta.video, clip.meta.track
-            yield ClipScore(*named, float(p.mean()), "", tuple(starts), tuple(p.tolist()))
+    def score_clip(self, clip: Clip) -> ClipScore:
+        self.heard.append((clip.meta.key, clip.frames))
+        rng = np.random.default_rng([self.seed, *clip.meta.video.encode()])
+        starts = [*range(0, clip.frames - SEGMENT_FRAMES + 1, 12)]
+        spans = [(s / FPS, (s + SEGMENT_FRAMES) / FPS) for s in starts]
+        forged = [
+            sum(max(0.0, min(b, end) - max(a, start)) for a, b in clip.meta.intervals) / (end - start)
+            for start, end in spans
+        ]
+        noise = self.blind * rng.normal() + 0.3 * self.blind * rng.normal(size=len(starts))
+        p = (0.1 + 0.8 * np.array(forged) + noise).clip(0.01, 0.99)
+        named = clip.meta.key, clip.meta.video, clip.meta.track
+        return ClipScore(*named, tuple(logit(p).tolist()), tuple(starts))

@@ -43,11 +43,7 @@ class RedIsForged(nn.Module):
 
 
 def red_localizer(**changes) -> Localizer:
-    return Localizer(RedIsForged(), LocalizerSettings(**{**vars_of(SETTINGS), **changes}))
-
-
-def vars_of(settings: LocalizerSettings) -> dict:
-    return {name: getattr(settings, name) for name in settings.__slots__}
+    return Localizer(RedIsForged(), SETTINGS.configured(**changes))
 
 
 def tiny_stddl(seed: int = 0) -> STDDL:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.fused import JointDetector
+from npvf.detect.fused import FusedDetector
 from npvf.detect.fusion import Opinion
 from npvf.detect.heatmaps import COLOURS, overlay, palette
 from npvf.media.decode import iter_frames
@@ -26,10 +26,10 @@ from tests.helpers.tiny_corpus import blob_clip
 
 
 @pytest.fixture
-def joint(tiny_overrides: dict) -> JointDetector:
+def joint(tiny_overrides: dict) -> FusedDetector:
     torch.manual_seed(0)
-    speech = Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings("npv", undecided=0.0))
-    return JointDetector(red_localizer(), speech, FUSION)
+    speech = Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings(name="npv", undecided=0.0))
+    return FusedDetector(speech, red_localizer(), FUSION)
 
 
 def forged(track: int = 0, **meta: object):
@@ -43,7 +43,7 @@ def pictures(page: Page) -> list[np.ndarray]:
     return [cv2.imdecode(data, cv2.IMREAD_COLOR) for data in coded]
 
 
-def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: JointDetector) -> None:
+def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))
     assert page.open == []
@@ -56,7 +56,7 @@ def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: JointDetecto
     assert sum(picture.shape == (112, 112, 3) for picture in pictures(page)) == 16  # eight moments, twice
 
 
-def test_it_says_what_each_part_adds(joint: JointDetector) -> None:
+def test_it_says_what_each_part_adds(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
     text = Page(render_report([judgement], joint)).text
     heard, seen = judgement.verdict.parts
@@ -67,7 +67,7 @@ def test_it_says_what_each_part_adds(joint: JointDetector) -> None:
     assert "Agreement says" in text and "Forged pixels are looked for" in text
 
 
-def test_without_sound_it_says_that_the_picture_answers_alone(joint: JointDetector) -> None:
+def test_without_sound_it_says_that_the_picture_answers_alone(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged(no_sound="no_audio", is_speaker=False)], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))
     assert "By the picture alone (no_audio: " in page.text and "The other method decides alone. (no_audio)" in page.text
@@ -75,13 +75,13 @@ def test_without_sound_it_says_that_the_picture_answers_alone(joint: JointDetect
 
 
 def test_a_localizer_alone_has_a_page_without_speech() -> None:
-    alone = JointDetector(red_localizer())
+    alone = FusedDetector(red_localizer())
     page = Page(render_report([alone.judge_clips([forged()], "a.mp4", 2.0)], alone))
     assert "Is this face genuine?" in page.text and "Agreement says" not in page.text
     assert "audio offset" not in page.text and page.open == []
 
 
-def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: JointDetector, tmp_path: Path) -> None:
+def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: FusedDetector, tmp_path: Path) -> None:
     judgement = joint.judge_clips([forged(), forged(1, is_speaker=False)], "clips/a.mp4", 2.4)
     write_masks(judgement, tmp_path / "masks")
     assert judgement.masks == []
@@ -97,7 +97,7 @@ def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: JointDete
     assert "masks/a-00000000-face2.mp4" in Page(report.read_text()).addresses
 
 
-def test_a_detector_of_speech_has_no_masks(joint: JointDetector, tmp_path: Path) -> None:
+def test_a_detector_of_speech_has_no_masks(joint: FusedDetector, tmp_path: Path) -> None:
     judgement = joint.speech.judge_clips([forged()], "a.mp4", 2.0)
     write_masks(judgement, tmp_path / "masks")
     assert not (tmp_path / "masks").exists()

@@ -10,7 +10,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,13 @@ from npvf.cli.evaluate import settings as evaluate_settings
 from npvf.cli.evaluate.settings import EvaluateSettings
 from npvf.cli.evaluate.tables import notes, table_of
 from npvf.corpora.splits import read_split
-from npvf.detect.agreement import AgreementScorer
-from npvf.detect.detector import Detector
-from npvf.detect.loading import AnyDetector
+from npvf.detect.agreement import SETTINGS as AGREEMENT
+from npvf.detect.agreement import AgreementPredictor
+from npvf.detect.loading import UNTRAINED, from_pretrained
 from npvf.detect.localizer import Localizer
+from npvf.detect.predictor import Predictor
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.errors import NpvfError
-from npvf.evaluate.baselines.frames import FrameScorer
-from npvf.evaluate.baselines.loading import UNTRAINED, load_scorer
 from npvf.evaluate.baselines.mask_prior import NAME as PRIOR
 from npvf.evaluate.baselines.mask_prior import MaskPrior, prior_for
 from npvf.evaluate.detection import Evaluation, run_evaluation
@@ -42,7 +41,7 @@ from npvf.evaluate.results import Report, RunRecord
 from npvf.evaluate.row_metrics import MetricSettings
 from npvf.evaluate.segmentation import FindsPixels, evaluate_localization
 from npvf.evaluate.sync import evaluate_synchrony
-from npvf.evaluate.video_scores import Scorer, SegmentRow
+from npvf.evaluate.video_scores import SegmentRow
 from npvf.io.corpus import Corpus
 from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
@@ -77,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
 def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
     if settings.plots:
         need_matplotlib()
-    scorer, threshold = _scorer(settings)
-    how = MetricSettings(settings.refused, settings.intervals, threshold)
+    predictor = _predictor(settings)
+    how = MetricSettings(settings.refused, settings.intervals, predictor.settings.threshold)
     selection = settings.selection("known")
     with _progress(corpus) as on_clip:
-        found = run_evaluation(corpus, scorer, selection, settings.silence, settings.group, how, on_clip)
+        found = run_evaluation(corpus, predictor, selection, settings.silence, settings.group, how, on_clip)
     if settings.shortcuts:
         found.report.shortcuts = shortcuts(corpus, selection, settings.intervals)
     record = _record(settings, corpus, found.scores.rows)
@@ -114,10 +113,7 @@ def _localizer(settings: EvaluateSettings, prior: MaskPrior | None) -> FindsPixe
     """The localizer that is measured, or the constant mask itself."""
     assert settings.localizer is not None  # checked by EvaluateSettings
     if settings.localizer != PRIOR:
-        localizer = Localizer.from_pretrained(settings.localizer, _device(settings))
-        if settings.threshold is not None:
-            localizer.settings = replace(localizer.settings, threshold=settings.threshold)
-        return localizer
+        return Localizer.from_pretrained(settings.localizer, _device(settings), threshold=settings.threshold)
     if prior is None:
         raise NpvfError(
             f"{settings.corpus} has no training split with masks to fit the constant mask on: "
@@ -147,21 +143,21 @@ def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunR
     return report, record
 
 
-def _scorer(settings: EvaluateSettings) -> tuple[Scorer, float]:
-    """Load the model that is measured. Returns its scorer and its threshold of the probability of fake."""
+def _predictor(settings: EvaluateSettings) -> Predictor:
+    """Load the model that is measured, with the threshold that was asked for."""
     if settings.detector:
-        scorer = load_scorer(settings.detector, _device(settings))
-        if isinstance(scorer, Detector):
-            scoring = scorer.settings.scoring
-            segments = settings.segments_per_clip or scoring.segments
-            scorer.settings = replace(scorer.settings, scoring=replace(scoring, segments=segments))
-        own = scorer.settings.threshold if isinstance(scorer, AnyDetector | FrameScorer) else 0.5
-        return scorer, own if settings.threshold is None else settings.threshold
-    assert settings.pretrained is not None  # checked by EvaluateSettings
-    agreement = AgreementScorer(
-        _model(settings, settings.pretrained), settings=ScoringSettings(segments=settings.segments_per_clip)
+        return from_pretrained(
+            settings.detector,
+            _device(settings),
+            threshold=settings.threshold,
+            scoring__segments=settings.segments_per_clip,
+        )
+    assert settings.pretrained is not None  # EvaluateSettings has seen to it
+    return AgreementPredictor(
+        _model(settings, settings.pretrained),
+        scoring=ScoringSettings(segments=settings.segments_per_clip),
+        settings=AGREEMENT.configured(threshold=settings.threshold),
     )
-    return agreement, 0.5 if settings.threshold is None else settings.threshold
 
 
 def _model(settings: EvaluateSettings, folder: str) -> NPV:

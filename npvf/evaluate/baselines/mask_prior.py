@@ -6,7 +6,7 @@ every localizer that is measured. Ours; neither paper has it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from npvf.clip import CROP_SIZE, FAKE, REAL, Clip
+from npvf.clip import CROP_SIZE, FAKE, REAL, Clip, ClipMeta
 from npvf.data.face_sample import judge_picture
 from npvf.data.selection import Selection, people, read_meta, selected_metas
-from npvf.detect.detector import ClipScore
-from npvf.detect.localizer import LocalizerSettings, LocatedClip, forged_area, usual_area
+from npvf.detect.aggregate import ClipScore
+from npvf.detect.heatmaps import LocatedClip
+from npvf.detect.localizer import LocalizerSettings, forged_area_of, usual_area
+from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.io.corpus import DATASET, Corpus
 from npvf.io.files import write_json
@@ -34,7 +36,7 @@ _PARTS = ("meta.json", "mask.npz", "track.npz")
 _EVERY = 12  # frames from one landmark frame to the next in which the genuine area is measured
 
 
-class MaskPrior:
+class MaskPrior(Predictor):
     """The mean mask of some people's forgeries, with one threshold; for every face the same answer.
 
     Args:
@@ -45,7 +47,8 @@ class MaskPrior:
     """
 
     def __init__(self, mask_HW: np.ndarray, settings: LocalizerSettings, fitted_on: dict[str, Any]) -> None:
-        self.mask_HW, self.settings, self.fitted_on = mask_HW, settings, fitted_on
+        self.mask_HW, self.fitted_on = mask_HW, fitted_on
+        self.settings: LocalizerSettings = settings
 
     @classmethod
     def fit(cls, corpus: Corpus, selection: Selection, without: Collection[str] = ()) -> Self:
@@ -71,7 +74,7 @@ class MaskPrior:
         mask_HW = np.rint(255 * masks.sum_HW / masks.forged).astype(np.uint8)
         threshold = masks.best_threshold(mask_HW)
         faces = ((_everywhere(mask_HW, len(points_TN2)), points_TN2) for points_TN2 in masks.landmarks)
-        areas = [float(forged_area(mask_THW, points_TN2, threshold).mean()) for mask_THW, points_TN2 in faces]
+        areas = [float(forged_area_of(mask_THW, points_TN2, threshold).mean()) for mask_THW, points_TN2 in faces]
         settings = LocalizerSettings(
             name=NAME,
             mask_threshold=threshold,
@@ -82,17 +85,22 @@ class MaskPrior:
         return cls(mask_HW, settings, fitted_on | {"people": len(masks.people)})
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """Load what `save_pretrained` wrote. Raises NpvfError where the folder holds something else."""
+    def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Self:
+        """Load what `save_pretrained` wrote; `device` does not matter.
+
+        Raises:
+            NpvfError: the folder holds something else.
+        """
         folder = resolve_folder(folder)
         content = read_config(folder)
         if content.get("family") != FAMILY:
             raise NpvfError(f"{folder} holds no constant mask: `npvf evaluate --localizer prior` writes one")
         mask_HW = load_file(folder / WEIGHTS_FILE)["mask_HW"].numpy()
-        return cls(mask_HW, LocalizerSettings.from_json(content["localizer"]), content["fitted_on"])
+        settings = LocalizerSettings.from_json(content["localizer"]).configured(**overrides)
+        return cls(mask_HW, settings, content["fitted_on"])
 
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write `config.json` and `model.safetensors`, 50 kB."""
+    def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
+        """Write `config.json` and `model.safetensors`, 50 kB. It is fitted, not trained: `training` is left out."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_file({"mask_HW": torch.from_numpy(self.mask_HW)}, folder / WEIGHTS_FILE)
@@ -103,17 +111,16 @@ class MaskPrior:
     def localize(self, clip: Clip) -> LocatedClip:
         """The mask for each frame of the clip, whatever it shows."""
         mask_THW = _everywhere(self.mask_HW, clip.frames)
-        area_T = forged_area(mask_THW, clip.landmarks_TN2, self.settings.mask_threshold)
+        area_T = forged_area_of(mask_THW, clip.landmarks_TN2, self.settings.mask_threshold)
         return LocatedClip(np.zeros(clip.frames), mask_THW, area_T)
 
-    def log_odds(self, logits: Sequence[np.ndarray]) -> float:
-        """0: it does not know whether a face is forged."""
-        return 0.0
+    def reason_against(self, meta: ClipMeta) -> str:
+        """Nothing: it answers for every face."""
+        return ""
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """One half for each clip."""
-        for clip in clips:
-            yield ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, 0.5, "")
+    def score_clip(self, clip: Clip) -> ClipScore:
+        """The logit 0: it does not know whether a face is forged."""
+        return ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, (0.0,), seconds=clip.seconds)
 
 
 def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> MaskPrior | None:

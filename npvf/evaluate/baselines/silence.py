@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from math import exp
+from collections.abc import Sequence
+from math import exp, log1p
 
-from npvf.clip import Clip
-from npvf.detect.detector import ClipScore
+from npvf.clip import SAMPLE_RATE, Clip
+from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore
+from npvf.detect.predictor import Predictor
 from npvf.speech.silence import quiet_start
 
 SCALE_S = 0.1  # only makes a share of seconds: 0.07 s give 0.5
 
 
-class SilenceScorer:
-    """The longer the silence at the start, the more a fake. In [0, 1), but no calibrated probability.
+class SilencePredictor(Predictor):
+    """The longer the silence at the start, the more a fake: 1 - exp(-seconds / 0.1). No calibrated probability.
 
-    Only the first clip of a video says anything, and it starts where its face comes into view; others are not judged.
+    Of a video the first clip of a speaker decides, which starts where that face comes into view.
     """
 
-    def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """One score a video, with the clips of each in their order."""
-        seen: set[str] = set()
-        for clip in clips:
-            named = clip.meta.key, clip.meta.video, clip.meta.track
-            if clip.meta.no_sound is not None:
-                yield ClipScore(*named, None, "no sound")
-            elif clip.meta.video in seen:
-                yield ClipScore(*named, None, "not the start of its video")
-            else:
-                yield ClipScore(*named, 1 - exp(-quiet_start(clip.audio_N) / SCALE_S), "")
-            seen.add(clip.meta.video)
+    def __init__(self) -> None:
+        self.settings = DecisionSettings(name="silence", undecided=0.0)
+
+    def score_clip(self, clip: Clip) -> ClipScore:
+        """The logit of 1 - exp(-seconds / 0.1)."""
+        quiet = max(quiet_start(clip.audio_N), 1 / SAMPLE_RATE) / SCALE_S
+        named = clip.meta.key, clip.meta.video, clip.meta.track
+        return ClipScore(*named, logits=(quiet + log1p(-exp(-quiet)),), seconds=clip.seconds)
+
+    def aggregate(self, scores: Sequence[ClipScore]) -> VideoScore:
+        """By the first clip that was judged; clips come in order of their start."""
+        return super().aggregate([score for score in scores if score.logits][:1] or scores)

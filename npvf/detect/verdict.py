@@ -1,0 +1,184 @@
+"""How a verdict is written: the score of a video, and what its clips show, as a `Verdict` that people and scripts read.
+
+The score, the threshold and the abstention are decided in `npvf.detect.aggregate`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npvf.clip import FPS, SEGMENT_FRAMES, PhoneEvidence, SegmentVerdict, TrackVerdict, Verdict
+from npvf.detect.aggregate import DecisionSettings, VideoScore
+from npvf.detect.evidence import ClipEvidence, most_suspicious
+from npvf.detect.paste import MaskPiece
+from npvf.detect.scoring import ScoredClip
+from npvf.errors import NpvfError, Reason, Refused
+
+FORGED_AREA = 1.0  # percent of a face; less is some pixels called forged by chance
+# These say that the file is broken, not that it shows nothing to judge.
+BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR})
+
+
+@dataclass(slots=True)
+class Judgement:
+    """A verdict and the evidence it rests on.
+
+    `broken` says that the file could not be read at all; `seconds` is the video's length, 0 where nobody knows.
+    `masks` are those of its faces, where forged pixels were looked for; `size` and `fps` are its own.
+    """
+
+    verdict: Verdict
+    evidence: list[ClipEvidence] = field(default_factory=list)
+    seconds: float = 0.0
+    sha256: str = ""
+    broken: bool = False
+    masks: list[MaskPiece] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    fps: float = FPS
+
+    @classmethod
+    def abstain(cls, video: str, error: NpvfError, detector: str) -> Judgement:
+        """What is said of a video that cannot be judged: its reason is the refusal's code and sentence.
+
+        An error that is not a refusal has the code "error"; like the refusals in `BROKEN` it makes the file a broken
+        one.
+        """
+        return cls(
+            Verdict(
+                video=video,
+                fake_probability=None,
+                verdict="abstain",
+                reason=str(error) if isinstance(error, Refused) else f"error: {error}",
+                audio_offset_s=None,
+                tracks=[],
+                phone_source=None,
+                coverage=0.0,
+                detector=detector,
+            ),
+            broken=not isinstance(error, Refused) or error.reason in BROKEN,
+        )
+
+    def suspects(self, count: int) -> list[tuple[PhoneEvidence, ClipEvidence]]:
+        """The sounds of the whole video that go least with the lips, the worst first, and where they come from."""
+        found = [(s, item) for item in self.evidence for s in most_suspicious(item.sounds, count)]
+        return sorted(found, key=lambda pair: pair[0].agreement)[:count]
+
+
+def build_verdict(
+    evidence: Sequence[ClipEvidence],
+    score: VideoScore,
+    settings: DecisionSettings,
+    reason: str,
+    video: str = "",
+    seconds: float = 0.0,
+) -> Verdict:
+    """The verdict on a video of `seconds`, from its score and the evidence of all its clips; `reason` explains it."""
+    scored = [item for item in evidence if item.scored is not None]
+    return Verdict(
+        video=video,
+        fake_probability=score.probability,
+        verdict=score.verdict,
+        reason=reason,
+        audio_offset_s=_offset(scored),
+        tracks=[_track(number, items, score, settings) for number, items in by_track(evidence).items()],
+        phone_source=scored[0].phones.source if scored else None,
+        coverage=_coverage(evidence, seconds),
+        detector=settings.name,
+        threshold=settings.threshold,
+        parts=list(score.parts) if score.parts else None,
+        people=settings.people,
+    )
+
+
+def by_track(evidence: Sequence[ClipEvidence]) -> dict[int, list[ClipEvidence]]:
+    """The clips of each face, in order of their numbers."""
+    tracks: dict[int, list[ClipEvidence]] = defaultdict(list)
+    for item in evidence:
+        tracks[item.track].append(item)
+    return dict(sorted(tracks.items()))
+
+
+def words_of_speech(fake: bool) -> str:
+    """What lips and sound say."""
+    return "lips and sound do not evolve together" if fake else "lips and sound evolve together"
+
+
+def words_of_picture(area: float, usual: float, faces: int) -> tuple[str, bool]:
+    """What the percentage of a face that is called forged says, and whether it speaks for a forgery.
+
+    Args:
+        area: of this face.
+        usual: nine in ten genuine faces have no more.
+        faces: how many faces that was measured on; 0: unknown.
+    """
+    count = f"{faces} faces" if faces else "an unknown number of faces"
+    of_genuine = f"up to {usual:.0f} % in nine of ten, measured on {count}"
+    if area < FORGED_AREA:
+        return "no part of the face is marked", False
+    if area <= usual:
+        return f"{area:.0f} % of the face is marked, which is usual for genuine faces ({of_genuine})", False
+    return f"{area:.0f} % of the face is marked, more than is usual for genuine faces ({of_genuine})", True
+
+
+def forged_area(items: Sequence[ClipEvidence]) -> float | None:
+    """The percentage of a face's pixels that is called forged, mean over its clips' frames; None: not looked for."""
+    areas = [item.picture.area_T for item in items if item.picture]
+    return 100 * float(np.concatenate(areas).mean()) if areas else None
+
+
+def _track(number: int, items: Sequence[ClipEvidence], score: VideoScore, settings: DecisionSettings) -> TrackVerdict:
+    segments = [s for item in items if item.scored for s in _segments(item, item.scored, settings)]
+    span = min(item.span[0] for item in items), max(item.span[1] for item in items)
+    probability = score.tracks[number].probability if number in score.tracks else None
+    return TrackVerdict(number, span, probability, segments, forged_area(items))
+
+
+def _segments(item: ClipEvidence, scored: ScoredClip, settings: DecisionSettings) -> list[SegmentVerdict]:
+    shift = item.span[0]
+    segments = []
+    for start, logit in zip(scored.starts_K.tolist(), scored.logits_K.tolist(), strict=True):
+        frames = slice(start, start + SEGMENT_FRAMES)
+        gate = scored.gate_T[frames]
+        begin, end = shift + start / FPS, shift + (start + SEGMENT_FRAMES) / FPS
+        segments.append(
+            SegmentVerdict(
+                start=begin,
+                end=end,
+                fake_probability=settings.segment_calibration.probability(logit),
+                agreement=float(scored.agreement_T[frames][gate].mean()),
+                phones=[s for s in item.sounds if s.end - item.offset_s > begin and s.start - item.offset_s < end],
+            )
+        )
+    return segments
+
+
+def _offset(scored: Sequence[ClipEvidence]) -> float | None:
+    """The offset of the longest clip that has one."""
+    known = [item for item in scored if item.scored and item.scored.offset is not None]
+    if not known:
+        return None
+    longest = max(known, key=lambda item: item.span[1] - item.span[0])
+    return longest.scored.offset_s if longest.scored else None
+
+
+def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
+    """Share of a video's time that lies in a judged stretch of frames."""
+    seen_T = np.zeros(max(1, round(seconds * FPS)), dtype=bool)
+    for item in evidence:
+        for frames in _judged_frames(item):
+            seen_T[frames] = True
+    return float(seen_T.mean())
+
+
+def _judged_frames(item: ClipEvidence) -> Iterator[slice]:
+    """The whole clip where its pictures were judged, or its score has no segments; else each segment."""
+    begin, end = (round(time * FPS) for time in item.span)
+    if item.picture is not None or (item.score.logits and not item.score.starts):
+        yield slice(begin, end)
+    else:
+        for first in item.score.starts:
+            yield slice(begin + first, begin + first + SEGMENT_FRAMES)
