@@ -10,16 +10,23 @@ from npvf.version import __version__
 
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
+    from npvf.detect.fused import FusedDetector
     from npvf.detect.loading import from_pretrained
-    from npvf.models.registry import create_model, list_models
+    from npvf.detect.localizer import Localizer
+    from npvf.detect.predictor import Predictor
+    from npvf.models.pretrained import create_model
+    from npvf.models.registry import list_models
 
 __all__ = [
     "FAKE",
     "REAL",
     "Clip",
     "Detector",
+    "FusedDetector",
+    "Localizer",
     "Phone",
     "Phones",
+    "Predictor",
     "Verdict",
     "__version__",
     "create_model",
@@ -30,9 +37,12 @@ __all__ = [
 # Loaded on first use: `import npvf` and `npvf --help` stay quick.
 _LAZY = {
     "Detector": "npvf.detect.detector",
-    "create_model": "npvf.models.registry",
+    "FusedDetector": "npvf.detect.fused",
+    "Localizer": "npvf.detect.localizer",
+    "Predictor": "npvf.detect.predictor",
+    "create_model": "npvf.models",
     "from_pretrained": "npvf.detect.loading",
-    "list_models": "npvf.models.registry",
+    "list_models": "npvf.models",
 }
 
 

@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         required=True,
         metavar="DIR",
-        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); the id of a hub repository; or the "
-        "name of a baseline",
+        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); the id of a hub repository; or "
+        "the name of a baseline",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")

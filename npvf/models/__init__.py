@@ -3,8 +3,8 @@
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.frame_classifier import FrameClassifier, FrameClassifierConfig
 from npvf.models.npv.npv import NPV, NPVConfig
-from npvf.models.pretrained import PretrainedModel
-from npvf.models.registry import create_model, list_models
+from npvf.models.pretrained import PretrainedModel, create_model
+from npvf.models.registry import list_models
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
 from npvf.models.stddl.face_batch import FaceBatch
 from npvf.models.stddl.stddl import STDDL, STDDLConfig, STDDLOutput

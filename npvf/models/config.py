@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 from npvf.errors import NpvfError
 
 if TYPE_CHECKING:
-    from npvf.models.pretrained import PretrainedModel
+    from torch import nn
 
 FAMILIES: dict[str, type[ModelConfig]] = {}
 
@@ -32,8 +32,8 @@ class ModelConfig:
     def __init_subclass__(cls) -> None:
         FAMILIES[cls.family] = cls
 
-    def build(self, pretrained: bool = False) -> PretrainedModel:
-        """The model; `pretrained`: its backbones start from timm's ImageNet weights."""
+    def build(self, pretrained: bool = False) -> nn.Module:
+        """The model, a `PretrainedModel`; `pretrained`: its backbones start from timm's ImageNet weights."""
         raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A model as a folder, `config.json` and `model.safetensors`: what every family shares."""
+"""`create_model`, and a model as a folder, `config.json` and `model.safetensors`: what every family shares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from npvf.errors import NpvfError
 from npvf.models.config import FAMILIES, ModelConfig
-from npvf.models.registry import create_model
+from npvf.models.registry import model_config
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -67,10 +67,32 @@ class PretrainedModel(nn.Module):
         return model.eval()
 
     @classmethod
-    def _checked(cls, model: PretrainedModel, where: str) -> Self:
+    def _checked(cls, model: nn.Module, where: str) -> Self:
         if not isinstance(model, cls):
             raise NpvfError(f"{where} is {type(model).__name__}, and {cls.__name__} is needed here")
         return model
+
+
+def create_model(name: str, pretrained: bool = False, **overrides: Any) -> PretrainedModel:
+    """Build a model by name; its configuration knows the class.
+
+    Args:
+        name: one of `list_models()`.
+        pretrained: start its backbones (Swin, HRNet) from timm's ImageNet weights.
+        overrides: fields of its configuration (`NPVConfig`, `STDDLConfig`); a field of one of its parts is written
+            with two underscores, `inputs__gate="all"`. None leaves the default.
+
+    Raises:
+        ValueError: an unknown name or field.
+
+    Examples:
+        >>> model = create_model("npv_nano", inputs__gate="all")
+        >>> type(model).__name__, model.config.inputs.gate
+        ('NPV', 'all')
+    """
+    model = model_config(name).configured(**overrides).build(pretrained)
+    assert isinstance(model, PretrainedModel)  # as every registered configuration promises
+    return model
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -1,15 +1,13 @@
-"""`create_model` and `list_models`: sizes of every family by name."""
+"""The models by name: sizes of every family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from npvf.models.config import ModelConfig
-
-if TYPE_CHECKING:
-    from npvf.models.pretrained import PretrainedModel
 
 Size = TypeVar("Size", bound=Callable[[], ModelConfig])
 
@@ -25,35 +23,33 @@ def register_model(size: Size) -> Size:
 def list_models(pattern: str = "*") -> list[str]:
     """Names that `create_model` knows, filtered by a shell pattern.
 
+    Raises:
+        ValueError: no name matches the pattern.
+
     Examples:
         >>> "npv_tiny" in list_models("npv_*")
         True
     """
-    return sorted(name for name in _SIZES if fnmatch(name, pattern))
-
-
-def create_model(name: str, pretrained: bool = False, **overrides: Any) -> PretrainedModel:
-    """Build a model by name; its configuration knows the class.
-
-    Args:
-        name: one of `list_models()`.
-        pretrained: start its backbones (Swin, HRNet) from timm's ImageNet weights.
-        overrides: fields of its configuration (`NPVConfig`, `STDDLConfig`); a field of one of its parts is written
-            with two underscores, `inputs__gate="all"`. None leaves the default.
-
-    Raises:
-        ValueError: an unknown name or field.
-
-    Examples:
-        >>> model = create_model("npv_nano", inputs__gate="all")
-        >>> type(model).__name__, model.config.inputs.gate
-        ('NPV', 'all')
-    """
-    return model_config(name).configured(**overrides).build(pretrained)
+    found = sorted(name for name in _SIZES if fnmatch(name, pattern))
+    if not found:
+        raise ValueError(f"no model is called {pattern!r}{did_you_mean(pattern.strip('*'), _SIZES)}")
+    return found
 
 
 def model_config(name: str) -> ModelConfig:
     """Return the configuration of a model by its name. Raises ValueError for an unknown name."""
     if name not in _SIZES:
-        raise ValueError(f"no model is called {name!r}; there are {', '.join(list_models())}")
+        raise ValueError(f"no model is called {name!r}{did_you_mean(name, _SIZES)}")
     return _SIZES[name]()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest name, and all names.
+
+    Examples:
+        >>> did_you_mean("npv_tny", ["npv_nano", "npv_tiny"])
+        ": did you mean 'npv_tiny'? There are npv_nano, npv_tiny"
+    """
+    names = sorted(known)
+    meant = get_close_matches(name, names, n=1)
+    return (f": did you mean {meant[0]!r}?" if meant else ":") + f" There are {', '.join(names)}"
