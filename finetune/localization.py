@@ -139,7 +139,8 @@ class LocalizationModule(TrainingModule):
         losses = self.validated[0].losses
         values = {name: float(np.mean([found.losses[name] for found in self.validated])) for name in losses}
         videos = video_metrics(self.clips, LocalizerSettings())
-        values |= {"auc": videos["auc"], "videos": videos["videos"]}
+        faces = {(clip.score.video, clip.score.track) for clip in self.clips}
+        values |= {"auc": videos["auc"], "videos": videos["videos"], "faces": float(len(faces))}
         if tallies:
             found = pixel_metrics(tallies, bootstrap=Bootstrap(n=0))
             names = {"pixel_auc": "auc_pooled", "iou": "iou_pooled", "fpr": "fpr_pooled"}

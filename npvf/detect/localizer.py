@@ -19,7 +19,7 @@ from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, segme
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.heatmaps import LocatedClip, PictureEvidence
 from npvf.detect.predictor import Predictor
-from npvf.detect.verdict import forged_area, words_of_picture
+from npvf.detect.verdict import marked_area, words_of_picture
 from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
 from npvf.models.pretrained import read_config, resolve_folder
@@ -113,7 +113,7 @@ class Localizer(Predictor):
 
     def words(self, track: int | None, clips: Sequence[ClipEvidence]) -> tuple[str, bool]:
         """What is to be said of the pixels of a track, and whether that speaks for a forgery."""
-        area = forged_area([item for item in clips if item.track == track])
+        area = marked_area([item for item in clips if item.track == track])
         assert area is not None  # the pictures of every clip are looked at
         settings = self.settings
         return words_of_picture(area, 100 * settings.genuine_area, settings.genuine_faces)
@@ -125,7 +125,7 @@ class Localizer(Predictor):
         """
         logit_T, mask_Thw = self._look(clip, masks=True)
         assert mask_Thw is not None
-        area_T = forged_area_of(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
+        area_T = forged_area(mask_Thw, clip.landmarks_TN2, self.settings.mask_threshold)
         return LocatedClip(logit_T, mask_Thw, area_T)
 
     @torch.no_grad()
@@ -172,7 +172,7 @@ def usual_area(areas: Sequence[float]) -> float:
     return float(np.quantile(areas, GENUINE_QUANTILE)) if len(areas) else 0.0
 
 
-def forged_area_of(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
+def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
     """Share (T,) of the face that a uint8 mask calls forged; the face is its landmarks' convex hull."""
     scale = np.array(mask_Thw.shape[:0:-1]) / CROP_SIZE
     areas = []

@@ -124,7 +124,7 @@ def words_of_picture(area: float, usual: float, faces: int) -> tuple[str, bool]:
     return f"{area:.0f} % of the face is marked, more than is usual for genuine faces ({of_genuine})", True
 
 
-def forged_area(items: Sequence[ClipEvidence]) -> float | None:
+def marked_area(items: Sequence[ClipEvidence]) -> float | None:
     """The percentage of a face's pixels that is called forged, mean over its clips' frames; None: not looked for."""
     areas = [item.picture.area_T for item in items if item.picture]
     return 100 * float(np.concatenate(areas).mean()) if areas else None
@@ -134,7 +134,7 @@ def _track(number: int, items: Sequence[ClipEvidence], score: VideoScore, settin
     segments = [s for item in items if item.scored for s in _segments(item, item.scored, settings)]
     span = min(item.span[0] for item in items), max(item.span[1] for item in items)
     probability = score.tracks[number].probability if number in score.tracks else None
-    return TrackVerdict(number, span, probability, segments, forged_area(items))
+    return TrackVerdict(number, span, probability, segments, marked_area(items))
 
 
 def _segments(item: ClipEvidence, scored: ScoredClip, settings: DecisionSettings) -> list[SegmentVerdict]:

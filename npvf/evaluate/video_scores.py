@@ -226,7 +226,9 @@ def _filled(row: Row, clips: Sequence[ScoredClip], predictor: Predictor) -> Row:
         silence=(looked_at[0].silence or 0) / FPS if looked_at else None,
     )
     if not clips:
-        return replace(row, status="abstained", reason=row.reason or "no_face: no clip was prepared", verdict="abstain")
+        return replace(
+            row, status="abstained", reason=row.reason or "no_clip: the shards hold no clip of it", verdict="abstain"
+        )
     found = predictor.aggregate([clip.score for clip in clips])
     status = "abstained" if found.probability is None else "judged"
     return replace(row, score=found.probability, status=status, reason=found.reason, verdict=found.verdict)

@@ -79,8 +79,8 @@ def test_what_it_is_worth_is_told_by_people_who_were_held_out() -> None:
     people = [f"p{i % 10}" for i in range(60)]
     found_N = held_out(opinions, labels, people)
     assert found_N is not None
-    first = [i for i in range(60) if i % 5 == 0]  # two people make the first of five parts
-    others = [i for i in range(60) if i % 5]
+    first = [i for i in range(60) if i % 10 == 0]  # each person is a part
+    others = [i for i in range(60) if i % 10]
     fusion = Fusion.fit([opinions[i] for i in others], [labels[i] for i in others])
     np.testing.assert_allclose(found_N[first], [fusion.probability(opinions[i]) for i in first])
     figures = fusion_figures(opinions, labels, people)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from finetune.cli import main
-from finetune.module import ClipLogits, DetectionModule, FineTuneOptim, by_video
+from finetune.module import DetectionModule, FineTuneOptim
+from npvf.detect.aggregate import ClipScore, DecisionSettings
 from npvf.detect.detector import Detector
+from npvf.detect.fit_decision import LabelledScore, score_videos
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.models import create_model
@@ -138,11 +139,7 @@ def test_people_can_be_held_out_by_name(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_video_is_fake_where_one_of_its_clips_is() -> None:
-    clips = [
-        ClipLogits("a-0", "a", 0, np.array([1.0, 2.0])),
-        ClipLogits("a-1", "a", 1, np.array([6.0])),
-        ClipLogits("b-0", "b", 0, np.array([-1.0])),
-        ClipLogits("c-0", "c", 1, np.array([])),
-    ]
-    logits, labels = by_video(clips)
-    assert logits.tolist() == [3.0, -1.0] and labels.tolist() == [1, 0]
+    scores = [("a", (1.0, 2.0), 0), ("a", (6.0,), 1), ("b", (-1.0,), 0), ("c", (), 1)]
+    clips = [LabelledScore(ClipScore("k", video, 0, logits), label, video) for video, logits, label in scores]
+    videos = score_videos(clips, DecisionSettings(sharpness=0.0))
+    assert videos.log_odds_N.tolist() == [3.0, -1.0] and videos.labels_N.tolist() == [1, 0]

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from finetune.cli import main
-from finetune.localization import FoundFace, LocalizationModule, by_face, count_face
+from finetune.localization import FoundFace, LocalizationModule, clip_scores, count_face
 from finetune.localization_data import LocatedFaces
 from npvf.clip import FAKE, REAL
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
@@ -107,10 +107,14 @@ def test_it_learns_where_and_whether() -> None:
         assert losses[-1][name] < share * losses[0][name], name
 
 
-def test_a_face_is_fake_where_one_of_its_windows_is() -> None:
-    rows = [("a-t0", 1.0, 0), ("a-t0", 2.0, 1), ("a-t1", -1.0, 0), ("b-t0", 5.0, -1)]
-    logits_N, labels_N = by_face([FoundFace(face, logit, label, {}) for face, logit, label in rows])
-    assert np.allclose(logits_N, [1.5, -1.0]) and labels_N.tolist() == [1, 0]
+def test_windows_make_segments_and_a_clip_is_fake_where_one_of_them_is() -> None:
+    rows = [("a-t0-000", 1.0, 0), ("a-t0-000", 2.0, 1), ("a-t0-000", 5.0, 0)]
+    rows += [("a-t1-000", -1.0, 0), ("b-t0-000", 5.0, -1)]
+    found = clip_scores([FoundFace(key, key[0], logit, label, {}) for key, logit, label in rows], 2)
+    assert [(clip.score.track, clip.score.logits, clip.label, clip.segment_labels) for clip in found] == [
+        (0, (1.5, 5.0), 1, (1, 0)),
+        (1, (-1.0,), 0, (0,)),
+    ]
 
 
 def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each_forgery():

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from npvf.clip import Clip, Phone, Phones
+from npvf.detect.aggregate import ClipScore
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.evidence import ClipEvidence, Judgement
+from npvf.detect.evidence import ClipEvidence
 from npvf.detect.scoring import ScoredClip
+from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.models import create_model
 from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
@@ -102,7 +104,7 @@ def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipE
     phones = tuple(Phone("ah" if i % 2 else "m", i * sound_s, (i + 1) * sound_s) for i in range(count))
     gate_T = np.arange(frames) % 10 < 7
     scored = ScoredClip(np.zeros(0, int), np.zeros(0), np.linspace(-1, 1, frames), gate_T, 0, True)
-    item = ClipEvidence(0, (start, start + frames / 25), Phones(phones, "times"), scored)
+    item = ClipEvidence(ClipScore("k", "v", 0), (start, start + frames / 25), Phones(phones, "times"), scored)
     return item, chart_rows(item, [], frozenset({"m"}), 0.5)
 
 

@@ -20,7 +20,7 @@ from npvf.data.face_sample import judge_picture
 from npvf.data.selection import Selection, people, read_meta, selected_metas
 from npvf.detect.aggregate import ClipScore
 from npvf.detect.heatmaps import LocatedClip
-from npvf.detect.localizer import LocalizerSettings, forged_area_of, usual_area
+from npvf.detect.localizer import LocalizerSettings, forged_area, usual_area
 from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.io.corpus import DATASET, Corpus
@@ -74,7 +74,7 @@ class MaskPrior(Predictor):
         mask_HW = np.rint(255 * masks.sum_HW / masks.forged).astype(np.uint8)
         threshold = masks.best_threshold(mask_HW)
         faces = ((_everywhere(mask_HW, len(points_TN2)), points_TN2) for points_TN2 in masks.landmarks)
-        areas = [float(forged_area_of(mask_THW, points_TN2, threshold).mean()) for mask_THW, points_TN2 in faces]
+        areas = [float(forged_area(mask_THW, points_TN2, threshold).mean()) for mask_THW, points_TN2 in faces]
         settings = LocalizerSettings(
             name=NAME,
             mask_threshold=threshold,
@@ -111,7 +111,7 @@ class MaskPrior(Predictor):
     def localize(self, clip: Clip) -> LocatedClip:
         """The mask for each frame of the clip, whatever it shows."""
         mask_THW = _everywhere(self.mask_HW, clip.frames)
-        area_T = forged_area_of(mask_THW, clip.landmarks_TN2, self.settings.mask_threshold)
+        area_T = forged_area(mask_THW, clip.landmarks_TN2, self.settings.mask_threshold)
         return LocatedClip(np.zeros(clip.frames), mask_THW, area_T)
 
     def reason_against(self, meta: ClipMeta) -> str:
