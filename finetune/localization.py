@@ -192,7 +192,7 @@ def count_face(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch
 def clip_scores(found: Sequence[FoundFace], windows: int) -> list[LabelledScore]:
     """The scores of clips from those of their windows, in order; `windows` of them make a segment.
 
-    Clips of which nobody knows whether the picture is forged are not among them. A segment is fake where one of its
+    Clips without a label of their picture are left out. A segment is fake where one of its
     windows is, a clip where one of its segments is. The person is unknown here: each video counts as another one.
     """
     clips: dict[str, list[FoundFace]] = defaultdict(list)

@@ -86,7 +86,7 @@ class VideoModule(TrainingModule):
     @property
     @abstractmethod
     def decision(self) -> DecisionSettings:
-        """How the predictor judges, before anything is fitted."""
+        """The settings of the predictor before anything is fitted."""
 
     @abstractmethod
     def predictor(self, decision: Any) -> Predictor:

@@ -45,7 +45,7 @@ def video_metrics(clips: Sequence[LabelledScore], settings: DecisionSettings) ->
 
 
 def validation_record(clips: Sequence[LabelledScore], settings: DecisionSettings) -> dict[str, Any]:
-    """What `config.json` says of the videos that a predictor's settings were fitted on."""
+    """Return what `config.json` says of the videos that a predictor's settings were fitted on."""
     videos = score_videos(clips, settings)
     return {
         "validation_videos": len(videos.labels_N),

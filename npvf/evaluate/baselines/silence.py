@@ -29,5 +29,5 @@ class SilencePredictor(Predictor):
         return ClipScore(*named, logits=(quiet + log1p(-exp(-quiet)),), seconds=clip.seconds)
 
     def aggregate(self, scores: Sequence[ClipScore]) -> VideoScore:
-        """By the first clip that was judged; clips come in order of their start."""
+        """The score of the first clip that was judged; clips come in order of their start."""
         return super().aggregate([score for score in scores if score.logits][:1] or scores)
