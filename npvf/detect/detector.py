@@ -85,7 +85,8 @@ class Detector(Predictor):
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
         """What lips and sound do."""
-        return words_of_speech(score.verdict == "fake")
+        fake = score.verdict == "fake"
+        return words_of_speech(fake) + (" as they do in genuine speech" if fake else "")
 
 
 def speech_score(clip: Clip, scored: ScoredClip) -> ClipScore:

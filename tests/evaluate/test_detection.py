@@ -153,7 +153,7 @@ def test_what_cannot_be_measured_is_an_error(tmp_path: Path, corpus: Corpus) -> 
     with pytest.raises(NpvfError, match="no labelled video"):
         score_videos(corpus, ORACLE, Selection(label="known", split="nowhere"))
     broken = Oracle({**ORACLE.probabilities, "r0-t0-000": float("nan")})
-    with pytest.raises(NpvfError, match="oracle says nan of r0-t0-000"):
+    with pytest.raises(NpvfError, match="oracle returned nan for r0-t0-000"):
         score_videos(corpus, broken)
     silent = Oracle(dict.fromkeys(ORACLE.probabilities))
     with pytest.raises(NpvfError, match="0 real and 0 fake videos were judged"):

@@ -212,7 +212,7 @@ def test_a_logit_that_is_not_finite_is_an_error(corpus: Corpus) -> None:
             score = super().score_clip(clip)
             return replace(score, logits=(*score.logits[:-1], float("inf")))
 
-    with pytest.raises(NpvfError, match=r"inf of p0-real"):
+    with pytest.raises(NpvfError, match=r"inf for p0-real"):
         run_evaluation(corpus, Broken(), settings=QUICK)
 
 

@@ -41,7 +41,7 @@ def test_frames(corpus: Path, tmp_path: Path) -> None:
     assert isinstance(scorer, FramePredictor) and scorer.settings.calibration.a >= 0
     scores = list(scorer.score_clips(Corpus(corpus).clips))
     assert len(scores) == 10
-    assert all(score.fake_probability is not None and 0 < score.fake_probability < 1 for score in scores)
+    assert all(0 < scorer.aggregate([score]).probability < 1 for score in scores)
 
 
 def test_two_towers_by_agreement_and_fine_tuned(corpus: Path, tmp_path: Path) -> None:

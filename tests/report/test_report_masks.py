@@ -75,7 +75,7 @@ def test_without_sound_it_says_that_the_picture_answers_alone(joint: FusedDetect
 
 
 def test_a_localizer_alone_has_a_page_without_speech() -> None:
-    alone = FusedDetector(red_localizer())
+    alone = red_localizer()
     page = Page(render_report([alone.judge_clips([forged()], "a.mp4", 2.0)], alone))
     assert "Is this face genuine?" in page.text and "Agreement says" not in page.text
     assert "audio offset" not in page.text and page.open == []
