@@ -19,11 +19,8 @@ from npvf.evaluate.video_scores import selected_lines
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.io.corpus import Corpus
 from npvf.io.shards import decode_clip
-from npvf.metrics.sync_embeddings import CorrelatedCurves, FramewiseFeatures, Streams
+from npvf.metrics.sync_embeddings import CorrelatedCurves, Embedder, FramewiseFeatures, Streams
 from npvf.metrics.sync_protocol import Settings, SynchronyMetrics, measure_synchrony
-
-# A clip's picture and sound as unit vectors (T, D), and the frames inside the model's phone gate (T,).
-Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 
 UNFORGED = Selection(label="unforged")
 SETTINGS = Settings()

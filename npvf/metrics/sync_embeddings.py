@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from npvf.clip import Clip
 from npvf.metrics.sync import MIN_FRAMES, offset_curve, segment_similarity
+
+# A model's features of a clip: frames and audio as unit vectors (T, D), and the frames inside its phone gate (T,).
+Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 
 
 class Streams(Protocol):
-    """K clips, each a picture and a sound of the same length, and a way to compare any picture with any sound."""
+    """K clips with frames and audio of the same length, and a way to compare the frames of any with any audio."""
 
     lengths: Sequence[int]  # frames of each clip
 

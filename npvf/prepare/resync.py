@@ -1,7 +1,7 @@
-"""Real recordings are rarely in sync: encoders delay, editors cut. Put each clip's sound to where it fits its lips.
+"""Shift the audio of each clip to the offset at which it fits the lips, since real recordings are rarely in sync.
 
-A clip that is taught as it lies teaches its delay, and one whose voice is someone else's teaches nothing. Every large
-corpus of talking faces was cleaned this way, with SyncNet; here a pre-trained encoder does it.
+From a clip out of sync a model learns the delay, and from a clip with another person's voice it learns nothing. Large
+corpora of talking faces were cleaned in this way with SyncNet; here a pre-trained encoder does it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from npvf.io.entries import describe_samples
 from npvf.io.files import atomic_write, write_json, write_lines
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
 from npvf.metrics.sync import best_offset, offset_curve
+from npvf.metrics.sync_embeddings import Embedder
 from npvf.prepare.manifest import count_lines
-
-Embedder = Callable[[Clip], tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,10 @@ class SynchroniseSettings:
     """The settings for accepting a clip as in sync except for a constant offset.
 
     Args:
-        reach: of the search, in frames.
-        most: the largest delay that is believed, in frames.
-        tolerance: by how much the two halves of a clip may differ in theirs. Of clips that fit nowhere, chance lets
-            some one in twenty through.
+        reach: the largest offset of the search, in frames.
+        most: the largest offset that is accepted, in frames.
+        tolerance: the largest accepted difference of the offsets of a clip's two halves, in frames. About one in twenty
+            clips that fit at no offset is accepted by chance.
     """
 
     reach: int = 15
