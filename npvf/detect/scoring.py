@@ -27,6 +27,8 @@ class ScoringSettings:
         natural_offset: an offset up to this many frames is taken for encoder delay or editing: it is measured,
             reported and undone before scoring. Genuine files in the wild sit at up to +7 frames. Beyond it, sound and
             picture are scored as they stand.
+        offset_weight: what each frame of an offset that was undone adds to the logits. A forgery agrees best at any
+            offset, a genuine file mostly near 0; so an offset is some evidence, and none that decides.
         segments: judge at most so many of a clip, spread evenly over it; None: all.
     """
 
@@ -34,6 +36,7 @@ class ScoringSettings:
     min_gate: int = 6
     max_offset: int = 15
     natural_offset: int = 7
+    offset_weight: float = 0.2
     segments: int | None = None
 
 
@@ -87,11 +90,13 @@ def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
 def score_features(model: NPV, features: Features, settings: ScoringSettings) -> ScoredClip:
     """Judge one clip, (1, T, D), whose features are there already."""
     offset = find_offset(model, features, settings.max_offset)
-    undone = offset is not None and abs(offset) <= settings.natural_offset
-    if undone:
-        features = features.shift_audio(torch.tensor([offset], device=features.gate_BT.device))
+    moved = offset if offset is not None and abs(offset) <= settings.natural_offset else None
+    if moved is not None:
+        features = features.shift_audio(torch.tensor([moved], device=features.gate_BT.device))
     starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], settings)
     logits_K = model.logits(features, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
+    if moved is not None:
+        logits_K = logits_K + settings.offset_weight * abs(moved)
     agreement_BT = model.agreement(features).masked_fill(~features.valid_BT, torch.nan)
     return ScoredClip(
         starts_K=starts_K.cpu().numpy(),
@@ -99,7 +104,7 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
         agreement_T=agreement_BT[0].float().cpu().numpy(),
         gate_T=features.gate_BT[0].cpu().numpy(),
         offset=offset,
-        undone=undone,
+        undone=moved is not None,
     )
 
 

@@ -53,22 +53,31 @@ def test_no_offset_where_too_little_speech_overlaps() -> None:
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch):
-    def score(features: Features) -> scoring.ScoredClip:
+    def score(features: Features, settings: ScoringSettings | None = None) -> scoring.ScoredClip:
         monkeypatch.setattr(scoring, "encode_clip", lambda model, clip: features)
-        return score_clip(InStep(), SimpleNamespace(), ScoringSettings())
+        return score_clip(InStep(), SimpleNamespace(), settings or ScoringSettings())
 
     return score
 
 
 @pytest.mark.parametrize(("offset", "without_sound"), [(5, slice(55, 60)), (-7, slice(0, 7)), (0, slice(0, 0))])
 def test_a_natural_offset_is_undone(scored, offset: int, without_sound: slice) -> None:
-    result = scored(late_by(offset))
+    result = scored(late_by(offset), ScoringSettings(offset_weight=0))
     assert (result.offset, result.undone, result.offset_s) == (offset, True, offset / 25)
     expected = np.ones(FRAMES)
     expected[without_sound] = np.nan
     np.testing.assert_allclose(result.agreement_T, expected, atol=1e-5)
     assert not result.gate_T[without_sound].any()
     np.testing.assert_allclose(result.logits_K, -1, atol=0.35)
+
+
+@pytest.mark.parametrize("offset", [0, 4, -7, 10])
+def test_an_offset_that_is_undone_adds_to_the_logits(scored, offset: int) -> None:
+    features = late_by(offset)
+    without, with_it = (scored(features, ScoringSettings(offset_weight=weight)) for weight in (0.0, 0.5))
+    added = 0.5 * abs(offset) if with_it.undone else 0.0
+    np.testing.assert_allclose(with_it.logits_K - without.logits_K, added, atol=1e-6)
+    assert len(with_it.logits_K)
 
 
 def test_the_gate_moves_with_the_sound(scored) -> None:
