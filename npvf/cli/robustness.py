@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         table.add_column(title, no_wrap=title == "condition", overflow="fold")
     for result in found.results:
         judged = f"{result.judged_real + result.judged_fake} of {result.real + result.fake}"
-        table.add_row(result.condition, result.says, auc_cell(result), judged, result.reasons)
+        table.add_row(result.condition, result.description, auc_cell(result), judged, result.reasons)
     console = Console()
     console.print(table)
     if found.left_out:

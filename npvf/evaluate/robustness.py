@@ -72,7 +72,7 @@ class Result:
     group: str  # of perturbations; "clean" for the videos as they are
     kind: str
     level: int  # 0 is clean
-    says: str
+    description: str
     real: int
     fake: int
     judged_real: int
@@ -177,7 +177,7 @@ def results(
                 group=item.group if item else CLEAN,
                 kind=item.name if item else CLEAN,
                 level=condition.level if condition else 0,
-                says=item.describe(condition.level) if item and condition else "as they are",
+                description=item.describe(condition.level) if item and condition else "as they are",
             )
         )
     return found

@@ -53,7 +53,7 @@ def markdown_table(results: Sequence[Result]) -> str:
     for result in results:
         share = f"{result.judged_real + result.judged_fake} of {result.real + result.fake}"
         lines.append(
-            f"| {result.condition} | {result.says} | {auc_cell(result)} | {share} | {_value(result.auc_all)} |"
+            f"| {result.condition} | {result.description} | {auc_cell(result)} | {share} | {_value(result.auc_all)} |"
         )
     return "\n".join(lines) + "\n"
 

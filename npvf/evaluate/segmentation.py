@@ -108,7 +108,7 @@ class FoundPixels:
         return float(np.concatenate(self.areas).mean())
 
 
-def evaluate_localization(
+def evaluate_segmentation(
     corpus: Corpus,
     localizer: FindsPixels,
     selection: Selection = LABELLED,
@@ -141,13 +141,13 @@ def evaluate_localization(
         for of_method, pixels in zip(found, _judge(row, methods, chain([first], clips)), strict=True):
             of_method[row.video] = pixels
         _count(row, lines[row.video], first.meta.source_size, [m[row.video] for m in found], methods)
-    report = localization_report(list(rows.values()), found, localizer, group, bootstrap, len(lines) - len(rows))
+    report = segmentation_report(list(rows.values()), found, localizer, group, bootstrap, len(lines) - len(rows))
     if prior is not None:
         report = replace(report, prior=PriorRecord(prior.settings.mask_threshold, prior.fitted_on))
     return report, list(rows.values())
 
 
-def localization_report(
+def segmentation_report(
     rows: Sequence[LocatedRow],
     found: Sequence[dict[str, FoundPixels]],
     localizer: FindsPixels,

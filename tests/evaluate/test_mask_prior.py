@@ -14,7 +14,7 @@ from npvf.data.selection import Selection
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
 from npvf.evaluate.baselines.mask_prior import MaskPrior, prior_for
-from npvf.evaluate.segmentation import evaluate_localization
+from npvf.evaluate.segmentation import evaluate_segmentation
 from npvf.io.corpus import Corpus
 from npvf.io.masks import write_masks
 from npvf.metrics.bootstrap import Bootstrap
@@ -103,9 +103,9 @@ def test_nobody_who_is_tested_takes_part_in_the_fit(folder: Path, tmp_path: Path
 def test_it_stands_beside_a_localizer_and_has_a_half_where_place_is_matched(folder: Path) -> None:
     corpus = Corpus(folder)
     prior = prior_for(None, corpus, TESTED)
-    alone = evaluate_localization(corpus, red_localizer(), TESTED, bootstrap=QUICK)[0].to_json()
-    found, rows = evaluate_localization(corpus, red_localizer(), TESTED, bootstrap=QUICK, prior=prior)
-    itself = evaluate_localization(corpus, prior, TESTED, bootstrap=QUICK)[0].to_json()
+    alone = evaluate_segmentation(corpus, red_localizer(), TESTED, bootstrap=QUICK)[0].to_json()
+    found, rows = evaluate_segmentation(corpus, red_localizer(), TESTED, bootstrap=QUICK, prior=prior)
+    itself = evaluate_segmentation(corpus, prior, TESTED, bootstrap=QUICK)[0].to_json()
     report = found.to_json()
     assert (report["video"], report["pixel"]) == (alone["video"], alone["pixel"]) and "prior" not in alone
     beside = report["prior"]

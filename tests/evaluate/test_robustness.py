@@ -71,7 +71,7 @@ def test_a_detector_goes_through_real_files(videos: Path, tmp_path: Path) -> Non
         assert result.auc_all == pytest.approx((4 + 2) / 6)
     scores = {s.video: s.score for s in found.scores if s.condition == "band_limit-5"}
     assert all(score is None or score < 1e-3 for score in scores.values())  # no hiss is left to hear
-    assert muffled.kind == "band_limit" and muffled.says == "nothing above 1000 Hz"
+    assert muffled.kind == "band_limit" and muffled.description == "nothing above 1000 Hz"
 
 
 def test_a_stopped_run_goes_on_and_nothing_is_judged_twice(videos: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from npvf.cli.main import main
 from npvf.clip import Clip
 from npvf.detect.localizer import Localizer
 from npvf.errors import NpvfError
-from npvf.evaluate.segmentation import evaluate_localization
+from npvf.evaluate.segmentation import evaluate_segmentation
 from npvf.io.corpus import Corpus
 from npvf.io.masks import write_masks
 from npvf.metrics.bootstrap import Bootstrap
@@ -66,13 +66,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
-    without = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["video"]
+    without = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["video"]
     assert "auc_within_originals" not in without
     path = folder / "manifest.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     originals = {"a1": "a0", "b1": "b0", "d1": "gone"}  # a1 lies above a0, b1 below b0, of d1 there is no original
     path.write_text("".join(json.dumps(line | {"original": originals.get(line["video"])}) + "\n" for line in lines))
-    found, _ = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, _ = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
     assert report["video"]["auc_within_originals"] == 0.5 and report["video"]["pairs_within_originals"] == 2
     assert 0.0 <= report["video"]["auc_within_originals_ci"][0] < report["video"]["auc_within_originals_ci"][1] <= 1.0
@@ -80,7 +80,7 @@ def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
 
 
 def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path) -> None:
-    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
     by_video = {row.video: row for row in rows}
     assert [by_video[v].label for v in ("a0", "b0", "c1", "a1", "b1", "d1", "x0")] == [0, 0, 0, 1, 1, 1, 0]
@@ -96,7 +96,7 @@ def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path)
 
 
 def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
-    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
     by_video = {row.video: row for row in rows}
     iou = by_video["a1"].pixels["iou"]
@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
 
 
 def test_each_kind_stands_against_all_reals(folder: Path) -> None:
-    kinds = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["by_manipulation"]
+    kinds = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["by_manipulation"]
     assert set(kinds) == {"mouth", "swap"}
     assert kinds["mouth"]["video"]["judged_real"] == 3 and kinds["mouth"]["pixel"]["forged_videos"] == 2
     assert kinds["swap"]["pixel"]["forged_videos"] == 0 and "auc" not in kinds["swap"]["pixel"]
@@ -124,13 +124,13 @@ def test_every_face_of_a_video_is_looked_at(tmp_path: Path) -> None:
     path = corpus / "manifest.jsonl"
     lines = [json.loads(line) | {"frames": FRAMES} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines[1:]))
-    _, (forged, real) = evaluate_localization(Corpus(corpus), red_localizer(), bootstrap=QUICK)
+    _, (forged, real) = evaluate_segmentation(Corpus(corpus), red_localizer(), bootstrap=QUICK)
     assert (forged.faces, forged.clips) == (2, 2) and forged.score > real.score + 0.1
 
 
 def test_a_mask_that_is_gone_is_said(folder: Path) -> None:
     (folder.parent / "a1.mask.npz").unlink()
-    found, rows = evaluate_localization(Corpus(folder), red_localizer(), bootstrap=QUICK)
+    found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
     (row,) = (row for row in rows if row.video == "a1")
     assert row.score is not None and "bad_mask" in row.reason and report["pixel"]["without_mask"] == 2
@@ -141,7 +141,7 @@ def test_one_class_is_an_error(tmp_path: Path) -> None:
     path = corpus / "manifest.jsonl"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"frames": FRAMES}) + "\n")
     with pytest.raises(NpvfError, match="1 real and 0 fake"):
-        evaluate_localization(Corpus(corpus), red_localizer(), bootstrap=QUICK)
+        evaluate_segmentation(Corpus(corpus), red_localizer(), bootstrap=QUICK)
 
 
 def test_the_command_measures_a_localizer(folder: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from npvf.evaluate.plots import need_matplotlib, series_of, write_plots
 from npvf.evaluate.provenance import Video, provenance, selected_videos
 from npvf.evaluate.results import Report, RunRecord
 from npvf.evaluate.row_metrics import MetricSettings
-from npvf.evaluate.segmentation import FindsPixels, evaluate_localization
+from npvf.evaluate.segmentation import FindsPixels, evaluate_segmentation
 from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import SegmentRow
 from npvf.io.corpus import Corpus
@@ -97,7 +97,7 @@ def _segmentation(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, R
     localizer = _localizer(settings, prior)
     beside = None if localizer is prior else prior
     with _progress(corpus) as on_clip:
-        report, rows = evaluate_localization(
+        report, rows = evaluate_segmentation(
             corpus, localizer, selection, settings.group, settings.intervals, on_clip, beside
         )
     if prior is not None:
