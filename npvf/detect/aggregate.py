@@ -27,17 +27,17 @@ from npvf.errors import NpvfError, Reason
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """What a predictor says of one clip of one face: raw logits, no probability yet.
+    """The result of a predictor for one clip of one face: raw logits, not yet a probability.
 
     Attributes:
-        key, video, track: the clip's.
-        logits: one for each segment that was judged, high where a forgery is likely; empty: none could be judged.
+        key, video, track: those of the clip.
+        logits: one for each segment that was judged, high for a likely forgery; empty if none could be judged.
         starts: first frames of these segments in the clip; empty for a predictor that judges the clip as a whole.
-        seconds: what one logit stands for; logits weigh by it.
+        seconds: the duration to which one logit refers; it is the weight of the logit.
         speech: seconds of the clip in which lips and sound could be compared.
-        reason: why there are no logits; begins with a code ("no_audio: ..."). "" where the clip was judged, or where
-            it holds speech, but too little.
-        parts: where several predictors are fused, what each of them says of the clip, by name.
+        reason: the reason why there are no logits; begins with a code ("no_audio: ..."). "" if the clip was judged, or
+            if it contains too little speech.
+        parts: the results of the fused predictors for the clip, by name.
     """
 
     key: str
@@ -53,13 +53,13 @@ class ClipScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionSettings:
-    """From logits to a verdict. Predictors add settings of their own.
+    """The settings from logits to a verdict. Predictors add settings of their own.
 
     Attributes:
-        name: of the predictor, as it stands in verdicts.
-        sharpness: of the pooling over a track's segments, see `pool_logits`.
+        name: the name of the predictor in verdicts.
+        sharpness: the sharpness of the pooling over the segments of a track, see `pool_logits`.
         calibration: from the pooled logit of a track to its probability of fake.
-        segment_calibration: from the logit of one segment to its probability; single segments spread more than tracks.
+        segment_calibration: from the logit of one segment to its probability; single segments vary more than tracks.
         threshold: a video is fake from this probability on.
         undecided: a probability closer to the threshold than this is too close to call.
         min_speech: seconds of a video in which lips and sound must be comparable.
@@ -76,11 +76,11 @@ class DecisionSettings:
     people: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `config.json`."""
+        """Return the content for `config.json`."""
         return asdict(self)
 
     def configured(self, **overrides: Any) -> Self:
-        """With some settings replaced; None leaves one as it is, `scoring__hop` is `hop` of the part `scoring`.
+        """Replace some settings. None keeps a setting; `scoring__hop` is the setting `hop` of the part `scoring`.
 
         Raises:
             NpvfError: there is no such setting.
@@ -99,7 +99,7 @@ class DecisionSettings:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Raises NpvfError where a key is unknown."""
+        """Read the content of `config.json`. Raises NpvfError if a key is unknown."""
         parts: dict[str, Any] = {name: kind for name, kind in get_type_hints(cls).items() if is_dataclass(kind)}
         try:
             return cls(**{k: parts[k](**value) if k in parts else value for k, value in content.items()})
@@ -109,7 +109,7 @@ class DecisionSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrackScore:
-    """The calibrated log-odds of one face being forged; None, with a reason that begins with a code."""
+    """The calibrated log-odds that one face is forged; None if not judged, with a reason that begins with a code."""
 
     log_odds: float | None
     reason: str = ""
@@ -122,14 +122,14 @@ class TrackScore:
 
 @dataclass(frozen=True, slots=True)
 class VideoScore:
-    """The score of a video, that of its most suspicious track, and what follows from it.
+    """The score of a video, which is that of its most suspicious track, and the verdict.
 
     Attributes:
-        tracks: every track that was seen, by number.
-        worst: the number of the most suspicious track; None where none has a score.
+        tracks: all tracks, by number.
+        worst: the number of the most suspicious track; None if no track has a score.
         verdict, reason: the reason to abstain begins with a code; "" for other verdicts.
-        threshold: where "fake" begins.
-        parts: where several predictors are fused, what each of them adds to the worst track's log-odds.
+        threshold: the smallest probability that is called fake.
+        parts: what each fused predictor adds to the log-odds of the worst track.
     """
 
     tracks: Mapping[int, TrackScore]
@@ -141,22 +141,32 @@ class VideoScore:
 
     @property
     def log_odds(self) -> float | None:
-        """The calibrated log-odds of fake; None where there was nothing to judge."""
+        """The calibrated log-odds of fake; None if there was nothing to judge."""
         return None if self.worst is None else self.tracks[self.worst].log_odds
 
     @property
     def probability(self) -> float | None:
-        """The probability of fake; None where there was nothing to judge."""
+        """The probability of fake; None if there was nothing to judge."""
         return None if self.worst is None else self.tracks[self.worst].probability
 
 
 def aggregate(clips: Sequence[ClipScore], settings: DecisionSettings) -> VideoScore:
-    """The score of one video from those of its clips, in any order; see the top of this file."""
+    """Return the score of one video from those of its clips, in any order; the rule is at the top of this file.
+
+    Examples:
+        >>> clips = [ClipScore("a-t0-000", "a.mp4", track=0, logits=(3.0, 2.5), speech=1.9)]
+        >>> score = aggregate(clips, DecisionSettings())
+        >>> score.verdict, round(score.probability, 2)
+        ('fake', 0.94)
+        >>> score = aggregate(clips, DecisionSettings(min_speech=2.0))
+        >>> score.verdict, score.reason
+        ('abstain', 'too_little_speech: lips and sound could be compared for 1.9 s only')
+    """
     return decide(score_tracks(clips, settings), settings.threshold, settings.undecided)
 
 
 def score_tracks(clips: Sequence[ClipScore], settings: DecisionSettings) -> dict[int, TrackScore]:
-    """The score of each track of one video, by number."""
+    """Return the score of each track of one video, by number."""
     speech = sum(clip.speech for clip in clips)
     too_short = f"{Reason.TOO_LITTLE_SPEECH}: lips and sound could be compared for {speech:.1f} s only"
     tracks: dict[int, list[ClipScore]] = defaultdict(list)
@@ -179,7 +189,7 @@ def score_tracks(clips: Sequence[ClipScore], settings: DecisionSettings) -> dict
 
 
 def decide(tracks: Mapping[int, TrackScore], threshold: float, undecided: float) -> VideoScore:
-    """The verdict on a video from the scores of its tracks."""
+    """Return the verdict on a video from the scores of its tracks."""
     scored = {number: track.log_odds for number, track in tracks.items() if track.log_odds is not None}
     if not scored:
         return VideoScore(tracks, None, "abstain", _why_none(tracks), threshold)
@@ -192,14 +202,19 @@ def decide(tracks: Mapping[int, TrackScore], threshold: float, undecided: float)
 
 
 def pool_logits(logits_K: np.ndarray, sharpness: float, weights_K: np.ndarray | None = None) -> float:
-    """One logit for many: log(mean(exp(s x))) / s, with sharpness s; s = 0 is the mean, a large s the maximum.
+    """Pool logits x: log(mean(exp(s x))) / s with sharpness s. s = 0 gives the mean, a large s nearly the maximum.
 
     Unlike a maximum, or the mean of the highest, it does not grow with the number of segments.
 
     Args:
         logits_K: at least one.
         sharpness: s, at least 0.
-        weights_K: of the mean; None: all alike.
+        weights_K: the weights of the mean; None: all equal.
+
+    Examples:
+        >>> logits = np.array([-4.0, -4.0, -4.0, 4.0])  # one forged word
+        >>> [round(pool_logits(logits, sharpness), 2) for sharpness in (0, 1, 10)]
+        [-2.0, 2.61, 3.86]
     """
     weights_K = np.ones(len(logits_K)) if weights_K is None else weights_K
     share_K = weights_K / weights_K.sum()
@@ -209,9 +224,9 @@ def pool_logits(logits_K: np.ndarray, sharpness: float, weights_K: np.ndarray | 
 
 
 def segment_means(values_T: np.ndarray) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Means over successive segments of 24 frames, and the first frame of each; the last one ends with the clip.
+    """Return means over successive segments of 24 frames and their first frames; the last one ends with the clip.
 
-    A clip that is shorter than a segment is one.
+    A clip that is shorter than a segment counts as one segment.
     """
     last = max(len(values_T) - SEGMENT_FRAMES, 0)
     starts = sorted({*range(0, last + 1, SEGMENT_FRAMES), last})
@@ -219,7 +234,7 @@ def segment_means(values_T: np.ndarray) -> tuple[tuple[float, ...], tuple[int, .
 
 
 def _why_none(tracks: Mapping[int, TrackScore]) -> str:
-    """The reason of the track that came nearest to being judged."""
+    """Return the reason to abstain: too little speech if a track has it, else that of the first track."""
     reasons = [track.reason for track in tracks.values()]
     speaks = [reason for reason in reasons if reason.startswith(Reason.TOO_LITTLE_SPEECH)]
     return next(iter(speaks or reasons), f"{Reason.NO_FACE}: there is no face to judge")
