@@ -20,18 +20,18 @@ from npvf.detect.evidence import SILENCE, ClipEvidence
 from npvf.metrics.temporal_proposals import frame_probabilities, runs
 
 WIDTH = 1000
-LEFT = 52  # where the time axis begins
-ROW_SECONDS = 5.0  # most time in a row: a sound of 60 ms keeps 11 pixels
+LEFT = 52  # x of the start of the time axis
+ROW_SECONDS = 5.0  # longest row: a phone of 60 ms has 11 pixels
 CURVE_HEIGHT = 110
 LETTER = 6.2  # width of a letter of a label
 SMOOTHING_FRAMES = 1.5
-FULL = 0.5  # the agreement, in either direction, from which on its colour is full
-_DARK = 0.6  # a colour this far from grey wants a light label
+FULL = 0.5  # the agreement, positive or negative, with the full colour
+_DARK = 0.6  # a colour so far from grey needs a light label
 AGAINST, NEUTRAL, FOR = (201, 82, 20), (232, 230, 225), (38, 103, 178)  # orange, grey, blue: safe for colour-blind eyes
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class TimeBox:
     """A coloured span of time."""
 
     x: float
@@ -39,9 +39,9 @@ class Box:
     colour: str
     title: str
     label: str = ""
-    line: int = 0  # of a sound's label: 0 inside its box, 1 and 2 below, -1 only in the title
+    line: int = 0  # of the label of a phone: 0 inside its box, 1 and 2 below, -1 only in the title
     critical: bool = False
-    dark: bool = False  # whether a light label is the readable one
+    dark: bool = False  # True if the label has to be light
 
     @property
     def middle(self) -> float:
@@ -49,16 +49,16 @@ class Box:
 
 
 @dataclass(slots=True)
-class Row:
-    """A stretch of a clip, at most `ROW_SECONDS` long. Curves are SVG points in a field of `CURVE_HEIGHT` pixels."""
+class ChartRow:
+    """A part of a clip, at most `ROW_SECONDS` long. Curves are SVG points in a field of `CURVE_HEIGHT` pixels."""
 
     end: float  # x at which the row ends
     ticks: list[tuple[float, str]] = field(default_factory=list)
-    greyed: list[tuple[float, float]] = field(default_factory=list)  # x and width of what was not compared
+    greyed: list[tuple[float, float]] = field(default_factory=list)  # x and width of spans that were not compared
     faint: list[str] = field(default_factory=list)  # agreement frame by frame
     bold: list[str] = field(default_factory=list)  # smoothed, where compared
-    segments: list[Box] = field(default_factory=list)
-    sounds: list[Box] = field(default_factory=list)
+    segments: list[TimeBox] = field(default_factory=list)
+    sounds: list[TimeBox] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,21 @@ class _Axis:
         return round(LEFT + (frame - self.first) * self.scale, 1)
 
     def span(self, first: float, last: float) -> tuple[float, float] | None:
-        """x and width of what of [first, last) lies in the row."""
+        """Return x and width of the part of [first, last) in the row; None if it is empty."""
         first, last = max(first, self.first), min(last, self.last)
         return (self.x(first), round((last - first) * self.scale, 1)) if last > first else None
 
 
 def chart_rows(
     item: ClipEvidence, segments: Sequence[SegmentVerdict], critical: frozenset[str], threshold: float
-) -> list[Row]:
-    """The chart of one judged clip.
+) -> list[ChartRow]:
+    """Return the chart of one judged clip.
 
     Args:
-        item: with its scores.
-        segments: of the clip's track.
-        critical: phones marked as critical.
-        threshold: probability of fake at which a segment's colour turns.
+        item: the clip with its scores.
+        segments: the segments of its track.
+        critical: the phones that are marked as critical.
+        threshold: the probability of fake at which the colour of a segment changes.
     """
     scored = item.scored
     if scored is None:
@@ -105,7 +105,7 @@ def chart_rows(
     for first, last in pairwise(edges):
         # Rows of one clip share a scale; a clip of less than two seconds does not fill its row.
         axis = _Axis(first, last, (WIDTH - LEFT - 12) / max(edges[1], 2 * FPS))
-        row = Row(end=axis.x(last), ticks=_ticks(axis, item.span[0]))
+        row = ChartRow(end=axis.x(last), ticks=_ticks(axis, item.span[0]))
         row.greyed = [box for a, b in runs(~scored.gate_T) if (box := axis.span(a, b))]
         inside_T = (np.arange(frames) >= first) & (np.arange(frames) < last)
         row.faint = _lines(axis, scored.agreement_T, inside_T & np.isfinite(scored.agreement_T))
@@ -168,7 +168,7 @@ def _lines(axis: _Axis, values_T: np.ndarray, shown_T: np.ndarray) -> list[str]:
     return lines
 
 
-def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold: float) -> list[Box]:
+def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold: float) -> list[TimeBox]:
     """Runs of frames of one probability."""
     boxes = []
     changes = np.flatnonzero(np.diff(np.nan_to_num(per_frame_T, nan=-1.0))) + 1
@@ -181,14 +181,14 @@ def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold
         title = f"{start + a / FPS:.2f}\u2013{start + b / FPS:.2f} s: probability of fake {p:.2f}"
         label = f"{p:.2f}" if place[1] >= 30 else ""
         lean = leaning(p, threshold)
-        boxes.append(Box(*place, colour_of(lean), title, label, dark=abs(lean) > _DARK))
+        boxes.append(TimeBox(*place, colour_of(lean), title, label, dark=abs(lean) > _DARK))
     return boxes
 
 
 def _sound_boxes(
     axis: _Axis, item: ClipEvidence, met: dict[float, PhoneEvidence], critical: frozenset[str]
-) -> list[Box]:
-    boxes: list[Box] = []
+) -> list[TimeBox]:
+    boxes: list[TimeBox] = []
     taken = [0.0, 0.0, 0.0]  # x up to which each line of labels is full
     for p in item.phones.items:
         place = axis.span((p.start - item.offset_s) * FPS, (p.end - item.offset_s) * FPS)
@@ -198,7 +198,7 @@ def _sound_boxes(
         lean = evidence.agreement / FULL if evidence else 0.0
         line = _label_line(place, p.phone, taken)
         boxes.append(
-            Box(
+            TimeBox(
                 *place,
                 colour_of(lean),
                 _sound_title(p, item, evidence, p.phone in critical),

@@ -14,7 +14,7 @@ from npvf.clip import FPS, PhoneEvidence, TrackVerdict
 from npvf.detect.evidence import MOUTHS, ClipEvidence
 from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
-from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, Row, chart_rows, colour_of, leaning, y_of
+from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, ChartRow, chart_rows, colour_of, leaning, y_of
 from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
 from npvf.report.pages import data_address, render
 from npvf.version import __version__
@@ -59,7 +59,7 @@ class Piece:
 
     start: float
     faces: list[tuple[float, str]]  # time in the video, data address
-    rows: list[Row]
+    rows: list[ChartRow]
     offset_s: float  # that was corrected
     speaks: bool
     heat: list[tuple[float, str]]  # as `faces`, with heat-maps
@@ -78,7 +78,7 @@ class WorstFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FaceSection:
     """A track with its pieces in order of time."""
 
     verdict: TrackVerdict
@@ -145,7 +145,7 @@ def _video(judgement: Judgement, detector: Predictor, folder: Path) -> dict[str,
     }
 
 
-def _faces(judgement: Judgement, detector: Predictor, folder: Path) -> list[Face]:
+def _faces(judgement: Judgement, detector: Predictor, folder: Path) -> list[FaceSection]:
     pieces: dict[int, list[Piece]] = defaultdict(list)
     segments = {track.id: track.segments for track in judgement.verdict.tracks}
     critical = frozenset(detector.speech_inputs.critical) if detector.speech_inputs else frozenset()
@@ -161,7 +161,7 @@ def _faces(judgement: Judgement, detector: Predictor, folder: Path) -> list[Face
             Piece(item.span[0], faces, rows, item.offset_s, item.scored is not None, heated, area)
         )
     return [
-        Face(t, sorted(pieces[t.id], key=lambda piece: piece.start), _worst(judgement, t, folder))
+        FaceSection(t, sorted(pieces[t.id], key=lambda piece: piece.start), _worst(judgement, t, folder))
         for t in judgement.verdict.tracks
     ]
 

@@ -14,7 +14,7 @@ from npvf.detect.scoring import ScoredClip
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.models import create_model
-from npvf.report.charts import LEFT, LETTER, WIDTH, Row, chart_rows, colour_of, leaning, smoothed
+from npvf.report.charts import LEFT, LETTER, WIDTH, ChartRow, chart_rows, colour_of, leaning, smoothed
 from npvf.report.report import EXAMPLES, render_report, write_report
 from npvf.speech.inventory import PHONES
 from tests.helpers.html_page import Page
@@ -99,7 +99,7 @@ def test_every_phone_has_a_word() -> None:
     assert set(EXAMPLES) == PHONES
 
 
-def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipEvidence, list[Row]]:
+def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipEvidence, list[ChartRow]]:
     count = int(frames / 25 / sound_s)
     phones = tuple(Phone("ah" if i % 2 else "m", i * sound_s, (i + 1) * sound_s) for i in range(count))
     gate_T = np.arange(frames) % 10 < 7
