@@ -17,6 +17,7 @@ SAMPLE_RATE = 16_000
 MEL_PER_FRAME = 4
 MEL_RATE = FPS * MEL_PER_FRAME
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+POSTERIORS_PER_FRAME = 2  # the phone recogniser hears 50 frames a second
 SEGMENT_FRAMES = 24  # 0.96 s, the "96 x 64 log-mel" clip of NPVForensics
 N_MELS = 64
 CROP_SIZE = 224
@@ -129,6 +130,8 @@ class Clip:
         confidence_T: (T,) float32, detection confidence; 0 in frames whose landmarks are interpolated.
         mask_THW: (T, 224, 224) bool, the forged pixels of the crops. None if the mask is unknown, and in a real clip,
             where no pixel is forged.
+        posteriors_FP: (2 T, 191) uint8, the phone recogniser's posteriors (`npvf.speech.recogniser.Heard`). None if
+            they are not stored; a model that needs them then computes them from the audio.
     """
 
     face_THWC: np.ndarray
@@ -140,6 +143,7 @@ class Clip:
     phones: Phones
     meta: ClipMeta
     mask_THW: np.ndarray | None = None
+    posteriors_FP: np.ndarray | None = None
 
     @property
     def frames(self) -> int:

@@ -2,7 +2,8 @@
 
 A sample consists of five files of a tar that share a key: `.face.mp4` (crops; H.264, short GOPs, no B frames),
 `.audio.flac` (16 kHz mono, 16 bit), `.track.npz`, `.phones.json` and `.meta.json` (`ClipMeta`). If the forged pixels
-are known, there is a sixth file, `.mask.npz` (`npvf.io.masks`).
+are known, there is `.mask.npz` (`npvf.io.masks`). `.posteriors.npz` contains the phone recogniser's posteriors
+(`npvf.speech.recogniser.Heard`), compressed, and the version of the network that computed them.
 
 `track.npz` contains `landmarks` (T, 478, 2) int16, MediaPipe's landmarks in 1/64 crop pixels, `transform` (T, 2, 3)
 float32, which maps source pixels to crop pixels, and `confidence` (T,) float32. The landmarks in source pixels follow
@@ -26,11 +27,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
+from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
 from npvf.errors import NpvfError
 from npvf.io.annotations import cut_label, cut_stream_labels
 from npvf.io.masks import pack_masks, unpack_masks
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
+from npvf.speech.recogniser import recogniser_version
 
 
 class Sample(dict[str, bytes | str]):
@@ -49,7 +51,7 @@ class Sample(dict[str, bytes | str]):
 
 
 PARTS = ("face.mp4", "audio.flac", "track.npz", "phones.json", "meta.json")
-OPTIONAL_PARTS = ("mask.npz",)
+OPTIONAL_PARTS = ("mask.npz", "posteriors.npz")
 LIGHT_PARTS = ("phones.json", "meta.json", "mask.npz")
 """The files that say which frames of a clip can be used; small against its video and audio."""
 LANDMARK_SCALE = 64
@@ -76,7 +78,8 @@ def encode_clip(clip: Clip) -> Sample:
     """Encode a clip as a sample. The crops are compressed by H.264 at high quality; other values are only rounded."""
     face = encode_crops(clip.face_THWC)
     mask = None if clip.mask_THW is None else pack_masks(clip.mask_THW)
-    return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta, mask)
+    posteriors = None if clip.posteriors_FP is None else pack_posteriors(clip.posteriors_FP)
+    return encode_sample(face, encode_track(clip), clip.audio_N, clip.phones, clip.meta, mask, posteriors)
 
 
 def encode_sample(
@@ -86,6 +89,7 @@ def encode_sample(
     phones: Phones,
     meta: ClipMeta,
     mask_npz: bytes | None = None,
+    posteriors_npz: bytes | None = None,
 ) -> Sample:
     """Build a sample from parts; crops, track and mask are encoded already."""
     sample = Sample(
@@ -98,9 +102,22 @@ def encode_sample(
             "meta.json": _json(meta.to_json()),
         }
     )
-    if mask_npz is not None:
-        sample["mask.npz"] = mask_npz
+    optional = {"mask.npz": mask_npz, "posteriors.npz": posteriors_npz}
+    sample.update({part: content for part, content in optional.items() if content is not None})
     return sample
+
+
+def pack_posteriors(posteriors_FP: np.ndarray) -> bytes:
+    """Encode posteriors (2 T, 191) uint8 of this machine's phone recogniser as `posteriors.npz`."""
+    file = io.BytesIO()
+    np.savez_compressed(file, posteriors=posteriors_FP, network=np.array(recogniser_version()))
+    return file.getvalue()
+
+
+def unpack_posteriors(content: bytes) -> np.ndarray | None:
+    """Decode `posteriors.npz`; None if another network made them, since a model knows only its own."""
+    with np.load(io.BytesIO(content)) as file:
+        return file["posteriors"] if str(file["network"]) == recogniser_version() else None
 
 
 def encode_track(clip: Clip) -> bytes:
@@ -141,6 +158,7 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
     frames, samples = slice(start, stop), slice(start * SAMPLES_PER_FRAME, stop * SAMPLES_PER_FRAME)
     if (start, stop) != (0, len(confidence_T)):
         meta, phones = _part(meta, start / FPS, stop / FPS), phones.between(start / FPS, stop / FPS, -start / FPS)
+    posteriors_FP = decode_posteriors(sample)
     return Clip(
         face_THWC=decode_crops(_bytes(sample, "face.mp4"), start, stop - start),
         audio_N=decode_flac(_bytes(sample, "audio.flac"))[samples],
@@ -151,6 +169,7 @@ def decode_clip(sample: Mapping[str, bytes | str], start: int = 0, count: int | 
         phones=phones,
         meta=meta,
         mask_THW=unpack_masks(_bytes(sample, "mask.npz"), frames) if "mask.npz" in sample else None,
+        posteriors_FP=None if posteriors_FP is None else posteriors_FP[_posterior_frames(frames)],
     )
 
 
@@ -172,6 +191,16 @@ def decode_audio(sample: Mapping[str, bytes | str]) -> np.ndarray:
 def decode_faces(sample: Mapping[str, bytes | str], start: int, count: int) -> np.ndarray:
     """The crops (count, 224, 224, 3) of an encoded sample from frame `start` on."""
     return decode_crops(_bytes(sample, "face.mp4"), start, count)
+
+
+def decode_posteriors(sample: Mapping[str, bytes | str]) -> np.ndarray | None:
+    """The posteriors (2 T, 191) of an encoded sample; None if it has none of this machine's recogniser."""
+    return unpack_posteriors(_bytes(sample, "posteriors.npz")) if "posteriors.npz" in sample else None
+
+
+def _posterior_frames(frames: slice) -> slice:
+    """The posteriors' frames of some video frames."""
+    return slice(frames.start * POSTERIORS_PER_FRAME, frames.stop * POSTERIORS_PER_FRAME)
 
 
 def to_source(landmarks_TN2: np.ndarray, transform_T23: np.ndarray) -> np.ndarray:

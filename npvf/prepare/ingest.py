@@ -18,20 +18,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from npvf.clip import FPS, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
-from npvf.errors import Reason, Refused
+from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
+from npvf.errors import MissingDependency, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.faces.tracks import TrackPiece, face_tracks
 from npvf.io.annotations import NO_ANNOTATION, Annotation, Intervals, cut_label, cut_stream_labels
 from npvf.io.files import sha256
 from npvf.io.masks import VideoMasks
-from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_track, unpack_track
+from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_posteriors, pack_track, unpack_track
 from npvf.media.decode import iter_frames, spool_audio, to_float
 from npvf.media.encode import encode_crops
 from npvf.media.probe import VideoStream, probe
 from npvf.prepare.face_masks import FaceMask, check_masks, crop_masks, follow_mask
 from npvf.prepare.speaker import Lips, find_speakers
+from npvf.speech.recogniser import Heard, listen, silent_posteriors
 from npvf.speech.sources import find_phones
 from npvf.version import __version__
 
@@ -178,7 +179,7 @@ class _Video:
             # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
             forged_T = mask.forged_T if self.masks.forged else None
         meta = self._meta(piece, speaking, is_speaker, forged_T)
-        return piece.sample(self.sound.audio_N, self.phones, meta, mask)
+        return piece.sample(self.sound, self.phones, meta, mask)
 
     def _meta(
         self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool, forged_T: np.ndarray | None
@@ -258,10 +259,11 @@ class _SpooledPiece:
         landmarks_TN2, transform_T23, _ = unpack_track(self.stem.with_suffix(".npz").read_bytes())
         return crop_masks(masks.between(self.lips.start, self.lips.stop), transform_T23, landmarks_TN2)
 
-    def sample(self, audio_N: np.ndarray, phones: Phones, meta: ClipMeta, mask: FaceMask | None) -> Sample:
-        """With the sound of its span, out of the whole video's (N,) int16."""
+    def sample(self, sound: _Sound, phones: Phones, meta: ClipMeta, mask: FaceMask | None) -> Sample:
+        """With the audio of its span, out of the whole video's."""
         start, end = self.span
-        sound_N = audio_N[self.lips.start * SAMPLES_PER_FRAME : self.lips.stop * SAMPLES_PER_FRAME]
+        sound_N = sound.audio_N[self.lips.start * SAMPLES_PER_FRAME : self.lips.stop * SAMPLES_PER_FRAME]
+        posteriors_FP = sound.posteriors(self.lips.start, self.lips.stop)
         frames = self.lips.stop - self.lips.start
         return encode_sample(
             face_mp4=self.stem.with_suffix(".mp4").read_bytes(),
@@ -270,16 +272,21 @@ class _SpooledPiece:
             phones=phones.between(start, end, -start),
             meta=meta,
             mask_npz=None if mask is None else mask.packed,
+            posteriors_npz=None if posteriors_FP is None else pack_posteriors(posteriors_FP),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """A video's sound, (N,) int16, and its energy a frame, or the code of why it has none."""
+    """A video's audio, (N,) int16, its energy a frame and what the phone recogniser hears, or why it has none.
+
+    `heard` is None where the recogniser is not installed.
+    """
 
     audio_N: np.ndarray
     energy_T: np.ndarray
     missing: Reason | None = None
+    heard: Heard | None = None
 
     @classmethod
     def of(cls, path: Path, needed: bool) -> _Sound:
@@ -292,12 +299,21 @@ class _Sound:
             if needed or refusal.reason not in (Reason.NO_AUDIO, Reason.SILENT_AUDIO):
                 raise
             return cls(np.zeros(0, np.int16), np.zeros(0), refusal.reason)
-        return cls(audio_N, energy_T)
+        return cls(audio_N, energy_T, heard=_heard(audio_N))
 
     def phones(self, path: Path, transcript: str | None, source: PhoneSource | Literal["auto"]) -> Phones:
         if self.missing:
             return Phones((), "voice_activity")
-        return find_phones(self.audio_N, path, transcript, source)
+        return find_phones(self.audio_N, path, transcript, source, self.heard)
+
+    def posteriors(self, start: int, stop: int) -> np.ndarray | None:
+        """The recogniser's posteriors of some video frames; past the end of the audio they are those of silence."""
+        if self.heard is None:
+            return None
+        first, last = start * POSTERIORS_PER_FRAME, stop * POSTERIORS_PER_FRAME
+        inside_FP = self.heard.posteriors_FP[first:last]
+        missing = last - first - len(inside_FP)
+        return np.concatenate([inside_FP, np.repeat(silent_posteriors(), missing, axis=0)]) if missing else inside_FP
 
     def speakers(self, lips: list[Lips], frames: int) -> list[tuple[float | None, bool]]:
         """Call `find_speakers`; without audio nobody speaks."""
@@ -311,6 +327,13 @@ def _video_stream(path: Path) -> VideoStream:
     if stream is None:
         raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
     return stream
+
+
+def _heard(audio_N: np.ndarray) -> Heard | None:
+    try:
+        return listen(audio_N)
+    except MissingDependency:
+        return None
 
 
 def _energy(audio_N: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from npvf.clip import FAKE, FPS, SAMPLES_PER_FRAME, Clip
+from npvf.clip import FAKE, FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, Clip
 from npvf.data.selection import read_meta
 from npvf.errors import NpvfError, Reason
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
@@ -104,6 +104,7 @@ def move_sound(clip: Clip, frames: int) -> Clip:
     shift = frames / FPS
     pictures, start, stop = slice(first, end), first / FPS, end / FPS
     span = (clip.meta.span[0] + start, clip.meta.span[0] + stop)
+    heard = slice((first + frames) * POSTERIORS_PER_FRAME, (end + frames) * POSTERIORS_PER_FRAME)
     return replace(
         clip,
         face_THWC=clip.face_THWC[pictures],
@@ -113,6 +114,7 @@ def move_sound(clip: Clip, frames: int) -> Clip:
         transform_T23=clip.transform_T23[pictures],
         confidence_T=clip.confidence_T[pictures],
         mask_THW=None if clip.mask_THW is None else clip.mask_THW[pictures],
+        posteriors_FP=None if clip.posteriors_FP is None else clip.posteriors_FP[heard],
         phones=clip.phones.between(start + shift, stop + shift, -start - shift),
         meta=replace(clip.meta, span=span, sound_moved=clip.meta.sound_moved + frames),
     )

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -24,6 +26,7 @@ from npvf.speech.voice_activity import samples, speech_spans
 
 FRAME = 320  # samples a frame of the network
 FRAME_S = FRAME / SAMPLE_RATE
+POSTERIORS = 191  # tokens of the network: phones in IPA, word boundary, and the blank
 
 # Seconds from a phone's onset to its spike: the median over one half of GRID s1, see benchmarks/phones.py.
 DELAY: Mapping[str, float] = {
@@ -42,7 +45,7 @@ _IN_SILENCE = 0.08  # seconds a phone lasts where the voice is too quiet to be h
 _Spans = list[tuple[float, float]]
 
 
-def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY) -> Phones:
+def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY, heard: Heard | None = None) -> Phones:
     """Phones of a clip of any length, with the silences between them.
 
     The whole clip is covered without overlaps. Memory is bounded: the sound is read in windows of 20 s (it may be
@@ -51,33 +54,74 @@ def recognise(audio_N: np.ndarray, delay: Mapping[str, float] = DELAY) -> Phones
     Args:
         audio_N: (N,) float in [-1, 1] or int16, 16 kHz mono.
         delay: seconds by which each phone's spike is late.
+        heard: what `listen` gave for the same audio; None: listen now.
 
     Raises:
         MissingDependency: hama is not installed, or has no library for this platform.
     """
-    spikes = list(_spikes(*_frames(audio_N)))
+    heard = listen(audio_N) if heard is None else heard
+    spikes = list(_spikes(heard.tokens_F, heard.certainty_F))
     # Until its end is known, a phone ends at its spike.
     onsets = _in_order(Phone(p, t - delay[p], t, c) for p, t, c in spikes)
     certain, possible = speech_spans(audio_N), speech_spans(audio_N, steady=True)
     return Phones(tuple(_fill(onsets, certain, possible, len(audio_N) / SAMPLE_RATE)), "recogniser")
 
 
-def _frames(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Token (T,) and its probability (T,) in every 20 ms frame of the whole clip."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The output of the network for one clip, in frames of 20 ms; two of them are one video frame.
+
+    Attributes:
+        tokens_F: the most likely token of each frame.
+        certainty_F: its probability.
+        posteriors_FP: (F, POSTERIORS) uint8, 255 times the square root of every token's probability. They depend on
+            the words and little on the speaker. The root keeps rare tokens apart from zero, and a byte is finer than
+            the network's own noise.
+    """
+
+    tokens_F: np.ndarray
+    certainty_F: np.ndarray
+    posteriors_FP: np.ndarray
+
+
+def listen(audio_N: np.ndarray) -> Heard:
+    """Run the network over a clip of any length: 2 T frames for 640 T samples. Arguments and errors of `recognise`."""
+    parts = [(*_decoded(log_probs), _rooted(log_probs)) for log_probs in _windows(audio_N)]
+    if not parts:
+        return Heard(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, POSTERIORS), np.uint8))
+    return Heard(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+@cache
+def silent_posteriors() -> np.ndarray:
+    """(1, POSTERIORS): what the network says of a frame in the middle of a second of digital silence."""
+    posteriors_FP = listen(np.zeros(SAMPLE_RATE, np.float32)).posteriors_FP
+    return posteriors_FP[len(posteriors_FP) // 2][None]
+
+
+def _rooted(log_probs_FP: np.ndarray) -> np.ndarray:
+    return np.rint(255 * np.exp(log_probs_FP / 2)).clip(0, 255).astype(np.uint8)
+
+
+def _windows(audio_N: np.ndarray) -> Iterator[np.ndarray]:
+    """Log probabilities (F, POSTERIORS) of successive stretches of the clip, which together cover it once."""
     total = len(audio_N) // FRAME
-    tokens = np.zeros(0, dtype=np.int64)
-    probability = np.zeros(0, dtype=np.float32)
-    start = 0
+    start, waiting = 0, None
     while start < total:
         end = total if total - start <= _WINDOW + _OVERLAP else start + _WINDOW
-        new_tokens, new_probability = _listen(samples(audio_N, start * FRAME, end * FRAME))
-        seam = _seam(tokens[start:], new_tokens[: len(tokens) - start])
-        tokens = np.concatenate([tokens[: start + seam], new_tokens[seam : end - start]])
-        probability = np.concatenate([probability[: start + seam], new_probability[seam : end - start]])
+        heard = _listen(samples(audio_N, start * FRAME, end * FRAME))[: end - start]
+        seam = 0
+        if waiting is not None:
+            seam = _seam(_decoded(waiting)[0], _decoded(heard[: len(waiting)])[0])
+            yield waiting[:seam]
+            heard = heard[seam:]
         if end == total:
-            break
+            yield heard
+            return
+        keep = end - _OVERLAP - start - seam
+        yield heard[:keep]
+        waiting = heard[keep:]
         start = end - _OVERLAP
-    return tokens, probability
 
 
 def _seam(left: np.ndarray, right: np.ndarray) -> int:
@@ -85,8 +129,6 @@ def _seam(left: np.ndarray, right: np.ndarray) -> int:
 
     A spike may move by a frame between windows, so a seam amid spikes could double or lose one.
     """
-    if len(left) == 0:
-        return 0
     blank = _model().blank_id
     quiet = np.pad((left == blank) & (right == blank), 1).astype(np.int8)
     starts, ends = np.flatnonzero(np.diff(quiet) == 1), np.flatnonzero(np.diff(quiet) == -1)
@@ -96,16 +138,20 @@ def _seam(left: np.ndarray, right: np.ndarray) -> int:
     return int(starts[longest] + ends[longest]) // 2
 
 
-def _listen(audio_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One pass of the network: token and probability of each frame."""
-    model = _model()
+def _listen(audio_N: np.ndarray) -> np.ndarray:
+    """One pass of the network: log probabilities (F, POSTERIORS)."""
     feeds = {"waveform": np.clip(audio_N, -1, 1), "waveform_lengths": np.array([len(audio_N)])}
-    log_probs, lengths = model.session.run(["log_probs", "out_lengths"], feeds)
-    frames = log_probs[0, : int(lengths[0])]
-    scores = frames / model.decode_cfg.temperature
+    log_probs, lengths = _model().session.run(["log_probs", "out_lengths"], feeds)
+    return log_probs[0, : int(lengths[0])]
+
+
+def _decoded(log_probs_FP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Token and probability of each frame, as hama's own decoder weighs them."""
+    model = _model()
+    scores = log_probs_FP / model.decode_cfg.temperature
     scores[:, model.blank_id] += model.decode_cfg.blank_bias
     tokens = scores.argmax(1)
-    return tokens, np.exp(frames[np.arange(len(frames)), tokens])
+    return tokens, np.exp(log_probs_FP[np.arange(len(log_probs_FP)), tokens])
 
 
 def _spikes(tokens: np.ndarray, probability: np.ndarray) -> Iterator[tuple[str, float, float]]:
@@ -159,6 +205,15 @@ def _between(start: float, end: float, spans: _Spans) -> Iterator[Phone]:
         start = hush
     if end > start:
         yield Phone(SILENCE, start, end)
+
+
+@cache
+def recogniser_version() -> str:
+    """The network whose posteriors `listen` gives, such as "hama 1.7.0"; another version's are not comparable."""
+    try:
+        return f"hama {version('hama')}"
+    except PackageNotFoundError as e:
+        raise MissingDependency("the phone recogniser needs hama: pip install 'hama>=1.7'") from e
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 from npvf.clip import Phones, PhoneSource
 from npvf.errors import MissingDependency, Reason, Refused
 from npvf.speech.inventory import PHONES
-from npvf.speech.recogniser import recognise
+from npvf.speech.recogniser import Heard, recognise
 from npvf.speech.times import SUFFIXES, read_times
 from npvf.speech.transcript import align_transcript
 from npvf.speech.voice_activity import voice_activity
@@ -20,7 +20,11 @@ Source = PhoneSource | Literal["auto"]
 
 
 def find_phones(
-    audio_N: np.ndarray, video: Path | None = None, transcript: str | None = None, source: Source = "auto"
+    audio_N: np.ndarray,
+    video: Path | None = None,
+    transcript: str | None = None,
+    source: Source = "auto",
+    heard: Heard | None = None,
 ) -> Phones:
     """Phones of a clip from the best source there is; `Phones.source` says which it was.
 
@@ -38,6 +42,7 @@ def find_phones(
         video: whose neighbours are looked at; it is not opened.
         transcript: the spoken words.
         source: one source instead of `auto`.
+        heard: what the recogniser heard, if it listened already.
 
     Raises:
         Refused: BAD_SIDECAR, as `read_times` and `align_transcript` say, or where `times` or `transcript` is asked for
@@ -59,9 +64,9 @@ def find_phones(
     if source == "transcript":
         raise Refused(Reason.BAD_SIDECAR, f"no transcript: none was given and none stands beside {video}")
     if source == "recogniser":
-        return recognise(audio_N)
+        return recognise(audio_N, heard=heard)
     if source == "auto":
-        return _heard(audio_N)
+        return _recognised(audio_N, heard)
     return voice_activity(audio_N)
 
 
@@ -78,10 +83,10 @@ def read_transcript(video: Path | None) -> str | None:
     return spoken[1] if spoken else text
 
 
-def _heard(audio_N: np.ndarray) -> Phones:
+def _recognised(audio_N: np.ndarray, heard: Heard | None) -> Phones:
     """The recogniser's phones, or voice activity where it is missing or hears none."""
     try:
-        recognised = recognise(audio_N)
+        recognised = recognise(audio_N, heard=heard)
     except MissingDependency:
         return voice_activity(audio_N)
     if any(p.phone in PHONES for p in recognised.items):

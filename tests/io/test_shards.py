@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from npvf.clip import FPS
 from npvf.errors import NpvfError
+from npvf.io import shards
 from npvf.io.corpus import Corpus
 from npvf.io.shards import PARTS, clip_key, decode_clip, encode_clip, read_tar, write_tar
 from tests.helpers.small_clips import make_clip
@@ -132,3 +133,13 @@ def test_a_corpus_that_is_not_finished_is_not_read(sample, tmp_path):
     write_corpus(tmp_path, [sample], complete=False)
     with pytest.raises(NpvfError, match="not finished"):
         Corpus(tmp_path)
+
+
+def test_posteriors_go_along_and_those_of_another_network_do_not(monkeypatch):
+    posteriors_FP = np.random.default_rng(2).integers(0, 256, (60, 191), dtype=np.uint8)
+    sample = encode_clip(replace(make_clip(), posteriors_FP=posteriors_FP))
+    np.testing.assert_array_equal(decode_clip(sample).posteriors_FP, posteriors_FP)
+    np.testing.assert_array_equal(decode_clip(sample, 5, 10).posteriors_FP, posteriors_FP[10:30])
+    assert decode_clip(encode_clip(make_clip())).posteriors_FP is None
+    monkeypatch.setattr(shards, "recogniser_version", lambda: "another 2.0")
+    assert decode_clip(sample).posteriors_FP is None

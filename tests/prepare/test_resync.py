@@ -38,11 +38,13 @@ def test_what_is_not_in_sync() -> None:
 @pytest.mark.parametrize("frames", [-3, 0, 5])
 def test_moved_sound_meets_its_picture(frames: int) -> None:
     clip = blob_clip("a", 0, frames=50)
+    clip.posteriors_FP = np.repeat(np.arange(100, dtype=np.uint8)[:, None], 191, axis=1)
     moved = move_sound(clip, frames)
     assert moved.frames == 50 - abs(frames) and len(moved.audio_N) == moved.frames * SAMPLES_PER_FRAME
     first = max(0, -frames)
     assert np.array_equal(moved.face_THWC[0], clip.face_THWC[first])
     assert np.array_equal(moved.audio_N[:640], clip.audio_N[(first + frames) * 640 :][:640])
+    assert moved.posteriors_FP[0, 0] == 2 * (max(0, -frames) + frames) and len(moved.posteriors_FP) == 2 * moved.frames
     assert moved.meta.sound_moved == frames
     assert moved.meta.span == pytest.approx((first / FPS, (first + moved.frames) / FPS))
 

@@ -7,7 +7,7 @@ import pytest
 
 from npvf.clip import SAMPLE_RATE
 from npvf.speech import recogniser
-from npvf.speech.recogniser import DELAY, FRAME, recognise
+from npvf.speech.recogniser import DELAY, FRAME, listen, recognise
 
 TOKENS = ["m", "aɪ", "s", "ja", "<wb>", "<blank>"]
 BLANK = 5
@@ -150,3 +150,23 @@ def test_int16_memory_maps(network, tmp_path):
     mapped = np.memmap(tmp_path / "sound", dtype=np.int16, mode="w+", shape=len(audio))
     mapped[:] = np.round(audio * 32768)
     assert names(recognise(mapped)) == names(recognise(audio))
+
+
+def test_posteriors_are_roots_of_probabilities_two_a_video_frame(network):
+    heard = listen(spoken(2, [(0.5, 0), (1.0, 2)]))
+    assert heard.posteriors_FP.shape == (100, len(TOKENS)) and heard.posteriors_FP.dtype == np.uint8
+    assert heard.posteriors_FP[25, 0] == round(255 * 0.9**0.5) and heard.posteriors_FP[25, 1] == round(255 * 0.02**0.5)
+    assert heard.tokens_F[50] == 2 and heard.tokens_F[49] == BLANK
+
+
+def test_a_long_clip_is_heard_once_from_end_to_end(network):
+    times = [0.5 + 0.37 * n for n in range(160)]
+    audio = spoken(61, [(time, n % 3) for n, time in enumerate(times)])
+    heard = listen(audio)
+    assert len(heard.posteriors_FP) == len(heard.tokens_F) == 61 * 50
+    assert (heard.posteriors_FP.argmax(1) == heard.tokens_F).all() and (heard.tokens_F != BLANK).sum() == 160
+    assert recognise(audio, heard=heard) == recognise(audio)
+
+
+def test_nothing_is_heard_of_no_audio(network):
+    assert listen(np.zeros(0, np.float32)).posteriors_FP.shape == (0, recogniser.POSTERIORS)

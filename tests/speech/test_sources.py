@@ -28,7 +28,7 @@ def video(tmp_path):
 
 @pytest.fixture(autouse=True)
 def engines(monkeypatch):
-    monkeypatch.setattr(sources, "recognise", lambda audio: RECOGNISED)
+    monkeypatch.setattr(sources, "recognise", lambda audio, heard=None: RECOGNISED)
     monkeypatch.setattr(
         sources, "align_transcript", lambda audio, words: Phones((Phone(words.strip(), 0, 1),), "transcript")
     )
@@ -59,7 +59,7 @@ def test_one_source_by_name(audio, video):
 
 
 def test_voice_activity_where_the_recogniser_hears_nothing(audio, monkeypatch):
-    monkeypatch.setattr(sources, "recognise", lambda audio: UNHEARD)
+    monkeypatch.setattr(sources, "recognise", lambda audio, heard=None: UNHEARD)
     phones = find_phones(audio)
     assert phones.source == "voice_activity"
     assert [p.phone for p in phones.items] == ["sil", "spn", "sil"]
