@@ -11,14 +11,17 @@ from the global generator. For spectrograms torchaudio has masks and stretching 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import cos, log, radians, sin
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
+from torch.nn.functional import affine_grid, grid_sample, pad
 
+from npvf.data.geometry_augment import GeometryAugment
+from npvf.data.phone_augment import PhoneAugment
+from npvf.data.random_draw import RandomDraw
 from npvf.speech.mel import LOG_OFFSET
 
 _DB = log(10) / 20  # decibels of amplitude to natural logarithm
@@ -93,6 +96,7 @@ class Augment(PictureAugment):
         snr_db: signal-to-noise ratio of the added noise, lowest and highest.
         pitch_bands: largest shift of the mel bands up or down, as with another vocal tract.
         mask_bands: largest number of neighbouring bands that are masked.
+        geometry, phones: changes of the inputs that do not know the person, if a model takes them.
     """
 
     gain_db: float = 8.0
@@ -101,6 +105,8 @@ class Augment(PictureAugment):
     snr_db: tuple[float, float] = (5.0, 30.0)
     pitch_bands: float = 2.0
     mask_bands: int = 8
+    geometry: GeometryAugment = field(default_factory=GeometryAugment)
+    phones: PhoneAugment = field(default_factory=PhoneAugment)
 
     def picture(
         self, mouth_TCHW: Tensor, face_TCHW: Tensor, mouth_size: int, generator: torch.Generator | None
@@ -140,30 +146,6 @@ def center_crop(picture_TCHW: Tensor, size: int) -> Tensor:
     """Return the middle `size` x `size` pixels."""
     top, left = (picture_TCHW.shape[-2] - size) // 2, (picture_TCHW.shape[-1] - size) // 2
     return picture_TCHW[..., top : top + size, left : left + size]
-
-
-@dataclass(frozen=True, slots=True)
-class RandomDraw:
-    """Random scalars from one generator."""
-
-    generator: torch.Generator | None
-
-    def between(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
-
-    def spread(self, most: float) -> float:
-        return self.between(-most, most)
-
-    def chance(self, probability: float) -> bool:
-        return self.between(0, 1) < probability
-
-    def integer(self, below: int) -> int:
-        return int(torch.randint(below, (), generator=self.generator))
-
-    def curve(self, points: int, std: float, knots: int = 6) -> Tensor:
-        """Return a smooth random curve (points,)."""
-        knots_K = torch.randn(1, 1, knots, generator=self.generator) * std
-        return interpolate(knots_K, points, mode="linear", align_corners=True).flatten()
 
 
 @dataclass(frozen=True, slots=True)

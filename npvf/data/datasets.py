@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from npvf.clip import MEL_PER_FRAME, ClipMeta
+from npvf.clip import MEL_PER_FRAME, POSTERIORS_PER_FRAME, ClipMeta
 from npvf.data.sampling import MIN_GATE, Draw, seeded, segment_candidates, segment_starts, window_start
 from npvf.data.selection import Selection, describe, naming, people, read_selected
 from npvf.data.transforms import ClipTransform, Sample, pad_time
@@ -200,7 +200,7 @@ def _shards(folders: Sequence[str]) -> list[Path]:
 def collate(samples: Sequence[Sample]) -> Batch:
     """One batch, shorter clips padded: tensors repeat their last entry, masks are False there."""
     frames = max(s.frames for s in samples)
-    stride = samples[0].face_stride
+    stride, heard = samples[0].face_stride, frames * POSTERIORS_PER_FRAME
 
     def stack(name: str, length: int) -> Tensor:
         return torch.stack([pad_time(getattr(s, name), length) for s in samples])
@@ -218,6 +218,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         keys=[s.key for s in samples],
         videos=[s.video for s in samples],
         identities=[s.identity for s in samples],
+        geometry_BTP2=None if samples[0].geometry_TP2 is None else stack("geometry_TP2", frames),
+        posteriors_BFP=None if samples[0].posteriors_FP is None else stack("posteriors_FP", heard),
     )
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
-from npvf.data.augment import AffineChange, PictureAugment, RandomDraw, warp
+from npvf.data.augment import AffineChange, PictureAugment, warp
 from npvf.data.mirror import mirror_order
+from npvf.data.random_draw import RandomDraw
 from npvf.media.encode import decode_crops, encode_crops
 
 

@@ -12,14 +12,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from torchvision.ops import roi_align
 
-from npvf.clip import FAKE, FPS, MEL_PER_FRAME, REAL, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
+from npvf.clip import FAKE, FPS, MEL_PER_FRAME, POSTERIORS_PER_FRAME, REAL, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
 from npvf.data.augment import Augment, center_crop
 from npvf.errors import Reason, Refused
 from npvf.faces.lips import OUTER_LIPS
+from npvf.faces.mouth_geometry import mouth_geometry
 from npvf.io import shards
 from npvf.models.batch import InputSpec
 from npvf.speech.gate import Gate, gate
 from npvf.speech.mel import log_mel
+from npvf.speech.recogniser import listen
 
 # The mouth box follows the head, not the syllable: lips must move inside a box that hardly does.
 SMOOTHING_FRAMES = 4.0
@@ -36,6 +38,8 @@ class Sample:
         mouth_TCHW: uint8.
         face_TCHW: uint8, every `face_stride`-th frame: (ceil(T / face_stride), C, H, W).
         mel_TM: float32, (4 T, n_mels).
+        geometry_TP2: float32, points of lips, jaw and cheeks; None where the model does not take them.
+        posteriors_FP: uint8, (2 T, 191), the phone recogniser's posteriors; None where the model does not take them.
         gate_T, speech_T, forged_T: bool.
         start: where in its video the sample begins, in frames.
     """
@@ -52,6 +56,8 @@ class Sample:
     identity: str | None
     start: int
     face_stride: int
+    geometry_TP2: Tensor | None = None
+    posteriors_FP: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -67,6 +73,7 @@ class Sample:
             raise ValueError(f"a window starts at a multiple of the face stride {self.face_stride}, not at {start}")
         end = min(start + frames, self.frames)
         forged_T = self.forged_T[start:end]
+        heard = slice(start * POSTERIORS_PER_FRAME, end * POSTERIORS_PER_FRAME)
         return replace(
             self,
             mouth_TCHW=self.mouth_TCHW[start:end],
@@ -77,6 +84,8 @@ class Sample:
             forged_T=forged_T,
             label=_window_label(self.label, forged_T),
             start=self.start + start,
+            geometry_TP2=None if self.geometry_TP2 is None else self.geometry_TP2[start:end],
+            posteriors_FP=None if self.posteriors_FP is None else self.posteriors_FP[heard],
         )
 
 
@@ -103,7 +112,9 @@ class ClipTransform:
             Refused: NO_AUDIO or SILENT_AUDIO, a clip of a video without audio; silence must not replace it.
             ValueError: audio and video differ in length.
         """
-        return self._crop(clip.face_THWC, clip.landmarks_TN2, clip.audio_N, clip.phones, clip.meta)
+        return self._crop(
+            clip.face_THWC, clip.landmarks_TN2, clip.audio_N, clip.phones, clip.meta, posteriors_FP=clip.posteriors_FP
+        )
 
     def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> Sample:
         """`crop` of an encoded clip and then `Sample.window`: the same tensors, but only the window's video is decoded.
@@ -115,7 +126,8 @@ class ClipTransform:
         audio_N = shards.decode_audio(encoded)
         stop = min(start + frames, len(landmarks_TN2))
         face_THWC = shards.decode_faces(encoded, start, stop - start)
-        return self._crop(face_THWC, landmarks_TN2, audio_N, shards.decode_phones(encoded), encoded.meta, start)
+        phones, posteriors_FP = shards.decode_phones(encoded), shards.decode_posteriors(encoded)
+        return self._crop(face_THWC, landmarks_TN2, audio_N, phones, encoded.meta, start, posteriors_FP)
 
     def _crop(
         self,
@@ -125,6 +137,7 @@ class ClipTransform:
         phones: Phones,
         meta: ClipMeta,
         start: int = 0,
+        posteriors_FP: np.ndarray | None = None,
     ) -> Sample:
         """The window whose video is `face_THWC`, from frame `start` on, of a clip of which all else is given whole."""
         if meta.no_sound:
@@ -137,6 +150,11 @@ class ClipTransform:
         def passes(which: Gate) -> Tensor:
             return torch.from_numpy(gate(phones, total, which, frozenset(spec.critical), spec.gate_pad)[window])
 
+        geometry_TP2 = heard_FP = None
+        if "geometry" in spec.picture:
+            geometry_TP2 = torch.from_numpy(mouth_geometry(landmarks_TN2)[window])
+        if "phones" in spec.sound:
+            heard_FP = _posteriors(posteriors_FP, audio_N, window)
         forged_T = torch.from_numpy(forged_frames(meta, total)[window])
         return Sample(
             mouth_TCHW=crop_mouth(face_THWC, landmarks_TN2, with_margin(spec.mouth_size), spec, start),
@@ -151,17 +169,23 @@ class ClipTransform:
             identity=meta.identity,
             start=round(meta.span[0] * FPS) + start,
             face_stride=spec.face_stride,
+            geometry_TP2=geometry_TP2,
+            posteriors_FP=heard_FP,
         )
 
     def augment(self, sample: Sample, generator: torch.Generator | None = None) -> Sample:
         """Take the margin off, at random where there is augmentation: the same parameters for all frames."""
         if self.augmentation is None:
             return replace(sample, mouth_TCHW=center_crop(sample.mouth_TCHW, self.spec.mouth_size))
-        mouth_TCHW, face_TCHW = self.augmentation.picture(
-            sample.mouth_TCHW, sample.face_TCHW, self.spec.mouth_size, generator
-        )
+        augment, geometry_TP2, posteriors_FP = self.augmentation, sample.geometry_TP2, sample.posteriors_FP
+        mouth_TCHW, face_TCHW = augment.picture(sample.mouth_TCHW, sample.face_TCHW, self.spec.mouth_size, generator)
         return replace(
-            sample, mouth_TCHW=mouth_TCHW, face_TCHW=face_TCHW, mel_TM=self.augmentation.sound(sample.mel_TM, generator)
+            sample,
+            mouth_TCHW=mouth_TCHW,
+            face_TCHW=face_TCHW,
+            mel_TM=augment.sound(sample.mel_TM, generator),
+            geometry_TP2=None if geometry_TP2 is None else augment.geometry(geometry_TP2, generator),
+            posteriors_FP=None if posteriors_FP is None else augment.phones(posteriors_FP, generator),
         )
 
 
@@ -182,6 +206,12 @@ def _mel(audio_N: np.ndarray, window: slice) -> Tensor:
     part_N = audio_N[first * SAMPLES_PER_FRAME : last * SAMPLES_PER_FRAME]
     mel_TM = log_mel(torch.from_numpy(np.ascontiguousarray(part_N)))
     return mel_TM[(window.start - first) * MEL_PER_FRAME :][: (window.stop - window.start) * MEL_PER_FRAME]
+
+
+def _posteriors(stored_FP: np.ndarray | None, audio_N: np.ndarray, window: slice) -> Tensor:
+    """The recogniser's posteriors of a window of frames; where none are stored, it listens to the whole clip now."""
+    posteriors_FP = listen(audio_N).posteriors_FP if stored_FP is None else stored_FP
+    return torch.from_numpy(posteriors_FP[window.start * POSTERIORS_PER_FRAME : window.stop * POSTERIORS_PER_FRAME])
 
 
 def crop_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec: InputSpec, start: int = 0) -> Tensor:

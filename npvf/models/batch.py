@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from npvf.clip import MEL_PER_FRAME, N_MELS, SEGMENT_FRAMES
+from npvf.clip import MEL_PER_FRAME, N_MELS, POSTERIORS_PER_FRAME, SEGMENT_FRAMES
 from npvf.speech.gate import GATE_PAD, Gate
 from npvf.speech.inventory import CRITICAL
+
+Picture = Literal["pixels", "geometry"]
+Sound = Literal["mel", "phones"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ class InputSpec:
         mouth_span: side, in pixels of the 224 crop, of the square around the lips that becomes the mouth picture.
         face_size: side of the face picture in pixels.
         face_stride: every which frame the face stream keeps; identity and expression change slowly.
+        picture: what the viseme stream sees: "pixels" of the mouth (the paper), "geometry" of lips, jaw and cheeks
+            (`npvf.faces.mouth_geometry`; ours), or both.
+        sound: what the audio stream hears: "mel" (the paper), the recogniser's "phones" (ours), or both.
+        geometry_points, posteriors: how many points and tokens these two have.
         gate: which frames the viseme and audio streams are compared on. The paper's is "noncritical".
         critical: the critical phones. The paper names no list; {m, b, p} is our reading (docs/npvforensics.md).
         gate_pad: frames by which the span of a critical phone is widened on both sides.
@@ -41,6 +48,10 @@ class InputSpec:
     face_channels: int = 3
     face_stride: int = 4
     n_mels: int = N_MELS
+    picture: tuple[Picture, ...] = ("pixels",)
+    sound: tuple[Sound, ...] = ("mel",)
+    geometry_points: int = 64
+    posteriors: int = 191
     gate: Gate = "noncritical"
     critical: tuple[str, ...] = CRITICAL
     gate_pad: int = GATE_PAD
@@ -50,6 +61,9 @@ class InputSpec:
             raise ValueError("mouth_channels and face_channels are 1 (gray) or 3 (RGB)")
         if self.gate not in get_args(Gate):
             raise ValueError(f"gate must be one of {', '.join(get_args(Gate))}, not {self.gate!r}")
+        for name, inputs, known in (("picture", self.picture, Picture), ("sound", self.sound, Sound)):
+            if not inputs or set(inputs) - set(get_args(known)) or len(set(inputs)) < len(inputs):
+                raise ValueError(f"{name} is one or more of {', '.join(get_args(known))}, each once, not {inputs}")
         if self.face_stride < 1:
             raise ValueError("face_stride is at least 1")
 
@@ -102,6 +116,8 @@ class Batch(Rows):
         gate_BT, speech_BT, valid_BT, forged_BT: bool. Forged frames are those inside a forged interval.
         label_B: long, 0 real, 1 fake, -1 unknown.
         start_B: long, where in its video each clip begins, in frames.
+        geometry_BTP2: float32, points of lips, jaw and cheeks (`npvf.faces.mouth_geometry`); None: not asked for.
+        posteriors_BFP: uint8, (B, 2 T, 191), the phone recogniser's posteriors; None: not asked for.
     """
 
     mouth_BTCHW: Tensor
@@ -116,16 +132,21 @@ class Batch(Rows):
     keys: list[str]
     videos: list[str]
     identities: list[str | None]
+    geometry_BTP2: Tensor | None = None
+    posteriors_BFP: Tensor | None = None
 
     def clip(self, row: int, frames: int, face_stride: int) -> Batch:
         """The first `frames` frames of one clip: without its padding where `frames` is its own length."""
         one = self.rows(slice(row, row + 1))
+        geometry, posteriors = one.geometry_BTP2, one.posteriors_BFP
         cut = {f"{name}_BT": getattr(one, f"{name}_BT")[:, :frames] for name in ("gate", "speech", "valid", "forged")}
         return replace(
             one,
             mouth_BTCHW=one.mouth_BTCHW[:, :frames],
             face_BTCHW=one.face_BTCHW[:, : ceil(frames / face_stride)],
             mel_BTM=one.mel_BTM[:, : MEL_PER_FRAME * frames],
+            geometry_BTP2=None if geometry is None else geometry[:, :frames],
+            posteriors_BFP=None if posteriors is None else posteriors[:, : POSTERIORS_PER_FRAME * frames],
             **cut,
         )
 

@@ -12,6 +12,7 @@ from npvf.data.sampling import seeded
 from npvf.data.transforms import ClipTransform, forged_frames, with_margin
 from npvf.models.batch import InputSpec
 from npvf.speech.mel import log_mel
+from npvf.speech.recogniser import listen
 from tests.helpers.tiny_corpus import blob_clip
 
 SPEC = InputSpec(mouth_size=48, mouth_channels=1, mouth_span=96, face_size=64, face_stride=4)
@@ -103,3 +104,25 @@ def test_forged_frames_follow_the_intervals() -> None:
     assert forged_frames(meta, 50).all()
     meta.label = None
     assert not forged_frames(meta, 50).any()
+
+
+LIPS = InputSpec(picture=("geometry",), sound=("phones",), mouth_size=16, face_size=16)
+
+
+def test_only_what_a_model_takes_is_made() -> None:
+    plain, lips = ClipTransform(SPEC)(blob_clip("a", 0, frames=50)), ClipTransform(LIPS)(blob_clip("a", 0, frames=50))
+    assert plain.geometry_TP2 is None and plain.posteriors_FP is None
+    assert lips.geometry_TP2 is not None and lips.geometry_TP2.shape == (50, 64, 2)
+    assert lips.posteriors_FP is not None and lips.posteriors_FP.shape == (100, 191)
+
+
+def test_posteriors_are_those_stored_or_heard_now() -> None:
+    clip = blob_clip("a", 0, frames=50)
+    heard = ClipTransform(LIPS)(clip).posteriors_FP
+    clip.posteriors_FP = listen(clip.audio_N).posteriors_FP
+    assert torch.equal(ClipTransform(LIPS)(clip).posteriors_FP, heard)
+    clip.posteriors_FP = 7 * np.ones((100, 191), np.uint8)
+    sample = ClipTransform(LIPS)(clip)
+    assert bool((sample.posteriors_FP == 7).all())
+    window = sample.window(8, 20)
+    assert len(window.posteriors_FP) == 40 and torch.equal(window.geometry_TP2, sample.geometry_TP2[8:28])

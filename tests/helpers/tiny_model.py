@@ -17,6 +17,8 @@ def synthetic_batch(spec: InputSpec, clips: int = 3, frames: int = 48, seed: int
     on = torch.ones(clips, frames, dtype=torch.bool)
     mouth = (clips, frames, spec.mouth_channels, spec.mouth_size, spec.mouth_size)
     face = (clips, faces, spec.face_channels, spec.face_size, spec.face_size)
+    geometry, phones = "geometry" in spec.picture, "phones" in spec.sound
+    heard = (clips, 2 * frames, spec.posteriors)
     return Batch(
         mouth_BTCHW=torch.randint(0, 256, mouth, generator=g, dtype=torch.uint8),
         face_BTCHW=torch.randint(0, 256, face, generator=g, dtype=torch.uint8),
@@ -30,4 +32,6 @@ def synthetic_batch(spec: InputSpec, clips: int = 3, frames: int = 48, seed: int
         keys=[f"clip{i}" for i in range(clips)],
         videos=[f"video{i}" for i in range(clips)],
         identities=[None] * clips,
+        geometry_BTP2=torch.randn(clips, frames, spec.geometry_points, 2, generator=g) if geometry else None,
+        posteriors_BFP=torch.randint(0, 256, heard, generator=g, dtype=torch.uint8) if phones else None,
     )

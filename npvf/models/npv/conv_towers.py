@@ -35,10 +35,14 @@ class ConvVisualTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        return self.temporal(self.tokens(x_BTCHW, valid_BT))
+
+    def tokens(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        """Tokens before the temporal mixer."""
         x_BTCHW = stack_neighbours(standardise(x_BTCHW, valid_BT), self.frame_stack)
         grid_NDHW = self.layers(rearrange(x_BTCHW, "b t c h w -> (b t) c h w"))
         tokens_ND = self.readout(rearrange(grid_NDHW, "n d h w -> n (d h w)"))
-        return self.temporal(rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW)))
+        return rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW))
 
 
 class ConvAudioTower(nn.Module):
@@ -61,9 +65,13 @@ class ConvAudioTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
+        return self.temporal(self.tokens(mel_BTM))
+
+    def tokens(self, mel_BTM: Tensor) -> Tensor:
+        """Tokens before the temporal mixer."""
         mel_BMT = self.norm(rearrange(mel_BTM, "b t m -> b m t"))
         grid_BDTF = self.layers(rearrange(mel_BMT, "b m t -> b 1 t m"))
-        return self.temporal(self.readout(rearrange(grid_BDTF, "b d t f -> b t (d f)")))
+        return self.readout(rearrange(grid_BDTF, "b d t f -> b t (d f)"))
 
 
 def _convolution(before: int, after: int, stride: tuple[int, int]) -> nn.Sequential:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from einops import reduce, repeat
-from torch import Tensor
+from torch import Tensor, nn
 
 from npvf.models.batch import Batch, Features, InputSpec, slice_segments
 from npvf.models.config import ModelConfig
@@ -16,6 +16,7 @@ from npvf.models.npv.awareness import Orientation, create_awareness
 from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
 from npvf.models.npv.detection_head import DetectionHead, HeadKind
 from npvf.models.npv.heads import ProjectionHead
+from npvf.models.npv.person_free import GeometryTokens, JoinedTower, PhoneTokens
 from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
 from npvf.models.pretrained import PretrainedModel
 
@@ -35,6 +36,7 @@ class NPVConfig(ModelConfig):
         inputs: how a clip becomes tensors.
         viseme, face, audio: the towers.
         backbone: "swin", the paper's towers, or "conv", plain ones to compare with (`npvf.models.npv.conv_towers`).
+        input_drop: see `JoinedTower`; counts where a stream has two inputs.
         face_stream: whether there is F (with A'); without, its features are of width 0 and L_Info has nothing to do.
         audio_towers: "shared", one for A and A', or "separate".
         dim: width D of the framewise features.
@@ -54,6 +56,7 @@ class NPVConfig(ModelConfig):
     face: TowerSpec = field(default_factory=TowerSpec)
     audio: TowerSpec = field(default_factory=TowerSpec)
     backbone: Backbone = "swin"
+    input_drop: float = 0.3
     face_stream: bool = True
     audio_towers: Literal["shared", "separate"] = "shared"
     dim: int = 768
@@ -99,22 +102,45 @@ class NPV(PretrainedModel):
         super().__init__()
         self.config = config
         spec, dim = config.inputs, config.dim
-        visual, sound = TOWERS[config.backbone]
-        self.viseme_tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, dim, pretrained)
-        self.audio_tower = sound(config.audio, spec.n_mels, dim, pretrained)
+        self.viseme_tower = self._viseme_tower(pretrained)
+        self.audio_tower = self._audio_tower(pretrained)
         self.viseme_head = ProjectionHead(dim, config.common_dim, deep=True)
         self.audio_head = ProjectionHead(dim, config.common_dim, deep=False)
         hidden, orientation = config.awareness_hidden, config.awareness_orientation
         self.awareness_va = create_awareness(dim, hidden, orientation)
         if config.face_stream:
+            visual = TOWERS[config.backbone][0]
             self.face_tower = visual(config.face, spec.face_size, spec.face_channels, dim, pretrained)
             separate = config.audio_towers == "separate"
-            self.context_tower = sound(config.audio, spec.n_mels, dim, pretrained) if separate else None
+            self.context_tower = self._audio_tower(pretrained) if separate else None
             self.face_head = ProjectionHead(dim, config.common_dim, deep=True)
             self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
             self.awareness_fa = create_awareness(dim, hidden, orientation)
         width = (4 if config.face_stream else 2) * dim
         self.head = DetectionHead(config.head, width)
+
+    def _viseme_tower(self, pretrained: bool) -> nn.Module:
+        """The paper's tower of pixels, or one that takes geometry too, or alone."""
+        config, spec = self.config, self.config.inputs
+        tower: Any = None
+        if "pixels" in spec.picture:
+            visual = TOWERS[config.backbone][0]
+            tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, config.dim, pretrained)
+        if "geometry" not in spec.picture:
+            return tower
+        tokens = GeometryTokens(spec.geometry_points, config.dim)
+        return JoinedTower(tower, tokens, config.dim, config.viseme.temporal_layers, config.input_drop)
+
+    def _audio_tower(self, pretrained: bool) -> nn.Module:
+        """The paper's tower of mel, or one that takes phones too, or alone."""
+        config, spec = self.config, self.config.inputs
+        tower: Any = None
+        if "mel" in spec.sound:
+            tower = TOWERS[config.backbone][1](config.audio, spec.n_mels, config.dim, pretrained)
+        if "phones" not in spec.sound:
+            return tower
+        tokens = PhoneTokens(spec.posteriors, config.dim)
+        return JoinedTower(tower, tokens, config.dim, config.audio.temporal_layers, config.input_drop)
 
     def encode(self, batch: Batch, faces: bool = True) -> Features:
         """Framewise features of whole clips, (B, T, D) in every stream.
@@ -131,10 +157,10 @@ class NPV(PretrainedModel):
         return Features.padded([self._encode(batch.clip(row, n, stride), faces) for row, n in enumerate(lengths)])
 
     def _encode(self, batch: Batch, faces: bool) -> Features:
-        audio_BTD = self.audio_tower(batch.mel_BTM)
+        audio_BTD = self._hear(self.audio_tower, batch)
         face_BTD, context_BTD = self._encode_face(batch, audio_BTD, faces)
         return Features(
-            viseme_BTD=self.viseme_tower(batch.mouth_BTCHW, batch.valid_BT),
+            viseme_BTD=self._see(batch),
             audio_BTD=audio_BTD,
             face_BTD=face_BTD,
             context_BTD=context_BTD,
@@ -142,12 +168,23 @@ class NPV(PretrainedModel):
             valid_BT=batch.valid_BT,
         )
 
+    def _see(self, batch: Batch) -> Tensor:
+        pixels = batch.mouth_BTCHW, batch.valid_BT
+        if isinstance(self.viseme_tower, JoinedTower):
+            return self.viseme_tower(pixels, (batch.geometry_BTP2, batch.valid_BT))
+        return self.viseme_tower(*pixels)
+
+    def _hear(self, tower: nn.Module, batch: Batch) -> Tensor:
+        if isinstance(tower, JoinedTower):
+            return tower((batch.mel_BTM,), (batch.posteriors_BFP,))
+        return tower(batch.mel_BTM)
+
     def _encode_face(self, batch: Batch, audio_BTD: Tensor, faces: bool) -> tuple[Tensor, Tensor]:
         """F and A', of width 0 where there is no face stream or it is not asked for."""
         if not (faces and self.config.face_stream):
             return audio_BTD[..., :0], audio_BTD[..., :0]
         stride, frames = self.config.inputs.face_stride, audio_BTD.shape[1]
-        context_BTD = audio_BTD if self.context_tower is None else self.context_tower(batch.mel_BTM)
+        context_BTD = audio_BTD if self.context_tower is None else self._hear(self.context_tower, batch)
         face_BFD = self.face_tower(batch.face_BTCHW, batch.valid_BT[:, ::stride])
         return repeat(face_BFD, "b f d -> b (f stride) d", stride=stride)[:, :frames], context_BTD
 

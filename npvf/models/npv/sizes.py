@@ -37,6 +37,43 @@ def npv_nano() -> NPVConfig:
 
 
 @register_model
+def npv_lips() -> NPVConfig:
+    """Geometry of the mouth and phone posteriors alone: nothing that knows the person. Ours, not the paper's."""
+    tokens = TowerSpec(temporal_layers=4)
+    return NPVConfig(
+        name="npv_lips",
+        inputs=InputSpec(
+            picture=("geometry",),
+            sound=("phones",),
+            mouth_size=16,  # nothing looks at the pixels: the smallest crops cost the least
+            mouth_channels=1,
+            face_size=16,
+            face_channels=1,
+        ),
+        viseme=tokens,
+        audio=tokens,
+        face_stream=False,
+        awareness_hidden=32,
+        dim=192,
+        common_dim=128,
+    )
+
+
+@register_model
+def npv_nano_lips() -> NPVConfig:
+    """`npv_nano` without its face stream, whose streams take geometry beside pixels, and phones beside mel."""
+    nano = npv_nano()
+    return replace(
+        nano,
+        name="npv_nano_lips",
+        inputs=replace(nano.inputs, picture=("pixels", "geometry"), sound=("mel", "phones")),
+        viseme=replace(nano.viseme, temporal_layers=4),
+        audio=replace(nano.audio, temporal_layers=4),
+        face_stream=False,
+    )
+
+
+@register_model
 def npv_small() -> NPVConfig:
     """One GPU, or eight CPU cores and some hours: gray 96 px mouths, three stages from 12 x 12 tokens, width 384."""
     swin = TowerSpec(

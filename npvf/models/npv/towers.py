@@ -76,14 +76,18 @@ class VisualTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        return self.temporal(self.tokens(x_BTCHW, valid_BT))
+
+    def tokens(self, x_BTCHW: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        """Tokens before the temporal mixer; those of other inputs may be added to them."""
         x_BTCHW = stack_neighbours(standardise(x_BTCHW, valid_BT), self.spec.frame_stack)
         pictures_NCHW = rearrange(x_BTCHW, "b t c h w -> (b t) c h w")
         # Without gradients a long clip goes through in parts, so it needs no more memory than a short one.
         parts = [pictures_NCHW] if torch.is_grad_enabled() else pictures_NCHW.split(MAX_PICTURES)
-        tokens_ND = torch.cat([self._tokens(part) for part in parts])
-        return self.temporal(rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW)))
+        tokens_ND = torch.cat([self._picture_tokens(part) for part in parts])
+        return rearrange(tokens_ND, "(b t) d -> b t d", b=len(x_BTCHW))
 
-    def _tokens(self, pictures_NCHW: Tensor) -> Tensor:
+    def _picture_tokens(self, pictures_NCHW: Tensor) -> Tensor:
         grid_NHWD = self.swin.forward_features(pictures_NCHW)
         if self.spec.flatten:
             return self.readout(rearrange(grid_NHWD, "n h w d -> n (h w d)"))
@@ -120,14 +124,18 @@ class AudioTower(nn.Module):
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
+        return self.temporal(self.tokens(mel_BTM))
+
+    def tokens(self, mel_BTM: Tensor) -> Tensor:
+        """Tokens before the temporal mixer; those of other inputs may be added to them."""
         frames = mel_BTM.shape[1] // MEL_PER_FRAME
         missing = -frames % self.spec.window
         mel_BMT = self.norm(rearrange(mel_BTM, "b t m -> b m t"))
         mel_BMT = nn.functional.pad(mel_BMT, (0, MEL_PER_FRAME * missing), mode="replicate")
         grid_BTFD = self.swin.forward_features(rearrange(mel_BMT, "b m t -> b 1 t m"))[:, :frames]
         if self.spec.flatten:
-            return self.temporal(self.readout(rearrange(grid_BTFD, "b t f d -> b t (f d)")))
-        return self.temporal(self.readout(reduce(grid_BTFD, "b t f d -> b t d", "mean")))
+            return self.readout(rearrange(grid_BTFD, "b t f d -> b t (f d)"))
+        return self.readout(reduce(grid_BTFD, "b t f d -> b t d", "mean"))
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """The layers of the tower, for timm's layer-wise decay of the learning rate; see `swin_layers`."""
