@@ -13,10 +13,10 @@ from npvf.cli.detect import exit_status
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME
 from npvf.detect.detector import Detector, DetectorSettings
-from npvf.detect.evidence import Judgement
 from npvf.detect.fusion import Fusion
 from npvf.detect.loading import save_fused
 from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.media.encode import write_video
