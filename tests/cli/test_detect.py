@@ -13,8 +13,8 @@ from npvf.cli.detect import exit_status
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME
 from npvf.detect.detector import Detector, DetectorSettings
+from npvf.detect.fused import save_fused
 from npvf.detect.fusion import Fusion
-from npvf.detect.loading import save_fused
 from npvf.detect.localizer import Localizer, LocalizerSettings
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
@@ -37,6 +37,7 @@ KEYS = {
     "detector",
     "threshold",
     "parts",
+    "people",
 }
 
 
