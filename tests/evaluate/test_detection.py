@@ -162,7 +162,7 @@ def test_what_cannot_be_measured_is_an_error(tmp_path: Path, corpus: Corpus) -> 
 
 def test_groups_are_people_where_known_else_source_videos() -> None:
     def row(video: str, label: int, identity: str | None, original: str | None = None) -> Row:
-        return Row(video, label, None, identity, original, video, "judged", "", 1, 0.3 + 0.1 * label)
+        return Row(video, label, None, identity, original, video, "judged", "", 1, score=0.3 + 0.1 * label)
 
     rows = [row("r0", 0, "ann"), row("r1", 0, "bob"), row("f0", 1, "ann", "r0"), row("f1", 1, "bob", "r1")]
     quick = MetricSettings(bootstrap=QUICK)

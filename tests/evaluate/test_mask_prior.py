@@ -141,7 +141,7 @@ def test_the_command_measures_it_and_keeps_it(folder: Path, tmp_path: Path, caps
 
     said, report = evaluate("--localizer", "prior")
     assert "place-matched" in said and "2 forged clips of 2 other people" not in said  # nothing stands beside itself
-    Localizer(tiny_stddl()).save(tmp_path / "stddl")
+    Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     beside, _ = evaluate("--localizer", tmp_path / "stddl")
     assert "the constant mask" in beside and "2 forged clips of 2 other people" in beside
     assert "the constant mask" in (tmp_path / "out" / "report.html").read_text()
