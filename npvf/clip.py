@@ -131,7 +131,7 @@ class Clip:
         mask_THW: (T, 224, 224) bool, the forged pixels of the crops. None if the mask is unknown, and in a real clip,
             where no pixel is forged.
         posteriors_FP: (2 T, 191) uint8, the phone recogniser's posteriors (`npvf.speech.recogniser.Heard`). None if
-            they are not stored; a model that needs them then computes them from the audio.
+            they are not stored (the phones came from another source); a model that takes them then computes them.
     """
 
     face_THWC: np.ndarray

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
-from npvf.errors import MissingDependency, Reason, Refused
+from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.faces.tracks import TrackPiece, face_tracks
@@ -276,11 +276,12 @@ class _SpooledPiece:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sound:
-    """A video's audio, (N,) int16, its energy a frame and what the phone recogniser hears, or why it has none.
+    """A video's audio, (N,) int16, and its energy a frame, or why it has none.
 
-    `heard` is None where the recogniser is not installed.
+    `heard` is what the phone recogniser heard where it was needed for the phones. Elsewhere a second pass for the
+    posteriors would cost as much again; a model that takes them listens itself.
     """
 
     audio_N: np.ndarray
@@ -299,12 +300,16 @@ class _Sound:
             if needed or refusal.reason not in (Reason.NO_AUDIO, Reason.SILENT_AUDIO):
                 raise
             return cls(np.zeros(0, np.int16), np.zeros(0), refusal.reason)
-        return cls(audio_N, energy_T, heard=_heard(audio_N))
+        return cls(audio_N, energy_T)
 
     def phones(self, path: Path, transcript: str | None, source: PhoneSource | Literal["auto"]) -> Phones:
         if self.missing:
             return Phones((), "voice_activity")
-        return find_phones(self.audio_N, path, transcript, source, self.heard)
+        return find_phones(self.audio_N, path, transcript, source, self._listen)
+
+    def _listen(self) -> Heard:
+        self.heard = listen(self.audio_N)
+        return self.heard
 
     def posteriors(self, start: int, stop: int) -> np.ndarray | None:
         """The recogniser's posteriors of some video frames; past the end of the audio they are those of silence."""
@@ -327,13 +332,6 @@ def _video_stream(path: Path) -> VideoStream:
     if stream is None:
         raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
     return stream
-
-
-def _heard(audio_N: np.ndarray) -> Heard | None:
-    try:
-        return listen(audio_N)
-    except MissingDependency:
-        return None
 
 
 def _energy(audio_N: np.ndarray) -> np.ndarray:

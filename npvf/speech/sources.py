@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,7 +25,7 @@ def find_phones(
     video: Path | None = None,
     transcript: str | None = None,
     source: Source = "auto",
-    heard: Heard | None = None,
+    listener: Callable[[], Heard] | None = None,
 ) -> Phones:
     """Phones of a clip from the best source there is; `Phones.source` says which it was.
 
@@ -42,7 +43,8 @@ def find_phones(
         video: whose neighbours are looked at; it is not opened.
         transcript: the spoken words.
         source: one source instead of `auto`.
-        heard: what the recogniser heard, if it listened already.
+        listener: called where the recogniser is needed, and gives its output for this audio, such as a caller that
+            keeps the posteriors; None: `recognise` listens itself.
 
     Raises:
         Refused: BAD_SIDECAR, as `read_times` and `align_transcript` say, or where `times` or `transcript` is asked for
@@ -64,9 +66,9 @@ def find_phones(
     if source == "transcript":
         raise Refused(Reason.BAD_SIDECAR, f"no transcript: none was given and none stands beside {video}")
     if source == "recogniser":
-        return recognise(audio_N, heard=heard)
+        return recognise(audio_N, heard=listener() if listener else None)
     if source == "auto":
-        return _recognised(audio_N, heard)
+        return _recognised(audio_N, listener)
     return voice_activity(audio_N)
 
 
@@ -83,10 +85,10 @@ def read_transcript(video: Path | None) -> str | None:
     return spoken[1] if spoken else text
 
 
-def _recognised(audio_N: np.ndarray, heard: Heard | None) -> Phones:
+def _recognised(audio_N: np.ndarray, listener: Callable[[], Heard] | None) -> Phones:
     """The recogniser's phones, or voice activity where it is missing or hears none."""
     try:
-        recognised = recognise(audio_N, heard=heard)
+        recognised = recognise(audio_N, heard=listener() if listener else None)
     except MissingDependency:
         return voice_activity(audio_N)
     if any(p.phone in PHONES for p in recognised.items):

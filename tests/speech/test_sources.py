@@ -98,3 +98,13 @@ def test_transcripts_beside_the_video(video):
     path.write_bytes(b"caf\xe9")
     with pytest.raises(Refused, match="UTF-8"):
         read_transcript(video)
+
+
+def test_the_recogniser_is_asked_only_where_it_is_needed(audio, tmp_path):
+    def listener():
+        asked.append(True)
+        return recogniser.Heard(np.zeros(0, int), np.zeros(0), np.zeros((0, recogniser.POSTERIORS), np.uint8))
+
+    asked = []
+    assert find_phones(audio, source="voice_activity", listener=listener).source == "voice_activity" and not asked
+    assert find_phones(audio, source="recogniser", listener=listener) == RECOGNISED and asked == [True]
