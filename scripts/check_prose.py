@@ -33,6 +33,7 @@ PATHS = [
     "npvf/clip.py",
     "npvf/corpora",
     "npvf/data",
+    "npvf/detect",
     "npvf/errors.py",
     "npvf/evaluate",
     "npvf/faces",

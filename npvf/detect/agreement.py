@@ -1,4 +1,4 @@
-"""What pre-training alone says of a clip: lips and sound agree, or they do not. No forgery was ever shown to it."""
+"""Score clips with a pre-trained encoder alone, by the agreement of lips and audio. It was not trained on forgeries."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SETTINGS = DecisionSettings(name="agreement", undecided=0.0)
 
 
 class AgreementPredictor(Predictor):
-    """Scores segments by the mean framewise cosine of lips and sound on gated frames.
+    """Scores segments by the mean framewise cosine of lips and audio on gated frames.
 
-    The sound of each clip is first moved to where it goes best with the lips, by at most `reach` frames. The logit of a
-    segment is log((1 - cosine) / (1 + cosine)), so that its "probability" is (1 - cosine) / 2: high where a forgery is
-    likely, in [0, 1], but not calibrated.
+    First, the audio of each clip is shifted by at most `reach` frames, to the offset at which it matches the lips best.
+    The logit of a segment is log((1 - cosine) / (1 + cosine)), so its "probability" is (1 - cosine) / 2: it is in
+    [0, 1] and high for a likely forgery, but it is not calibrated.
 
     Args:
-        model: a pre-trained encoder; its `inputs.gate` says which frames count.
-        reach: frames by which the sound may be early or late.
-        scoring: which segments are scored.
-        settings: how logits become a verdict.
+        model: a pre-trained encoder; its `inputs.gate` selects the frames that count.
+        reach: the largest offset of the audio, early or late, in frames.
+        scoring: the selection of segments.
+        settings: from logits to a verdict.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class AgreementPredictor(Predictor):
 
     @torch.no_grad()
     def score_clip(self, clip: Clip) -> ClipScore:
-        """A logit for each segment; none where the gate leaves too few frames."""
+        """Return a logit for each segment; none if the gate leaves too few frames."""
         v_TD, a_TD, gate_T = embed_clip(self.model, clip)
         curve_L = offset_curve(v_TD, a_TD, self.reach, gate_T)
         if bool(curve_L.isnan().all()):
@@ -54,7 +54,7 @@ class AgreementPredictor(Predictor):
         return ClipScore(clip.meta.key, clip.meta.video, clip.meta.track, tuple(logits_K.tolist()), starts, speech=0.0)
 
     def _segments(self, v_TD: Tensor, a_TD: Tensor, gate_T: Tensor, lag: int) -> tuple[tuple[int, ...], list[float]]:
-        """First frames of the segments on the pictures' clock, and their cosines, with the sound moved by `lag`."""
+        """Return the first video frames of the segments and their cosines, with the audio shifted by `lag` frames."""
         first_v, first_a, frames = max(0, -lag), max(0, lag), len(gate_T) - abs(lag)
         gate_T = gate_T[first_a : first_a + frames]
         cosine_T = (v_TD[first_v : first_v + frames] * a_TD[first_a : first_a + frames]).sum(-1)

@@ -1,4 +1,8 @@
-"""From logits to probabilities that mean something: Platt scaling fitted on videos the network was not trained on."""
+"""Turn logits into calibrated probabilities: Platt scaling, fitted on videos that were not used for training.
+
+The logistic regression is ours because scikit-learn's has no lower bound on a weight, and scikit-learn would become a
+core dependency of every detector.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +13,46 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
-# Least slope, for a logit of deviation 1. Where the fit finds nothing to tell by, on few people who happen to be in the
-# wrong order, probabilities stay near 0.5 and keep theirs: other people may be told by it.
+# The smallest slope, for logits with a standard deviation of 1. On few people, reals can by chance have higher logits
+# than fakes. Then the fit must not reverse the order of the logits, which may be right for other people: probabilities
+# stay near 0.5, in the order of the logits.
 FLATTEST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """p = sigmoid(a logit + b), a > 0: scores keep their order."""
+    """p = sigmoid(a logit + b) with a > 0, so probabilities have the order of the logits."""
 
     a: float = 1.0
     b: float = 0.0
 
     def probability(self, logit: float) -> float:
-        """The probability of fake, where real and fake are equally likely beforehand."""
+        """Return the probability of fake, if real and fake are equally likely beforehand."""
         return float(expit(self.a * logit + self.b))
 
     def probabilities(self, logits: ArrayLike) -> np.ndarray:
-        """The same of many logits."""
+        """Return the probability of fake for each of many logits."""
         return expit(self.a * np.asarray(logits, dtype=np.float64) + self.b)
 
     def log_odds(self, logit: float) -> float:
-        """Of the same probability; finite where that is 0 or 1 to the last digit."""
+        """Return the calibrated log-odds; finite even if the probability rounds to 0 or 1."""
         return self.a * logit + self.b
 
     @classmethod
     def fit(cls, logits: ArrayLike, labels: ArrayLike) -> Calibration:
-        """Logistic regression of labels (N,) on logits (N,); see `fit_logistic`."""
+        """Fit by logistic regression of labels (N,) on logits (N,); see `fit_logistic`."""
         (a,), b = fit_logistic(np.asarray(logits, np.float64)[:, None], np.asarray(labels), FLATTEST)
         return cls(float(a), b)
 
 
 def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray, least: float = 0.0) -> tuple[np.ndarray, float]:
-    """Logistic regression of labels on F logits, with Platt's targets: weights (F,), and a bias.
+    """Fit a logistic regression of labels on F logits, with Platt's targets. Return weights (F,) and a bias.
 
-    No weight is below `least`, for a logit of deviation 1.
+    No weight is below `least`, for logits with a standard deviation of 1.
 
-    Both classes weigh the same whatever their numbers, so that the probability does not carry the share of fakes of the
-    corpus it was fitted on. Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep the fit
-    finite where a threshold parts the classes.
+    Both classes have the same total weight, so the probability does not depend on the share of fakes in the corpus.
+    Platt's targets, (n + 1) / (n + 2) for n fakes and 1 / (n + 2) for n reals, keep the fit finite if a threshold
+    separates the classes.
 
     Raises:
         ValueError: a class is missing, or a logit is not finite.
@@ -59,7 +64,7 @@ def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray, least: float = 0.0
         raise ValueError("calibration needs finite logits")
     target_N = np.where(labels_N == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
     weight_N = np.where(labels_N == 1, 0.5 / fakes, 0.5 / reals)
-    # In units of the logits' own scale the problem looks the same for every network.
+    # Logits are scaled to a standard deviation of 1, so that `least` means the same for every network.
     scale_F = np.where(logits_NF.std(0) > 0, logits_NF.std(0), 1.0)
     scaled_NF = logits_NF / scale_F
 
@@ -76,7 +81,10 @@ def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray, least: float = 0.0
 
 
 def best_threshold(probabilities_N: np.ndarray, labels_N: np.ndarray) -> float:
-    """The threshold of best balanced accuracy; of several, the middle one between two scores nearest to 0.5."""
+    """Return the threshold with the best balanced accuracy.
+
+    Candidates are 0.5 and the values halfway between successive probabilities; of equals, the one nearest to 0.5.
+    """
     scores = np.unique(probabilities_N)
     candidates = np.append((scores[1:] + scores[:-1]) / 2, 0.5)
     fake_N = labels_N == 1

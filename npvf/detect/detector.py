@@ -1,4 +1,4 @@
-"""`Detector`: NPV and its settings. Do lips and sound evolve together?"""
+"""`Detector`: NPV and its settings. Do lips and audio evolve together?"""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from npvf.version import __version__
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSettings(DecisionSettings):
-    """What a detector needs beside its weights.
+    """The settings of a detector beside its weights.
 
     Attributes:
-        scoring: how clips are cut into segments, and their sound's offset undone.
+        scoring: the cutting of clips into segments, and the correction of the audio offset.
     """
 
     name: str = "npv"
@@ -34,11 +34,11 @@ class DetectorSettings(DecisionSettings):
 
 
 class Detector(Predictor):
-    """Compares lips and sound of the face that speaks.
+    """Compares the lips of the face that speaks with the audio.
 
     Args:
         model: is put into evaluation mode.
-        settings: how to judge, calibration included.
+        settings: from clips to a verdict, with the calibration.
     """
 
     settings: DetectorSettings
@@ -52,7 +52,7 @@ class Detector(Predictor):
         """Load a detector folder, or a hub repository's id; `overrides` are fields of `DetectorSettings`.
 
         Raises:
-            NpvfError: there is none, or it holds only an encoder, which judges nothing.
+            NpvfError: there is no such folder or repository, or it contains only an encoder, which cannot judge videos.
         """
         folder = resolve_folder(folder)
         content = read_config(folder)
@@ -62,21 +62,21 @@ class Detector(Predictor):
         return cls(NPV.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the detector folder: `config.json`, calibration included, and `model.safetensors`."""
+        """Write the detector folder: `config.json` with the calibration, and `model.safetensors`."""
         extra = {"detector": self.settings.to_json(), "training": training or {}, "npvf": __version__}
         return self.model.save_pretrained(folder, extra)
 
     @property
     def speech_inputs(self) -> InputSpec:  # type: ignore[override]
-        """The model's."""
+        """The inputs of the model."""
         return self.model.config.inputs
 
     def score_clip(self, clip: Clip) -> ClipScore:
-        """A logit for each segment with enough speech."""
+        """Return a logit for each segment with enough speech."""
         return speech_score(clip, score_clip(self.model, clip, self.settings.scoring))
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
-        """The score, and how each sound goes with the lips."""
+        """Return the evidence of a clip: its score, and the agreement of each phone with the lips."""
         if reason := self.reason_against(clip.meta):
             return ClipEvidence.of(clip, not_judged(clip.meta, reason), pictures=pictures)
         scored = score_clip(self.model, clip, self.settings.scoring)
@@ -84,13 +84,13 @@ class Detector(Predictor):
         return ClipEvidence.of(clip, speech_score(clip, scored), scored, critical, pictures)
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
-        """What lips and sound do."""
+        """Tell in words whether lips and audio evolve together."""
         fake = score.verdict == "fake"
-        return words_of_speech(fake) + (" as they do in genuine speech" if fake else "")
+        return words_of_speech(fake) + (" as they do in real speech" if fake else "")
 
 
 def speech_score(clip: Clip, scored: ScoredClip) -> ClipScore:
-    """The segments' logits of a clip in which lips and sound were compared."""
+    """Return the score of a clip in which lips and audio were compared: a logit for each segment."""
     return ClipScore(
         clip.meta.key,
         clip.meta.video,

@@ -1,4 +1,4 @@
-"""What is kept of a clip once it is judged: for the verdict numbers, and for a report pictures as well."""
+"""The evidence kept from a judged clip: numbers for the verdict, and images if there is a report."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from npvf.detect.paste import MaskPiece
 from npvf.detect.scoring import ScoredClip
 
 SILENCE = "sil"
-THUMBNAILS = 8  # faces kept of a clip
-MOUTHS = 8  # sounds of a clip whose mouths are kept
-SHORTEST = 1 / FPS  # seconds; a sound below that hardly shows in a picture
+THUMBNAILS = 8  # images of the face kept from a clip
+MOUTHS = 8  # phones of a clip for which an image of the mouth is kept
+SHORTEST = 1 / FPS  # seconds; a shorter phone can hardly be seen in a frame
 _THUMBNAIL_SIZE = (112, 112)
 _MOUTH_SIDE = 104  # pixels of the crop around the lips
-_EPSILON = 1e-6  # times are sums of 10 ms steps: no rounding error may reach into the next frame
+_EPSILON = 1e-6  # times are sums of 10 ms steps; a rounding error must not add a frame
 
 
 @dataclass(slots=True)
 class ClipEvidence:
-    """What is kept of a clip once it is judged: scores, phones, and for a report a few small pictures; not its frames.
+    """The evidence kept from a judged clip: scores, phones, and a few small images for a report, but not its frames.
 
     Attributes:
-        score: what `npvf.detect.aggregate` makes the video's score of.
-        span: on the video's clock; `phones` are on the clip's own.
-        scored: lips against sound; None where they were not compared, as for a face that does not speak.
-        sounds: those that met a picture, on the video's clock, each with the agreement of its frames.
-        picture: where forged pixels were looked for, what was found.
-        mask: the forged pixels themselves.
-        faces, mouths: JPEGs by frame: faces evenly over the clip, mouths at the sounds that fit them least. Empty
-            unless pictures are asked for.
+        score: the score of the clip, from which `npvf.detect.aggregate` computes that of the video.
+        span: start and end in seconds of the video. The times of `phones` begin with the clip instead.
+        scored: the comparison of lips and audio; None if there was none, for example because the face does not speak.
+        sounds: the phones that overlap with frames, in seconds of the video, each with its mean agreement.
+        picture: the result of the search for forged pixels; None if there was none.
+        mask: the forged pixels.
+        faces, mouths: JPEGs by frame: faces at even distances, mouths at the phones with the lowest agreement.
+            Empty if no images are requested.
     """
 
     score: ClipScore
@@ -58,7 +58,7 @@ class ClipEvidence:
         critical: Set[str] = frozenset(),
         pictures: bool = True,
     ) -> ClipEvidence:
-        """Keep what a verdict needs, and with `pictures` what a report needs; `critical` phones are marked as such."""
+        """Return the evidence for a verdict, with `pictures` also for a report; phones in `critical` are marked."""
         item = cls(score, clip.meta.span, clip.phones, scored)
         if scored is not None:
             item.sounds = phone_evidence(item, scored, critical)
@@ -75,25 +75,25 @@ class ClipEvidence:
 
     @property
     def track(self) -> int:
-        """The number of the face."""
+        """The number of the track."""
         return self.score.track
 
     @property
     def offset_s(self) -> float:
-        """By how much the sound was moved before it was judged."""
+        """The correction of the audio offset before judging, in seconds."""
         return self.scored.offset_s or 0.0 if self.scored and self.scored.undone else 0.0
 
     def frame_of(self, sound: PhoneEvidence) -> int:
-        """The clip's frame in the middle of a sound of this clip."""
+        """Return the frame of this clip in the middle of one of its phones."""
         middle = (sound.start + sound.end) / 2 - self.span[0] - self.offset_s
         return int(np.clip(middle * FPS, 0, round((self.span[1] - self.span[0]) * FPS) - 1))
 
 
 def phone_evidence(item: ClipEvidence, scored: ScoredClip, critical: Set[str]) -> list[PhoneEvidence]:
-    """The sounds of a clip, each with the mean agreement of its frames.
+    """Return the phones of a clip, each with the mean agreement of its frames.
 
-    Their times are those at which they are heard in the video; the frames are those that the offset moves them to. A
-    sound that it moves out of the clip met no picture, and is not among them.
+    Times are those of the audio in the video. Frames are those that a phone belongs to after the audio offset was
+    corrected. A phone that the correction moves out of the clip has no frames and is left out.
     """
     frames = len(scored.agreement_T)
     found = []
@@ -112,12 +112,12 @@ def phone_evidence(item: ClipEvidence, scored: ScoredClip, critical: Set[str]) -
 
 
 def most_suspicious(sounds: Sequence[PhoneEvidence], count: int) -> list[PhoneEvidence]:
-    """Those that go least with the lips, the worst first; very short ones are left out."""
+    """Return the phones with the lowest agreement, the worst first; very short ones are left out."""
     return sorted((s for s in sounds if s.end - s.start > SHORTEST - _EPSILON), key=lambda s: s.agreement)[:count]
 
 
 def _mouth(clip: Clip, frame: int) -> np.ndarray:
-    """The square around the lips, (104, 104, 3)."""
+    """Return the square around the lips, (104, 104, 3)."""
     corner = clip.landmarks_TN2[frame, OUTER_LIPS].mean(axis=0) - _MOUTH_SIDE / 2
     height, width = clip.face_THWC.shape[1:3]
     x, y = np.clip(corner, 0, (width - _MOUTH_SIDE, height - _MOUTH_SIDE)).round().astype(int)

@@ -1,8 +1,8 @@
-"""Fitting what lies between logits and a verdict on validation videos: sharpness, calibration, threshold, caution.
+"""Fit the settings from logits to a verdict on validation videos: sharpness, calibration, threshold, undecided range.
 
-Validation sets often hold few people, and what is fitted on a person flatters itself on that person. So the threshold
-is chosen on predictions that were calibrated without the person they are of, the number of people stands in the
-settings, and few people make `undecided` wider.
+Validation sets often contain few people, and a fit looks too good on the people that it was fitted on. So the threshold
+is chosen on probabilities whose calibration was fitted without the person shown, the settings record the number of
+people, and `undecided` is wider if there are few.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from npvf.detect.calibration import Calibration, best_threshold
 
 Settings = TypeVar("Settings", bound=DecisionSettings)
 
-# Candidates for the sharpness, for segment logits of deviation 1. The mean, 0, is not among them: see `fit_sharpness`.
+# Candidates for the sharpness, for segment logits with a standard deviation of 1. 0, which gives the mean, is left out:
+# see `fit_sharpness`.
 SHARPNESS = (0.25, 0.5, 1.0, 2.0, 4.0)
-FORGED_SHARE = 8  # one segment in so many is forged in the partial forgeries that the sharpness is fitted on
+FORGED_SHARE = 8  # one of 8 segments is forged in the partial forgeries that the sharpness is fitted on
 UNDECIDED = 0.05
 ENOUGH_PEOPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledScore:
-    """The score of a validation clip with what is known of it.
+    """The score of a validation clip, with its labels and its identity.
 
     Attributes:
         score: raw logits.
-        label: of the clip, 0 real, 1 fake.
-        person: whom it shows, or the video where that is unknown.
-        segment_labels: of the score's logits; empty: all are like the clip.
+        label: the label of the clip, 0 real, 1 fake.
+        person: the identity, or the name of the video if the identity is unknown.
+        segment_labels: a label for each logit of the score; empty: all are that of the clip.
     """
 
     score: ClipScore
@@ -47,13 +48,13 @@ class LabelledScore:
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """A label for each logit."""
+        """The label of each logit."""
         return self.segment_labels or (self.label,) * len(self.score.logits)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredVideos:
-    """N videos that could be judged: log-odds, labels (fake where one of their clips is), people."""
+    """N videos that could be judged: log-odds, labels (fake if one of the clips is fake), people."""
 
     log_odds_N: np.ndarray
     labels_N: np.ndarray
@@ -61,7 +62,7 @@ class ScoredVideos:
 
 
 def score_videos(clips: Sequence[LabelledScore], settings: DecisionSettings) -> ScoredVideos:
-    """The videos of some clips, each judged by `aggregate`; those that a detector would abstain on are left out."""
+    """Return the videos of some clips, each scored by `aggregate`; videos without a score are left out."""
     videos: dict[str, list[LabelledScore]] = defaultdict(list)
     for clip in clips:
         videos[clip.score.video].append(clip)
@@ -75,10 +76,10 @@ def score_videos(clips: Sequence[LabelledScore], settings: DecisionSettings) -> 
 
 
 def fit_decision(clips: Sequence[LabelledScore], settings: Settings) -> Settings:
-    """The settings with everything fitted on validation clips; what they say already of the rest is kept.
+    """Return the settings with all fitted values replaced by those from validation clips; other settings are kept.
 
     Raises:
-        ValueError: no genuine, or no forged, video can be judged.
+        ValueError: none of the real videos, or none of the fake videos, can be judged.
     """
     plain = replace(settings, calibration=Calibration(), sharpness=fit_sharpness(clips, settings))
     videos = score_videos(clips, plain)
@@ -94,11 +95,11 @@ def fit_decision(clips: Sequence[LabelledScore], settings: Settings) -> Settings
 
 
 def fit_sharpness(clips: Sequence[LabelledScore], settings: DecisionSettings) -> float:
-    """The sharpness at which genuine videos differ most from whole and from partial forgeries (cross-entropy).
+    """Return the sharpness that separates real videos best from whole and partial forgeries, by cross-entropy.
 
-    A validation set of whole forgeries would choose the plain mean, which overlooks a few forged words. So each forged
-    video also takes part as a partial forgery: the logits of genuine segments, with one in `FORGED_SHARE`, at least
-    one, from the forgery.
+    With whole forgeries only, the fit would choose the plain mean, which overlooks a few forged words. So a partial
+    forgery is added for each forged clip: one of `FORGED_SHARE` logits (at least one) is from the forgery, the others
+    are those of real segments.
     """
     logits_K = np.array([logit for clip in clips for logit in clip.score.logits])
     scale = float(logits_K.std()) if len(logits_K) and logits_K.std() > 0 else 1.0
@@ -112,7 +113,7 @@ def fit_sharpness(clips: Sequence[LabelledScore], settings: DecisionSettings) ->
 
 
 def partial_forgeries(clips: Sequence[LabelledScore]) -> list[LabelledScore]:
-    """Made of logits alone: a forgery for each forged clip, most of whose logits are genuine ones."""
+    """Make a partial forgery for each forged clip, from logits alone: most of its logits are those of real segments."""
     genuine = [logit for c in clips for logit, label in zip(c.score.logits, c.labels, strict=True) if label == REAL]
     if not genuine:
         return []
@@ -123,7 +124,7 @@ def partial_forgeries(clips: Sequence[LabelledScore]) -> list[LabelledScore]:
             continue
         count = len(clip.score.logits)
         kept = max(1, count // FORGED_SHARE)
-        # Evenly spread picks: the same ones at every call.
+        # The choice is evenly spread, and the same in every call.
         picks = (np.arange(count - kept) * 7 + number) % len(genuine)
         logits = (*[genuine[i] for i in picks], *[forged[i * len(forged) // kept] for i in range(kept)])
         score = replace(clip.score, video=f"{clip.score.video} in part", logits=logits)
@@ -132,9 +133,9 @@ def partial_forgeries(clips: Sequence[LabelledScore]) -> list[LabelledScore]:
 
 
 def fit_segments(clips: Sequence[LabelledScore]) -> Calibration:
-    """The calibration of single segments, both classes weighing the same.
+    """Return the calibration of single segments; both classes have the same total weight.
 
-    Where no segment is forged enough to be called so, by the labels of their clips.
+    If all segments have the same label, the labels of their clips are used.
     """
     pairs = [pair for clip in clips for pair in zip(clip.score.logits, clip.labels, strict=True)]
     if len({label for _, label in pairs}) < 2:
@@ -143,9 +144,9 @@ def fit_segments(clips: Sequence[LabelledScore]) -> Calibration:
 
 
 def fit_threshold(videos: ScoredVideos) -> float:
-    """The best threshold for probabilities that were calibrated without the person they are of.
+    """Return the best threshold for probabilities whose calibration was fitted without the person shown.
 
-    With too few people for that (a class is missing without one of them), for probabilities calibrated on all.
+    If there are too few people (a class is missing without one of them), the calibration is fitted on all of them.
     """
     probabilities_N = calibrated_without_own(videos.log_odds_N, videos.labels_N, videos.people_N)
     if probabilities_N is None:
@@ -157,7 +158,7 @@ def fit_threshold(videos: ScoredVideos) -> float:
 def calibrated_without_own(
     logits_N: np.ndarray, labels_N: np.ndarray, people_N: Sequence[Hashable]
 ) -> np.ndarray | None:
-    """Probabilities (N,), each by a calibration fitted on the other people; None where a class is then missing."""
+    """Return probabilities (N,), each calibrated on the other people; None if a class is missing without one person."""
     found_N = np.empty(len(logits_N))
     for person in dict.fromkeys(people_N):
         own_N = np.array([one == person for one in people_N])
@@ -168,15 +169,15 @@ def calibrated_without_own(
 
 
 def undecided_for(people: int) -> float:
-    """How close to the threshold is too close, after a fit on so many people: 0.05, from `ENOUGH_PEOPLE` people on.
+    """Return the half-width of the undecided range after a fit on `people` people: 0.05 from `ENOUGH_PEOPLE` on.
 
-    The error of what is fitted falls with the root of their number: 5 people make it 0.1, a single one 0.22.
+    The error of a fit falls with the square root of the number of people, so it is 0.1 for 5 people and 0.22 for one.
     """
     return UNDECIDED * sqrt(max(1.0, ENOUGH_PEOPLE / max(people, 1)))
 
 
 def _balanced_cross_entropy(logits_N: np.ndarray, labels_N: np.ndarray) -> float:
-    """After calibration; both classes weigh the same."""
+    """Return the cross-entropy after calibration; both classes have the same total weight."""
     calibration = Calibration.fit(logits_N, labels_N)
     x_N = calibration.a * logits_N + calibration.b
     return -float(log_expit(x_N[labels_N == FAKE]).mean() + log_expit(-x_N[labels_N == REAL]).mean()) / 2

@@ -1,4 +1,4 @@
-"""`FusedDetector`: NPV and ST-DDL, from a video to one verdict and a mask."""
+"""`FusedDetector`: NPV and ST-DDL together give a video one verdict and a mask."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from npvf.models.batch import InputSpec
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
 from npvf.version import __version__
 
-SPEECH, PICTURE = "speech", "picture"  # the parts, by which their folders and scores are named
+SPEECH, PICTURE = "speech", "picture"  # the names of the two parts, of their folders and of their scores
 
 
 class FusedDetector(Predictor):
-    """Looks for forged pixels in every face, and at lips against sound of the face that speaks.
+    """Looks for forged pixels in every face, and compares the lips of the face that speaks with the audio.
 
     Args:
         speech: NPV.
         localizer: ST-DDL.
-        fusion: of the two.
+        fusion: from the log-odds of both to those of the fused detector; None: the default weights.
     """
 
     needs_sound = False
@@ -50,12 +50,12 @@ class FusedDetector(Predictor):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> FusedDetector:
-        """Load what `save_pretrained` or `npvf fuse` wrote, or a hub repository's id.
+        """Load a folder that `save_pretrained` or `npvf fuse` wrote, or a repository of the hub by its id.
 
-        `overrides` are fields of `Fusion` (threshold, undecided); others go to the part that has them.
+        `overrides` are fields of `Fusion` (threshold, undecided) or settings of one of the parts.
 
         Raises:
-            NpvfError: there is none, or it holds something else.
+            NpvfError: there is no such folder or repository, or it contains something else.
         """
         path = fused_folder(folder)
         fusion = Fusion.from_json(read_config(path)["fusion"])
@@ -68,44 +68,44 @@ class FusedDetector(Predictor):
         return cls(speech, localizer, replace(fusion, **own))
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write a folder that needs nothing else: both parts, and the fusion."""
+        """Write a complete folder: both parts and the fusion."""
         self.speech.save_pretrained(Path(folder) / SPEECH)
         self.localizer.save_pretrained(Path(folder) / PICTURE)
         return _write_fusion(Path(folder), self.fusion, training or {})
 
     @property
     def speech_inputs(self) -> InputSpec:  # type: ignore[override]
-        """Those of the part that compares lips with sound."""
+        """The inputs of the part that compares lips with audio."""
         return self.speech.speech_inputs
 
     def reason_against(self, meta: ClipMeta) -> str:
-        """Nothing: there is always a picture."""
+        """Return "": every clip is judged, because every clip has frames."""
         return ""
 
     def score_clip(self, clip: Clip) -> ClipScore:
-        """The score of each part."""
+        """Return the score of the clip, with the score of each part."""
         ((heard,), (seen,)) = self.speech.score_clips([clip]), self.localizer.score_clips([clip])
         return _both(heard, seen)
 
     def segments(self, score: ClipScore) -> list[tuple[int, float]]:
-        """Those of lips against sound, or of the picture of a clip in which these were not compared."""
+        """Return the segments of the speech part; those of the localizer if lips and audio were not compared."""
         return self.speech.segments(score.parts[SPEECH]) or self.localizer.segments(score.parts[PICTURE])
 
     def aggregate(self, scores: Sequence[ClipScore]) -> VideoScore:
-        """Each part is aggregated by its own settings; they are fused track by track, the worst track decides."""
+        """Aggregate each part by its own settings, then fuse both for each track; the most suspicious track decides."""
         opinions = self.opinions(scores)
         tracks = {number: TrackScore(self.fusion.fused(opinion)) for number, opinion in opinions.items()}
         found = decide(tracks, self.settings.threshold, self.settings.undecided)
         return found if found.worst is None else replace(found, parts=tuple(self.fusion.parts(opinions[found.worst])))
 
     def opinions(self, scores: Sequence[ClipScore]) -> dict[int, Opinion]:
-        """What each part says of each face of one video."""
+        """Return the log-odds of both parts for each track of one video."""
         heard = score_tracks([score.parts[SPEECH] for score in scores], self.speech.settings)
         seen = score_tracks([score.parts[PICTURE] for score in scores], self.localizer.settings)
         return {n: Opinion(heard[n].log_odds, seen[n].log_odds, heard[n].reason, seen[n].reason) for n in seen}
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
-        """The evidence of both parts."""
+        """Return the evidence of both parts."""
         reason = self.speech.reason_against(clip.meta)
         scored = None if reason else score_clip(self.speech.model, clip, self.speech.settings.scoring)
         heard = not_judged(clip.meta, reason) if scored is None else speech_score(clip, scored)
@@ -116,39 +116,46 @@ class FusedDetector(Predictor):
         return item
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
-        """What each part says of the most suspicious face, and whether they agree."""
+        """Describe the result of each part for the most suspicious face, and tell if they agree."""
         seen, seen_fake = self.localizer.words(score.worst, clips)
         heard = next(part for part in score.parts if part.part == SPEECH)
         if heard.logit is None:
-            return f"by the picture alone ({heard.reason}), {seen}"
+            return f"judged by the frames alone ({heard.reason}): {seen}"
         heard_fake = heard.logit > 0
         return f"{words_of_speech(heard_fake)}, {'and' if heard_fake == seen_fake else 'but'} {seen}"
 
 
 def fused_folder(folder: str | Path) -> Path:
-    """A local folder with a fusion, or a hub repository's id downloaded.
+    """Return the local folder of a fused detector; a repository of the hub, given by its id, is downloaded.
 
     Raises:
-        NpvfError: it holds no fusion.
+        NpvfError: the folder does not contain a fused detector.
     """
     path = Path(folder)
-    if not (path / CONFIG_FILE).is_file():  # a local one has its weights in its parts
+    # `resolve_folder` expects weights in the folder itself. A fused detector has them in its two parts.
+    if not (path / CONFIG_FILE).is_file():
         path = resolve_folder(folder)
     if "fusion" not in read_config(path):
-        raise NpvfError(f"{folder} holds no fusion of two methods: npvf fuse makes one")
+        raise NpvfError(f"{folder} does not contain a fused detector: make one with npvf fuse")
     return path
 
 
 def save_fused(
     fusion: Fusion, detector: str | Path, localizer: str | Path, folder: Path, fitted_on: dict[str, Any]
 ) -> Path:
-    """Write a folder that needs nothing else: copies of both parts' folders, and the fusion. `fitted_on` is for people.
+    """Write a complete folder: copies of the folders of both parts, and the fusion.
+
+    Args:
+        fusion: the fitted fusion.
+        detector, localizer: the folders of the parts, or the ids of repositories of the hub.
+        folder: the new folder.
+        fitted_on: a description of the videos, for people; npvf does not read it.
 
     Raises:
-        NpvfError: `folder` holds something already.
+        NpvfError: `folder` is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise NpvfError(f"{folder} is not empty: remove it, or name another folder with --out")
+        raise NpvfError(f"{folder} is not empty: remove it, or choose another folder with --out")
     for name, part in ((SPEECH, detector), (PICTURE, localizer)):
         shutil.copytree(resolve_folder(part), folder / name)
     return _write_fusion(folder, fusion, fitted_on)

@@ -1,4 +1,4 @@
-"""NPV and ST-DDL in one probability: lips against sound say when and at which sound, pixels say where."""
+"""Fuse NPV and ST-DDL to one probability. NPV tells at which time and phone a face looks forged, ST-DDL where."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """Calibrated log-odds of one face being forged, by each method; None, with a reason, where it cannot tell."""
+    """Calibrated log-odds that one face is forged, by each method; None, with a reason, if a method has no score."""
 
     speech: float | None
     picture: float | None
@@ -29,7 +29,7 @@ class Opinion:
 
     @property
     def both(self) -> bool:
-        """Whether there is something to fuse."""
+        """True if both methods have a score."""
         return self.speech is not None and self.picture is not None
 
 
@@ -37,13 +37,13 @@ class Opinion:
 class Fusion:
     """Fused log-odds = speech x (its log-odds) + picture x (its log-odds) + bias; both weights are at least 0.
 
-    Where one method has nothing to say the other answers alone, by its own calibrated probability: no weight, no bias.
+    If one method has no score, the result is the calibrated log-odds of the other, without weight and bias.
 
     Args:
         speech, picture, bias: the coefficients.
         threshold: a face is fake from this fused probability on.
-        undecided: probabilities closer to the threshold than this are too close to call.
-        people: how many people all of this was fitted on; None: nothing was fitted, or nobody knows.
+        undecided: a probability closer to the threshold than this is too close to call.
+        people: number of people that the fusion was fitted on; None: unknown, or nothing was fitted.
     """
 
     speech: float = 1.0
@@ -57,18 +57,18 @@ class Fusion:
     def fit(
         cls, opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable] | None = None
     ) -> Fusion:
-        """Logistic regression on faces that neither network was trained on, both classes weighing the same.
+        """Fit by logistic regression on faces that neither network was trained on; both classes have the same weight.
 
-        The threshold is chosen on probabilities by coefficients that were fitted on other people, where there are
-        enough, and `undecided` is wider where there are few (`npvf.detect.fit_decision`).
+        If there are enough people, the threshold is chosen on held-out probabilities: coefficients are fitted without
+        the person shown. If there are few, `undecided` is wider (`npvf.detect.fit_decision`).
 
         Args:
-            opinions: of N faces.
-            labels: theirs.
-            people: whom they show; None: somebody else in each.
+            opinions: the log-odds of N faces.
+            labels: the labels of the faces.
+            people: the identities of the faces; None: all are different.
 
         Raises:
-            ValueError: a class is missing, or an opinion lacks a part.
+            ValueError: a class is missing, or a face does not have both scores.
         """
         labels_N, people = np.asarray(labels), list(range(len(labels))) if people is None else people
         fused = cls._coefficients(opinions, labels_N)
@@ -83,24 +83,24 @@ class Fusion:
         return cls(float(speech), float(picture), bias)
 
     def log_odds(self, opinions: Sequence[Opinion]) -> np.ndarray:
-        """(N,) of opinions that have both parts."""
+        """Return the fused log-odds (N,) of faces that have both scores."""
         return _matrix(opinions) @ (self.speech, self.picture) + self.bias
 
     def probability(self, opinion: Opinion) -> float:
-        """Of one face; see the class where a part is missing."""
+        """Return the fused probability of one face; the class describes the case of a missing score."""
         return float(expit(self.fused(opinion)))
 
     def fused(self, opinion: Opinion) -> float:
-        """The log-odds of one face; see the class where a part is missing."""
+        """Return the fused log-odds of one face; the class describes the case of a missing score."""
         if opinion.both:
             return float(self.log_odds([opinion])[0])
         alone = opinion.picture if opinion.speech is None else opinion.speech
         if alone is None:
-            raise ValueError("neither part has an opinion")
+            raise ValueError("neither method has a score for this face")
         return alone
 
     def parts(self, opinion: Opinion) -> list[PartVerdict]:
-        """What each part contributes to the log-odds. With the bias, contributions sum to them; shares sum to 1."""
+        """Return the contribution of each part to the log-odds. Contributions and bias sum to them; shares sum to 1."""
         weights = {"speech": self.speech, "picture": self.picture} if opinion.both else {"speech": 1.0, "picture": 1.0}
         logits = {"speech": opinion.speech, "picture": opinion.picture}
         reasons = {"speech": opinion.speech_reason, "picture": opinion.picture_reason}
@@ -120,22 +120,22 @@ class Fusion:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `config.json` under "fusion"."""
+        """Return the content for `config.json` under "fusion"."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Fusion:
-        """Raises NpvfError where a key is unknown."""
+        """Read the content of `config.json` under "fusion". Raises NpvfError if a key is unknown."""
         try:
             return cls(**content)
         except TypeError as error:
-            raise NpvfError(f"this fusion is not one of this version of npvf: {error}") from error
+            raise NpvfError(f"this fusion is not from this version of npvf ({error}): run npvf fuse again") from error
 
 
 def held_out(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable]) -> np.ndarray | None:
-    """Fused probabilities (N,) by coefficients that were fitted on other people: what the fusion is worth.
+    """Return fused probabilities (N,), with coefficients that were fitted on other people, to evaluate the fusion.
 
-    The people are divided into at most `FOLDS` parts. None where no such division leaves both classes to fit on.
+    The people are divided into at most `FOLDS` parts. Return None if a class is missing without one of the parts.
     """
     numbers = {person: number % FOLDS for number, person in enumerate(dict.fromkeys(people))}
     fold_N, labels_N = np.array([numbers[person] for person in people]), np.asarray(labels)
@@ -150,7 +150,7 @@ def held_out(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequenc
 
 
 def fusion_figures(opinions: Sequence[Opinion], labels: Sequence[int], people: Sequence[Hashable]) -> dict[str, Any]:
-    """AUC of each part alone and of both, the latter by people held out of the fit (None: they are too few)."""
+    """Return the AUC of each part alone, and of the fusion on held-out people (None: there are too few people)."""
     logits_N2, fused_N = _matrix(opinions), held_out(opinions, labels, people)
     return {
         "videos": len(labels),
@@ -163,5 +163,5 @@ def fusion_figures(opinions: Sequence[Opinion], labels: Sequence[int], people: S
 
 def _matrix(opinions: Sequence[Opinion]) -> np.ndarray:
     if not all(opinion.both for opinion in opinions):
-        raise ValueError("an opinion lacks a part: there is nothing to fuse")
+        raise ValueError("a face does not have the scores of both methods: leave it out of the fit")
     return np.array([(opinion.speech, opinion.picture) for opinion in opinions], np.float64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Where the pixels of a face look forged, in pictures: heat-maps over the face, as a report shows them."""
+"""Heat-maps of the forged pixels of a face, for the report."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from npvf.clip import FPS, Clip
 from npvf.detect.paste import MaskPiece
 
-# From faint to certain: colours that no skin has, in order of lightness, so that they can be told apart in grey too.
+# From low to high probability. Skin does not have these colours, and they get lighter, so they also differ in grey.
 COLOURS = ((50, 20, 160), (150, 20, 190), (240, 40, 170), (255, 215, 245))
-OPACITY = 0.75  # of the heat where a pixel is certainly forged
+OPACITY = 0.75  # of the heat-map at pixels with a probability of 1
 _SMALL, _LARGE = 112, 336
 
 
 @dataclass(slots=True)
 class LocatedClip:
-    """What a localizer finds in a clip of T frames.
+    """The result of a localizer for a clip of T frames.
 
     Shapes:
-        logit_T: the frames' logits, a forged one is above 0; not calibrated.
-        mask_Thw: uint8 over the crop, 255 is certainly forged; mapped from a nameless temporary file, which goes with
-            the array: a film's masks would fill the memory.
-        area_T: share of the face's pixels that are called forged.
+        logit_T: the logit of each frame, above 0 for a forged one; not calibrated.
+        mask_Thw: the probability of forged for the pixels of the crop, uint8, 255 is 1. The masks of a long video would
+            fill the memory, so they are mapped from a temporary file that is deleted together with the array.
+        area_T: the share of the pixels of the face that are called forged.
     """
 
     logit_T: np.ndarray
@@ -33,19 +33,19 @@ class LocatedClip:
     area_T: np.ndarray
 
     def piece(self, clip: Clip) -> MaskPiece:
-        """To be pasted into the source."""
+        """Return the mask with its position in the source video."""
         return MaskPiece(clip.meta.track, round(clip.meta.span[0] * FPS), self.mask_Thw, clip.transform_T23)
 
 
 @dataclass(slots=True)
 class PictureEvidence:
-    """What is kept of a clip in which forged pixels were looked for.
+    """The images and figures kept from a clip that a localizer has judged.
 
     Attributes:
         logit_T, area_T: as in `LocatedClip`.
-        worst: the frame that shows most.
-        heat: small heat-maps, JPEG, by frame; empty where no pictures were asked for, like those that follow.
-        worst_face, worst_heat: that frame without and with its heat-map, large.
+        worst: the frame with the largest forged area.
+        heat: small heat-maps by frame, as JPEG. These and the following images are empty if no images are requested.
+        worst_face, worst_heat: a large image of the worst frame, without and with its heat-map.
     """
 
     logit_T: np.ndarray
@@ -57,9 +57,9 @@ class PictureEvidence:
 
     @classmethod
     def of(cls, clip: Clip, located: LocatedClip, frames: Collection[int], threshold: float) -> PictureEvidence:
-        """With pictures of the given `frames` and of the worst; without any where `frames` is empty.
+        """Return the evidence with images of `frames` and of the worst frame; without any if `frames` is empty.
 
-        From `threshold` on a pixel is outlined as forged.
+        Pixels with a probability of at least `threshold` are outlined as forged.
         """
         item = cls(located.logit_T, located.area_T, worst_frame(located))
 
@@ -74,12 +74,12 @@ class PictureEvidence:
 
 
 def worst_frame(located: LocatedClip) -> int:
-    """The frame in which most of the face looks forged; of equal ones, the one with the highest logit."""
+    """Return the frame with the largest forged area; of equal ones, the one with the highest logit."""
     return int(np.lexsort((located.logit_T, located.area_T))[-1])
 
 
 def overlay(picture_HWC: np.ndarray, mask_hw: np.ndarray, threshold: float) -> np.ndarray:
-    """A picture with the heat of a uint8 mask of any resolution, and an outline around what is called forged."""
+    """Return an image with the heat-map of a uint8 mask of any resolution, and an outline around forged pixels."""
     height, width = picture_HWC.shape[:2]
     mask_HW = cv2.resize(mask_hw, (width, height), interpolation=cv2.INTER_LINEAR)
     alpha_HW1 = (OPACITY / 255 * mask_HW)[..., None]
@@ -90,18 +90,18 @@ def overlay(picture_HWC: np.ndarray, mask_hw: np.ndarray, threshold: float) -> n
 
 
 def palette() -> np.ndarray:
-    """(256, 3) RGB: the colour of each level of a mask."""
+    """Return the colour of each level of a mask: (256, 3) RGB."""
     levels = np.linspace(0, 255, len(COLOURS))
     return np.stack([np.interp(np.arange(256), levels, channel) for channel in zip(*COLOURS, strict=True)], axis=1)
 
 
 def scaled(picture_HWC: np.ndarray, side: int) -> np.ndarray:
-    """Square, of another size."""
+    """Resize an image to a square of `side` pixels."""
     smaller = side < picture_HWC.shape[0]
     return cv2.resize(picture_HWC, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
 def jpeg(picture_HWC: np.ndarray) -> bytes:
-    """As it stands in a report."""
+    """Encode an image as JPEG, for the report."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, 85))
     return data.tobytes()

@@ -1,7 +1,7 @@
-"""`from_pretrained`: anything that judges videos, by the folder it is kept in or, if it learns nothing, by name.
+"""`from_pretrained`: load any predictor from its folder, or by its name if it is not trained.
 
-A new predictor is its own file and one line in one of the two tables. They hold places, not classes: a class is
-imported when it is asked for, so the tables may name what lies above this package.
+A new predictor is its own file and one line in one of the two tables. The tables contain import paths, not classes. A
+class is imported when it is loaded, so the tables may name classes of packages that import this one.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ FOLDERS = {
     "detector": "npvf.detect.detector:Detector",
     "frames": "npvf.evaluate.baselines.frames:FramePredictor",
 }
-"""The key of `config.json` under which a predictor keeps its settings, and its class."""
+"""The key of `config.json` that contains the settings of a predictor, and its class."""
 
 UNTRAINED = {
     "silence": "npvf.evaluate.baselines.silence:SilencePredictor",
     "mouth_energy": "npvf.evaluate.baselines.mouth_energy:MouthEnergyPredictor",
 }
-"""Baselines that learn nothing, by name."""
+"""Baselines that are not trained, by name."""
 
 
 def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides: Any) -> Predictor:
-    """A detector, a localizer, both fused, or a baseline.
+    """Load a detector, a localizer, a fused detector, or a baseline.
 
     Args:
-        name_or_folder: a folder as fine-tuning or `npvf fuse` writes it, a hub repository's id, or the name of a
-            baseline that learns nothing, a key of `UNTRAINED`; `./silence` is a folder.
-        device: for its networks.
-        overrides: settings in place of the folder's, such as `threshold=0.7`; None leaves one as it is.
+        name_or_folder: a folder that fine-tuning or `npvf fuse` wrote, the id of a repository of the hub, or the name
+            of a baseline that is not trained (a key of `UNTRAINED`; to load a folder of that name, write `./silence`).
+        device: the device for its networks.
+        overrides: settings that replace those of the folder, such as `threshold=0.7`; None keeps a setting.
 
     Raises:
-        NpvfError: there is no such thing, or it judges nothing, or it has no such setting.
+        NpvfError: the folder or repository does not exist or does not contain a predictor, or a setting is unknown.
     """
     if str(name_or_folder) in UNTRAINED:
         predictor = _class(UNTRAINED[str(name_or_folder)])()
@@ -54,13 +54,17 @@ def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides
         if key in content:
             return _class(place).from_pretrained(folder, device, **overrides)
     family = content.get("family", "npv")
-    raise NpvfError(f"{folder} holds an encoder of the family {family}, which judges nothing: fine-tune it first")
+    raise NpvfError(f"{folder} holds an encoder ({family}), which cannot judge videos: fine-tune it first")
 
 
 def predictor_folder(folder: str | Path) -> Path:
-    """The local folder that `from_pretrained` opens; a hub repository's id is downloaded. Raises NpvfError: neither."""
+    """Return the local folder that `from_pretrained` opens; a repository of the hub, given by its id, is downloaded.
+
+    Raises:
+        NpvfError: there is no such folder or repository.
+    """
     path = Path(folder)
-    # The weights of a fused one lie in its parts.
+    # `resolve_folder` expects weights in the folder itself. A fused detector has them in its two parts.
     return path if (path / CONFIG_FILE).is_file() and "fusion" in read_config(path) else resolve_folder(folder)
 
 

@@ -1,4 +1,4 @@
-"""`Localizer`: ST-DDL on clips of any length. Which pixels of a face are forged, and is the face?"""
+"""`Localizer`: ST-DDL on clips of any length. Is a face forged, and which pixels of it?"""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from npvf.models.pretrained import read_config, resolve_folder
 from npvf.models.stddl.stddl import STDDL
 from npvf.version import __version__
 
-GENUINE_QUANTILE = 0.9  # a maximum would grow with the number of faces
+GENUINE_QUANTILE = 0.9  # not the maximum, which would grow with the number of faces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizerSettings(DecisionSettings):
-    """What a localizer needs beside its weights.
+    """The settings of a localizer beside its weights.
 
     Attributes:
-        frames: successive frames in a window; motion is normalised over it, so it is best that of training.
+        frames: successive frames in a window. Motion is normalised over a window, so use the value of training.
         stride: frames of the clip from one frame of a window to the next, as in training.
         mask_threshold: a pixel is called forged from this probability on.
-        genuine_area: nine in ten genuine validation faces (`GENUINE_QUANTILE`) have at most this share of their pixels
-            called forged. A localizer that has learnt where forgeries are made, and not yet whether, marks genuine
-            faces too: only a larger share speaks for a forgery.
-        genuine_faces: how many faces `genuine_area` was fitted on.
+        genuine_area: the marked share (0 to 1) that 9 of 10 real validation faces (`GENUINE_QUANTILE`) do not exceed.
+            A localizer may have learnt where forgeries are made, but not if a face is forged; then it marks real faces,
+            too. So only a larger share is evidence for a forgery.
+        genuine_faces: number of real faces that `genuine_area` was fitted on.
     """
 
     name: str = "stddl"
@@ -52,11 +52,11 @@ class LocalizerSettings(DecisionSettings):
 
 
 class Localizer(Predictor):
-    """ST-DDL with its settings: every face is looked at, whether it speaks or not.
+    """Judges every face with ST-DDL, also faces that do not speak.
 
     Args:
         model: is put into evaluation mode.
-        settings: how to judge, calibration included.
+        settings: from frames to a verdict, with the calibration.
     """
 
     settings: LocalizerSettings
@@ -72,7 +72,7 @@ class Localizer(Predictor):
         """Load a localizer folder, or a hub repository's id; `overrides` are fields of `LocalizerSettings`.
 
         Raises:
-            NpvfError: there is none, or it holds something else.
+            NpvfError: there is no such folder or repository, or it contains something else.
         """
         folder = resolve_folder(folder)
         content = read_config(folder)
@@ -82,46 +82,46 @@ class Localizer(Predictor):
         return cls(STDDL.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the localizer folder: `config.json`, calibration included, and `model.safetensors`."""
+        """Write the localizer folder: `config.json` with the calibration, and `model.safetensors`."""
         extra = {"localizer": self.settings.to_json(), "training": training or {}, "npvf": __version__}
         return self.model.save_pretrained(folder, extra)
 
     def reason_against(self, meta: ClipMeta) -> str:
-        """Nothing: there is always a picture."""
+        """Return "": every clip is judged, because every clip has frames."""
         return ""
 
     def score_clip(self, clip: Clip) -> ClipScore:
-        """A logit for each segment, the mean of its frames'; no mask is kept."""
+        """Return a logit for each segment, the mean of the logits of its frames. Masks are not kept."""
         logits, _ = self._look(clip, masks=False)
         return picture_score(clip.meta, logits)
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
-        """The score, the share of the face that looks forged, and with `pictures` masks and heat-maps."""
+        """Return the score, the marked share of the face, and with `pictures` also masks and heat-maps."""
         located = self.localize(clip)
         item = ClipEvidence.of(clip, picture_score(clip.meta, located.logit_T), pictures=pictures)
         self.show(item, clip, located)
         return item
 
     def show(self, item: ClipEvidence, clip: Clip, located: LocatedClip) -> None:
-        """Add what was found to the evidence of a clip; masks and heat-maps where it has pictures."""
+        """Add the result to the evidence of a clip, with mask and heat-maps if the evidence contains images."""
         item.picture = PictureEvidence.of(clip, located, item.faces, self.settings.mask_threshold)
         item.mask = located.piece(clip) if item.faces else None
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
-        """How much of the most suspicious face looks forged."""
+        """Tell in words which share of the most suspicious face is marked as forged."""
         return self.words(score.worst, clips)[0]
 
     def words(self, track: int | None, clips: Sequence[ClipEvidence]) -> tuple[str, bool]:
-        """What is to be said of the pixels of a track, and whether that speaks for a forgery."""
+        """Describe the marked share of a track, and tell if it is evidence for a forgery; see `words_of_picture`."""
         area = marked_area([item for item in clips if item.track == track])
-        assert area is not None  # the pictures of every clip are looked at
+        assert area is not None  # a localizer looks at the frames of every clip
         settings = self.settings
         return words_of_picture(area, 100 * settings.genuine_area, settings.genuine_faces)
 
     def localize(self, clip: Clip) -> LocatedClip:
-        """Look at a clip in windows, one in memory at a time.
+        """Find the forged pixels of a clip, window by window, so memory does not grow with the length of the clip.
 
-        A frame without a follower, the clip's last one, takes the result of the frame before it.
+        The last frame has no next frame, so it gets the result of the frame before it.
         """
         logit_T, mask_Thw = self._look(clip, masks=True)
         assert mask_Thw is not None
@@ -130,7 +130,7 @@ class Localizer(Predictor):
 
     @torch.no_grad()
     def _look(self, clip: Clip, masks: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Logits (T,), and with `masks` the masks (T, h, w) in a temporary file."""
+        """Return logits (T,), and with `masks` the masks (T, h, w) in a temporary file."""
         stride, spec = self.settings.stride, self.model.config.inputs
         device = next(self.model.parameters()).device
         looked_at = range(0, clip.frames, stride)
@@ -142,25 +142,25 @@ class Localizer(Predictor):
             motion_TCHW = face_motion(frames_TCHW, spec)
             motion_1TCHW = None if motion_TCHW is None else motion_TCHW[None].to(device)
             output = self.model(frames_TCHW[None].to(device), landmarks_TN2[None].to(device), motion_1TCHW)
-            fresh = slice(sum(map(len, logits)) - window.start, None)  # the last window reaches back over judged frames
+            fresh = slice(sum(map(len, logits)) - window.start, None)  # windows overlap: skip frames that are judged
             logits.append(output.frame_logits_BT[0, fresh].float().cpu().numpy())
             if masks:
                 found.append(_levels(output.mask_logits_BTHW[0, fresh]))
-        # Frames between two that are looked at, and the last one, show what the one before them does.
+        # A frame that the stride skips gets the result of the nearest judged frame before it; so does the last frame.
         shown_T = np.minimum(np.arange(clip.frames) // stride, len(looked_at) - 2)
         return np.concatenate(logits)[shown_T], _spooled(np.concatenate(found)[shown_T]) if masks else None
 
 
 def picture_score(meta: ClipMeta, logit_T: np.ndarray) -> ClipScore:
-    """The score of a clip from the logits of its frames."""
+    """Return the score of a clip from the logits of its frames."""
     logits, starts = segment_means(logit_T)
     return ClipScore(meta.key, meta.video, meta.track, logits, starts)
 
 
 def windows(frames: int, length: int) -> Iterator[slice]:
-    """Windows of `length` frames (all, where there are fewer), each beginning at the last frame of the one before.
+    """Yield windows of `length` frames (or one shorter window with all frames); the last window ends with the clip.
 
-    So each frame but the very last has a follower in its window. The last window ends with the clip.
+    Each begins with the last frame of the one before. So each frame except the last has its next frame in a window.
     """
     for start in range(0, max(frames - 1, 1), length - 1):
         stop = min(start + length, frames)
@@ -168,12 +168,12 @@ def windows(frames: int, length: int) -> Iterator[slice]:
 
 
 def usual_area(areas: Sequence[float]) -> float:
-    """Of the marked shares of genuine faces, the one that nine in ten (`GENUINE_QUANTILE`) do not exceed; 0 of none."""
+    """Return the marked share that 9 of 10 real faces (`GENUINE_QUANTILE`) do not exceed; 0 without faces."""
     return float(np.quantile(areas, GENUINE_QUANTILE)) if len(areas) else 0.0
 
 
 def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: float) -> np.ndarray:
-    """Share (T,) of the face that a uint8 mask calls forged; the face is its landmarks' convex hull."""
+    """Return the forged share (T,) of the face in uint8 masks. The face is the convex hull of its landmarks."""
     scale = np.array(mask_Thw.shape[:0:-1]) / CROP_SIZE
     areas = []
     for mask_hw, points_N2 in zip(mask_Thw, (landmarks_TN2 + 0.5) * scale - 0.5, strict=True):
@@ -183,7 +183,7 @@ def forged_area(mask_Thw: np.ndarray, landmarks_TN2: np.ndarray, threshold: floa
 
 
 def _levels(logits_THW: Tensor) -> np.ndarray:
-    """uint8 probabilities; no larger than the crop, which holds no more detail."""
+    """Return probabilities as uint8, at most in the size of the crop, because the crop does not have more detail."""
     probability_THW = logits_THW.float().sigmoid()
     if probability_THW.shape[-1] > CROP_SIZE:
         probability_THW = interpolate(probability_THW[:, None], CROP_SIZE, mode="area")[:, 0]

@@ -1,4 +1,4 @@
-"""Masks from the face crops, where they are made, back into the frames of the source video, where they are wanted."""
+"""Map masks from the face crops back to the frames of the source video."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class MaskPiece:
     """The mask of one clip: T frames of one face.
 
     Attributes:
-        track: the face's number in its video.
-        start: the first frame, on the video's clock of 25 frames a second.
-        mask_Thw: (T, h, w) uint8 over the crop, at any resolution; 255 is certainly forged.
+        track: the number of the track in its video.
+        start: the first frame, counted from the start of the video at 25 frames a second.
+        mask_Thw: (T, h, w) uint8 over the crop, at any resolution; 255 is a probability of 1.
         transform_T23: (T, 2, 3), source pixels -> pixels of the 224-pixel crop, as in `Clip`.
     """
 
@@ -36,15 +36,15 @@ class MaskPiece:
 def source_masks(
     pieces: Sequence[MaskPiece], frames: int, size: tuple[int, int], fps: float = FPS
 ) -> Iterator[np.ndarray]:
-    """The mask of each frame of the source: (H, W) uint8, several faces joined by their maximum.
+    """Yield the mask of each frame of the source video: (H, W) uint8, the maximum over all faces.
 
-    Where no face was followed the mask is 0.
+    The mask is 0 outside of the tracked faces.
 
     Args:
-        pieces: of one video, in any order.
-        frames: the source's length at 25 frames a second.
-        size: its width and height.
-        fps: the rate to give masks at; each is that of the crop shown at the time.
+        pieces: the masks of one video, in any order.
+        frames: the length of the video in frames, at 25 frames a second.
+        size: width and height of the video.
+        fps: masks to yield for each second; each is the mask of the crop at its time.
     """
     for count in range(round(frames * fps / FPS)):
         frame = int(count * FPS / fps + 1e-6)
@@ -57,19 +57,19 @@ def source_masks(
 
 
 def paste(mask_hw: np.ndarray, transform_23: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """One mask over a crop into a picture of `size` (width, height): (H, W) of the mask's type, 0 outside the crop.
+    """Map one mask from a crop to a frame: (H, W) of the type of the mask, 0 outside the crop.
 
     Args:
-        mask_hw: at any resolution.
+        mask_hw: the mask over the crop, at any resolution.
         transform_23: source pixels -> pixels of the 224-pixel crop.
-        size: of the source.
+        size: width and height of the frame.
     """
     transform = transform_23.astype(np.float64)
-    # A face much smaller than its crop: shrink by area averaging first, as `align` does the other way round.
+    # If several mask pixels fall into one pixel of the frame, average them first: interpolation would skip some.
     shrink = int(np.sqrt(abs(np.linalg.det(transform[:, :2]))) * mask_hw.shape[1] / CROP_SIZE)
     if shrink >= 2:
         mask_hw = cv2.resize(mask_hw, [max(1, n // shrink) for n in mask_hw.shape[::-1]], interpolation=cv2.INTER_AREA)
-    # Pixel centres: crop + 1/2 and mask + 1/2 differ by the factor of the two sizes.
+    # Pixel centres are at + 1/2, so mask + 1/2 = scale x (crop + 1/2).
     scale = np.array([[mask_hw.shape[1]], [mask_hw.shape[0]]]) / CROP_SIZE
     transform = scale * transform
     transform[:, 2:] += scale / 2 - 0.5

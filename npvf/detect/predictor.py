@@ -1,4 +1,4 @@
-"""`Predictor`: what everything that judges a video has in common."""
+"""`Predictor`: the base class of detectors, localizers and baselines."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ PhoneChoice = PhoneSource | Literal["auto"]
 class Predictor(ABC):
     """Scores clips, and gives a verdict on a video.
 
-    A subclass has `settings` and `score_clip`; `examine` and `explain` where it can say more than a score, and
-    `from_pretrained` and `save_pretrained` where it is a folder. `npvf.detect.loading` lists all of them.
+    A subclass defines `settings` and `score_clip`. It overrides `examine` and `explain` if it has more evidence than a
+    score, and `from_pretrained` and `save_pretrained` if it is stored in a folder. `npvf.detect.loading` lists all
+    predictors.
 
     Attributes:
-        settings: how logits become a verdict.
-        needs_sound: whether a video without sound is refused.
-        finds_pixels: whether its evidence holds masks of forged pixels.
-        speech_inputs: what the model takes that compares lips with sound; None: it does not compare them.
+        settings: from logits to a verdict.
+        needs_sound: True if a video without audio is refused.
+        finds_pixels: True if the evidence contains masks of forged pixels.
+        speech_inputs: the inputs of the model that compares lips with audio; None: it does not compare them.
     """
 
     settings: DecisionSettings
@@ -40,39 +41,39 @@ class Predictor(ABC):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Self:
-        """Load what `save_pretrained` wrote, or a hub repository's id; `overrides` are settings.
+        """Load a folder that `save_pretrained` wrote, or a repository of the hub by its id; `overrides` are settings.
 
         Raises:
-            NpvfError: there is none, or it holds something else, or it has no such setting.
+            NpvfError: there is no such folder or repository, or it contains something else, or a setting is unknown.
         """
-        raise NotImplementedError(f"{cls.__name__} is not kept in a folder")
+        raise NotImplementedError(f"{cls.__name__} cannot be loaded from a folder")
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write a folder with weights and settings. `training` says how it was trained; only people read it."""
-        raise NotImplementedError(f"{type(self).__name__} has nothing to keep in a folder")
+        """Write a folder with weights and settings. `training` describes the training, for people only."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be saved to a folder")
 
     @abstractmethod
     def score_clip(self, clip: Clip) -> ClipScore:
-        """The logits of a clip that `reason_against` says nothing against. No picture is drawn."""
+        """Return the logits of a clip for which `reason_against` is "". No images are drawn."""
 
     def reason_against(self, meta: ClipMeta) -> str:
-        """Why a clip is not judged, beginning with a code, as far as that is known without its content; "": it is."""
+        """Return the reason not to judge a clip, from its metadata; it begins with a code. "": the clip is judged."""
         if meta.no_sound:
-            return f"{meta.no_sound}: there is no sound to compare the lips with"
-        return "" if meta.is_speaker else "another_speaks: the sound is another face's"
+            return f"{meta.no_sound}: there is no audio to compare the lips with"
+        return "" if meta.is_speaker else "another_speaks: the audio belongs to another face"
 
     def score_clips(self, clips: Iterable[Clip]) -> Iterator[ClipScore]:
-        """A score for each clip, in their order; clips are read one after the other."""
+        """Yield a score for each clip, in their order; clips are read one after the other."""
         for clip in clips:
             reason = self.reason_against(clip.meta)
             yield not_judged(clip.meta, reason) if reason else self.score_clip(clip)
 
     def aggregate(self, scores: Sequence[ClipScore]) -> VideoScore:
-        """The score of one video from those of all its clips."""
+        """Return the score of one video from those of all its clips."""
         return aggregate(scores, self.settings)
 
     def segments(self, score: ClipScore) -> list[tuple[int, float]]:
-        """The segments of a clip: their first frames, and their probabilities of fake."""
+        """Return the segments of a clip: their first frames, and their probabilities of fake."""
         if not score.starts:
             return []
         return list(
@@ -80,16 +81,16 @@ class Predictor(ABC):
         )
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
-        """The score of a clip and what a verdict shows of it; `pictures` of it are drawn for a report alone."""
+        """Return the evidence of a clip: its score, data for the verdict, and with `pictures` images for a report."""
         (score,) = self.score_clips([clip])
         return ClipEvidence.of(clip, score, pictures=pictures)
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
-        """One sentence on a video that was judged."""
-        return "its score lies " + ("above the threshold" if score.verdict == "fake" else "below the threshold")
+        """Return one sentence that explains the verdict on a video that was judged."""
+        return "its score is " + ("above the threshold" if score.verdict == "fake" else "below the threshold")
 
     def predict(self, video: str | Path, phones: PhoneChoice = "auto", landmarker: Landmarker | None = None) -> Verdict:
-        """The verdict on one video file, without pictures for a report; arguments and errors are those of `judge`."""
+        """Return the verdict on one video file, without images for a report; arguments and errors are as in `judge`."""
         return self.judge(video, phones, landmarker, pictures=False).verdict
 
     __call__ = predict
@@ -101,16 +102,16 @@ class Predictor(ABC):
         landmarker: Landmarker | None = None,
         pictures: bool = True,
     ) -> Judgement:
-        """The verdict on one video file and what it rests on.
+        """Return the verdict on one video file, with its evidence.
 
         Args:
             video: a file.
             phones: the phone source by name, or "auto".
-            landmarker: to use for several videos; one is opened for this video where it is None.
-            pictures: draw what a report shows.
+            landmarker: a landmarker that is shared by several videos; None: open one for this video.
+            pictures: draw images for a report.
 
         Raises:
-            Refused: the video cannot be used at all.
+            Refused: the video cannot be judged.
         """
         if landmarker is None:
             with Landmarker(max_faces=DEFAULTS.max_faces) as opened:
@@ -120,7 +121,7 @@ class Predictor(ABC):
         return self.judge_clips(clips, str(video), probe(video).duration, pictures)
 
     def judge_clips(self, clips: Iterable[Clip], video: str, seconds: float, pictures: bool = True) -> Judgement:
-        """The same of a video of `seconds` whose clips are read already; at least one."""
+        """Return the same as `judge` for a video of `seconds` from its clips, at least one."""
         evidence = []
         for clip in clips:
             evidence.append(self.examine(clip, pictures))
@@ -130,12 +131,12 @@ class Predictor(ABC):
         verdict = build_verdict(evidence, score, self.settings, reason, video, seconds)
         masks = [item.mask for item in evidence if item.mask is not None]
         for item in evidence:
-            item.mask = None  # it holds a temporary file
+            item.mask = None  # `masks` has it now; each mask keeps a temporary file open
         return Judgement(
             verdict, evidence, seconds, meta.source_sha256, masks=masks, size=meta.source_size, fps=meta.source_fps
         )
 
 
 def not_judged(meta: ClipMeta, reason: str) -> ClipScore:
-    """The score of a clip that has none."""
+    """Return the result for a clip that is not judged: a reason, and no logits."""
     return ClipScore(meta.key, meta.video, meta.track, reason=reason)

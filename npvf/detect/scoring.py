@@ -1,4 +1,4 @@
-"""What a model says of one prepared clip: its features, its sound's offset, a logit for each segment."""
+"""Score one prepared clip: features, audio offset, and a logit for each segment."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from npvf.models.npv.npv import NPV
 
 @dataclass(frozen=True, slots=True)
 class ScoringSettings:
-    """How a clip is judged.
+    """The settings for scoring a clip.
 
     Args:
         hop: frames between the starts of segments.
         min_gate: gated frames that a segment needs to be judged.
-        max_offset: reach of the search for the sound's offset, in frames.
-        natural_offset: an offset up to this many frames is taken for encoder delay or editing: it is measured,
-            reported and undone before scoring. Genuine files in the wild sit at up to +7 frames. Beyond it, sound and
-            picture are scored as they stand.
-        offset_weight: what each frame of an offset that was undone adds to the logits. A forgery agrees best at any
-            offset, a genuine file mostly near 0; so an offset is some evidence, and none that decides.
-        segments: judge at most so many of a clip, spread evenly over it; None: all.
+        max_offset: the largest audio offset that is searched, in frames.
+        natural_offset: an offset up to this many frames is attributed to encoder delay or editing. It is measured,
+            reported, and corrected before scoring. Real files in the wild have offsets up to +7 frames. A larger
+            offset is not corrected.
+        offset_weight: the logits increase by this for each frame of a corrected offset. Forgeries agree best at any
+            offset, real files mostly near 0, so an offset is weak evidence for a forgery.
+        segments: the largest number of segments to judge in a clip, spread evenly over it; None: all.
     """
 
     hop: int = 12
@@ -42,20 +42,20 @@ class ScoringSettings:
 
 @dataclass(slots=True)
 class ScoredClip:
-    """Segments of one clip with their logits, and the framewise agreement they rest on.
+    """Segments of one clip with their logits, and the framewise agreement of lips and audio.
 
     Shapes:
         starts_K: first frames of the judged segments; logits_K: their fake logits, not calibrated.
-        agreement_T: cosine of lips and sound, after the offset was undone; NaN where that left a picture without sound.
-        gate_T: frames on which the two are compared.
+        agreement_T: cosine of lips and audio after the offset was corrected; NaN in frames that are then without audio.
+        gate_T: frames in which lips and audio are compared.
     """
 
     starts_K: np.ndarray
     logits_K: np.ndarray
     agreement_T: np.ndarray
     gate_T: np.ndarray
-    offset: int | None  # frames by which the sound is late; None where there is too little speech to tell
-    undone: bool  # whether the offset was small enough to be natural, and was taken off before scoring
+    offset: int | None  # frames by which the audio is late; None if there is too little speech to measure it
+    undone: bool  # True if the offset was at most `natural_offset` and was corrected before scoring
 
     @property
     def offset_s(self) -> float | None:
@@ -65,13 +65,13 @@ class ScoredClip:
 
 @torch.no_grad()
 def encode_clip(model: NPV, clip: Clip) -> Features:
-    """Framewise features of one clip, (1, T, D), on the model's device."""
+    """Return the framewise features of one clip, (1, T, D), on the device of the model."""
     return model.encode(_batch(model, clip), faces=model.head.sees_streams)
 
 
 @torch.no_grad()
 def embed_clip(model: NPV, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
-    """Unit vectors of lips and sound in S_va, (T, P) each, and the phone gate (T,): the synchrony protocol's input."""
+    """Return what synchrony is measured on: unit vectors of lips and audio in S_va, (T, P), and the phone gate (T,)."""
     features = model.encode(_batch(model, clip), faces=False)
     v_BTP, a_BTP = model.project_pair(features)
     return v_BTP[0], a_BTP[0], features.gate_BT[0]
@@ -82,13 +82,13 @@ def _batch(model: NPV, clip: Clip) -> Batch:
 
 
 def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
-    """Judge a clip of at least one segment."""
+    """Score a clip that is at least as long as one segment."""
     return score_features(model, encode_clip(model, clip), settings)
 
 
 @torch.no_grad()
 def score_features(model: NPV, features: Features, settings: ScoringSettings) -> ScoredClip:
-    """Judge one clip, (1, T, D), whose features are there already."""
+    """Score one clip from its features, (1, T, D)."""
     offset = find_offset(model, features, settings.max_offset)
     moved = offset if offset is not None and abs(offset) <= settings.natural_offset else None
     if moved is not None:
@@ -109,14 +109,14 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
 
 
 def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:
-    """The offset of a clip's sound in frames, late is positive; None where too little speech overlaps to tell."""
+    """Return the audio offset of a clip in frames, positive for late audio; None if there is too little speech."""
     v_BTP, a_BTP = model.project_pair(features)
     curve_L = offset_curve(v_BTP[0], a_BTP[0], max_offset, features.gate_BT[0].float())
     return None if curve_L.isnan().any() else int(best_offset(curve_L))
 
 
 def judged_segments(gate_T: Tensor, settings: ScoringSettings) -> Tensor:
-    """First frames (K,) of the segments to judge, which have enough gated frames; the last one ends with the clip."""
+    """Return the first frames (K,) of the segments with enough gated frames; the last segment ends with the clip."""
     last = len(gate_T) - SEGMENT_FRAMES
     starts = sorted({*range(0, last + 1, settings.hop), last})
     kept = [s for s in starts if int(gate_T[s : s + SEGMENT_FRAMES].sum()) >= settings.min_gate]

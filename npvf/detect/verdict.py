@@ -1,4 +1,4 @@
-"""How a verdict is written: the score of a video, and what its clips show, as a `Verdict` that people and scripts read.
+"""Write a `Verdict`, for people and scripts, from the score of a video and the evidence of its clips.
 
 The score, the threshold and the abstention are decided in `npvf.detect.aggregate`.
 """
@@ -18,17 +18,23 @@ from npvf.detect.paste import MaskPiece
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import NpvfError, Reason, Refused
 
-FORGED_AREA = 1.0  # percent of a face; less is some pixels called forged by chance
-# These say that the file is broken, not that it shows nothing to judge.
+FORGED_AREA = 1.0  # percent of a face; a smaller area is a few pixels called forged by chance
+# The refusals that mean that a file is broken. Others mean that the content cannot be judged.
 BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR})
 
 
 @dataclass(slots=True)
 class Judgement:
-    """A verdict and the evidence it rests on.
+    """A verdict and its evidence.
 
-    `broken` says that the file could not be read at all; `seconds` is the video's length, 0 where nobody knows.
-    `masks` are those of its faces, where forged pixels were looked for; `size` and `fps` are its own.
+    Attributes:
+        verdict: the verdict.
+        evidence: the evidence of each clip.
+        seconds: the duration of the video; 0: unknown.
+        sha256: the hash of the source file; "": unknown.
+        broken: True if the file could not be read.
+        masks: the masks of the clips, if a localizer judged them and images were requested.
+        size, fps: width and height in pixels, and frame rate, of the source video.
     """
 
     verdict: Verdict
@@ -42,10 +48,9 @@ class Judgement:
 
     @classmethod
     def abstain(cls, video: str, error: NpvfError, detector: str) -> Judgement:
-        """What is said of a video that cannot be judged: its reason is the refusal's code and sentence.
+        """Return the verdict on a video that cannot be judged. Its reason is the code and sentence of the refusal.
 
-        An error that is not a refusal has the code "error"; like the refusals in `BROKEN` it makes the file a broken
-        one.
+        An error that is not a refusal has the code "error". It marks the file as broken, like the refusals in `BROKEN`.
         """
         return cls(
             Verdict(
@@ -63,7 +68,7 @@ class Judgement:
         )
 
     def suspects(self, count: int) -> list[tuple[PhoneEvidence, ClipEvidence]]:
-        """The sounds of the whole video that go least with the lips, the worst first, and where they come from."""
+        """Return the phones of the video with the lowest agreement, the worst first, each with its clip."""
         found = [(s, item) for item in self.evidence for s in most_suspicious(item.sounds, count)]
         return sorted(found, key=lambda pair: pair[0].agreement)[:count]
 
@@ -76,7 +81,7 @@ def build_verdict(
     video: str = "",
     seconds: float = 0.0,
 ) -> Verdict:
-    """The verdict on a video of `seconds`, from its score and the evidence of all its clips; `reason` explains it."""
+    """Return the verdict on a video of `seconds` from its score and the evidence of its clips; `reason` explains it."""
     scored = [item for item in evidence if item.scored is not None]
     return Verdict(
         video=video,
@@ -95,7 +100,7 @@ def build_verdict(
 
 
 def by_track(evidence: Sequence[ClipEvidence]) -> dict[int, list[ClipEvidence]]:
-    """The clips of each face, in order of their numbers."""
+    """Return the clips of each track, sorted by the number of the track."""
     tracks: dict[int, list[ClipEvidence]] = defaultdict(list)
     for item in evidence:
         tracks[item.track].append(item)
@@ -103,29 +108,29 @@ def by_track(evidence: Sequence[ClipEvidence]) -> dict[int, list[ClipEvidence]]:
 
 
 def words_of_speech(fake: bool) -> str:
-    """What lips and sound say."""
-    return "lips and sound do not evolve together" if fake else "lips and sound evolve together"
+    """Tell in words whether lips and audio evolve together."""
+    return "lips and audio do not evolve together" if fake else "lips and audio evolve together"
 
 
 def words_of_picture(area: float, usual: float, faces: int) -> tuple[str, bool]:
-    """What the percentage of a face that is called forged says, and whether it speaks for a forgery.
+    """Describe the marked percentage of a face, and tell if it is evidence for a forgery.
 
     Args:
-        area: of this face.
-        usual: nine in ten genuine faces have no more.
-        faces: how many faces that was measured on; 0: unknown.
+        area: the percentage of this face that is marked as forged.
+        usual: the percentage that 9 of 10 real faces do not exceed.
+        faces: number of real faces that `usual` was measured on; 0: unknown.
     """
     count = f"{faces} faces" if faces else "an unknown number of faces"
-    of_genuine = f"up to {usual:.0f} % in nine of ten, measured on {count}"
+    of_genuine = f"at most {usual:.0f} % on 9 of 10 real faces, measured on {count}"
     if area < FORGED_AREA:
-        return "no part of the face is marked", False
+        return "no part of the face is marked as forged", False
     if area <= usual:
-        return f"{area:.0f} % of the face is marked, which is usual for genuine faces ({of_genuine})", False
-    return f"{area:.0f} % of the face is marked, more than is usual for genuine faces ({of_genuine})", True
+        return f"{area:.0f} % of the face is marked as forged, which is normal for a real face ({of_genuine})", False
+    return f"{area:.0f} % of the face is marked as forged, more than is normal for a real face ({of_genuine})", True
 
 
 def marked_area(items: Sequence[ClipEvidence]) -> float | None:
-    """The percentage of a face's pixels that is called forged, mean over its clips' frames; None: not looked for."""
+    """Return the marked percentage of a face, the mean over the frames of its clips; None without a localizer."""
     areas = [item.picture.area_T for item in items if item.picture]
     return 100 * float(np.concatenate(areas).mean()) if areas else None
 
@@ -157,7 +162,7 @@ def _segments(item: ClipEvidence, scored: ScoredClip, settings: DecisionSettings
 
 
 def _offset(scored: Sequence[ClipEvidence]) -> float | None:
-    """The offset of the longest clip that has one."""
+    """Return the audio offset of the longest clip that has one."""
     known = [item for item in scored if item.scored and item.scored.offset is not None]
     if not known:
         return None
@@ -166,7 +171,7 @@ def _offset(scored: Sequence[ClipEvidence]) -> float | None:
 
 
 def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
-    """Share of a video's time that lies in a judged stretch of frames."""
+    """Return the share of the video that was judged."""
     seen_T = np.zeros(max(1, round(seconds * FPS)), dtype=bool)
     for item in evidence:
         for frames in _judged_frames(item):
@@ -175,7 +180,7 @@ def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
 
 
 def _judged_frames(item: ClipEvidence) -> Iterator[slice]:
-    """The whole clip where its pictures were judged, or its score has no segments; else each segment."""
+    """Yield the judged frames: the whole clip if a localizer saw it or its score has no segments, else each segment."""
     begin, end = (round(time * FPS) for time in item.span)
     if item.picture is not None or (item.score.logits and not item.score.starts):
         yield slice(begin, end)

@@ -57,7 +57,7 @@ class MediaInfo:
     format: str
     size_bytes: int
     duration: float  # seconds
-    encoder: str  # as the container declares it: "Lavf61.7.100"; empty: not declared
+    encoder: str  # the program named in the container, such as "Lavf61.7.100"; "": none is named
     video: VideoStream | None
     audio: AudioStream | None
 
@@ -67,7 +67,7 @@ class MediaInfo:
 
 
 def probe(path: str | Path) -> MediaInfo:
-    """Return streams, sizes, rates and times of a file. The first frame is decoded because only it has the rotation.
+    """Return streams, sizes, rates and times of a file. The first frame is decoded, because it contains the rotation.
 
     Raises:
         Refused: NOT_FOUND, or UNDECODABLE if the file is not a media file or its first frame cannot be decoded.

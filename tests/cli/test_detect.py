@@ -206,7 +206,7 @@ def test_a_mute_video_is_judged_by_its_picture_and_gets_a_mask(folder: Path, bot
     ran = npvf("detect", *videos, "--detector", both, "--json", "--report", report)
     good, mute, wall = json.loads(ran.out)
     assert ran.status == 3 and wall["reason"].startswith("no_face")
-    assert mute["verdict"] in {"real", "fake"} and mute["reason"].startswith("by the picture alone (no_audio: ")
+    assert mute["verdict"] in {"real", "fake"} and mute["reason"].startswith("judged by the frames alone (no_audio: ")
     assert [part["share"] for part in mute["parts"]] == [0.0, 1.0]
     assert good["parts"][0]["fake_probability"] is not None and good["phone_source"] == "times"
     for verdict in (good, mute):
@@ -214,7 +214,7 @@ def test_a_mute_video_is_judged_by_its_picture_and_gets_a_mask(folder: Path, bot
         assert 0 <= track["forged_area"] <= 100
         assert Path(track["mask"]).parent == tmp_path / "r-masks"
         assert probe(track["mask"]).video.frames == FRAMES
-    assert "by the picture alone" in report.read_text().lower()
+    assert "by the frames alone" in report.read_text().lower()
 
 
 def test_masks_go_where_they_are_asked_for_and_nowhere_else(folder: Path, both: Path, tmp_path: Path) -> None:

@@ -52,12 +52,12 @@ def test_speech_counts_over_the_whole_video() -> None:
     assert aggregate(short, SETTINGS).verdict == "fake"
     alone = aggregate(short[:1], SETTINGS)
     assert (alone.verdict, alone.probability) == ("abstain", None)
-    assert alone.reason == "too_little_speech: lips and sound could be compared for 0.4 s only"
+    assert alone.reason == "too_little_speech: lips and audio could be compared for 0.4 s only"
     assert aggregate([clip(speech=3.0)], SETTINGS).reason.startswith("too_little_speech: ")
 
 
 def test_a_track_keeps_its_own_reason() -> None:
-    other = clip(track=1, speech=0.0, reason="another_speaks: the sound is another face's")
+    other = clip(track=1, speech=0.0, reason="another_speaks: the audio belongs to another face")
     found = aggregate([clip(2.0), other], SETTINGS)
     assert found.verdict == "fake" and found.tracks[1].reason.startswith("another_speaks")
     silent = aggregate([clip(reason="no_audio: none", speech=0.0)], SETTINGS)

@@ -41,20 +41,20 @@ def test_both_answer_and_their_shares_are_shown(joint: FusedDetector, speech: De
     assert heard.share + seen.share == pytest.approx(1.0) and heard.reason == seen.reason == ""
     assert verdict.tracks[0].segments == alone.tracks[0].segments
     assert (verdict.audio_offset_s, verdict.phone_source) == (alone.audio_offset_s, alone.phone_source)
-    assert verdict.detector == "npv + red" and "of the face is marked, more than is usual" in verdict.reason
+    assert verdict.detector == "npv + red" and "of the face is marked as forged, more than is normal" in verdict.reason
     assert verdict.tracks[0].forged_area == pytest.approx(100 * 40 * 56 / (np.pi * 80**2), rel=0.1)
     assert json.loads(json.dumps(verdict.to_json()))["parts"][1]["part"] == "picture"
 
 
-def test_what_is_marked_on_genuine_faces_too_speaks_for_no_forgery() -> None:
+def test_a_marked_area_that_real_faces_also_have_is_not_evidence() -> None:
     clip = red_at(blob_clip("a", 1), MOUTH)  # some 11 % of the face
     reasons = []
-    for usual in (0.05, 0.3):
-        judge = red_localizer(genuine_area=usual, genuine_faces=20)
+    for area in (0.05, 0.3):
+        judge = red_localizer(genuine_area=area, genuine_faces=20)
         reasons.append(judge.judge_clips([clip], "a.mp4", 2.0).verdict.reason)
-    said = "(up to {} % in nine of ten, measured on 20 faces)"
-    assert reasons[0].endswith(f"11 % of the face is marked, more than is usual for genuine faces {said.format(5)}")
-    assert reasons[1].endswith(f"11 % of the face is marked, which is usual for genuine faces {said.format(30)}")
+    usual = "for a real face (at most {} % on 9 of 10 real faces, measured on 20 faces)"
+    assert reasons[0].endswith(f"11 % of the face is marked as forged, more than is normal {usual.format(5)}")
+    assert reasons[1].endswith(f"11 % of the face is marked as forged, which is normal {usual.format(30)}")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_without_speech_the_picture_answers_alone_and_the_verdict_says_so(joint:
     assert verdict.verdict == "fake" if seen.logit > 0 else "real"
     assert verdict.fake_probability == pytest.approx(expit(seen.logit)) and seen.share == 1.0
     assert heard.fake_probability is None and heard.share == 0.0 and heard.reason.startswith(code)
-    assert verdict.reason.startswith(f"by the picture alone ({code}: ")
+    assert verdict.reason.startswith(f"judged by the frames alone ({code}: ")
     assert verdict.coverage == 1.0 and verdict.tracks[0].segments == []
 
 
