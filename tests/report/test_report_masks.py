@@ -70,7 +70,8 @@ def test_it_says_what_each_part_adds(joint: FusedDetector) -> None:
 def test_without_sound_it_says_that_the_picture_answers_alone(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged(no_sound="no_audio", is_speaker=False)], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))
-    assert "By the picture alone (no_audio: " in page.text and "The other method decides alone. (no_audio)" in page.text
+    assert "Judged by the frames alone (no_audio: " in page.text
+    assert "The other method decides alone. (no_audio)" in page.text
     assert "does not speak, not judged" not in page.text and page.open == []
 
 
