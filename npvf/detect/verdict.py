@@ -117,13 +117,15 @@ def words_of_picture(area: float, usual: float, faces: int) -> tuple[str, bool]:
 
     Args:
         area: the percentage of this face that is marked as forged.
-        usual: the percentage that 9 of 10 real faces do not exceed.
+        usual: the percentage that 9 of 10 real faces do not exceed; 0 without `faces`: not measured.
         faces: number of real faces that `usual` was measured on; 0: unknown.
     """
     count = f"{faces} faces" if faces else "an unknown number of faces"
     of_genuine = f"at most {usual:.0f} % on 9 of 10 real faces, measured on {count}"
     if area < FORGED_AREA:
         return "no part of the face is marked as forged", False
+    if not (usual or faces):
+        return f"{area:.0f} % of the face is marked as forged; what is normal for a real face was not measured", True
     if area <= usual:
         return f"{area:.0f} % of the face is marked as forged, which is normal for a real face ({of_genuine})", False
     return f"{area:.0f} % of the face is marked as forged, more than is normal for a real face ({of_genuine})", True

@@ -41,7 +41,7 @@ def test_both_answer_and_their_shares_are_shown(joint: FusedDetector, speech: De
     assert heard.share + seen.share == pytest.approx(1.0) and heard.reason == seen.reason == ""
     assert verdict.tracks[0].segments == alone.tracks[0].segments
     assert (verdict.audio_offset_s, verdict.phone_source) == (alone.audio_offset_s, alone.phone_source)
-    assert verdict.detector == "npv + red" and "of the face is marked as forged, more than is normal" in verdict.reason
+    assert verdict.detector == "npv + red" and "of the face is marked as forged; what is normal" in verdict.reason
     assert verdict.tracks[0].forged_area == pytest.approx(100 * 40 * 56 / (np.pi * 80**2), rel=0.1)
     assert json.loads(json.dumps(verdict.to_json()))["parts"][1]["part"] == "picture"
 
