@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from npvf.clip import MEL_PER_FRAME, N_MELS, POSTERIORS_PER_FRAME, SEGMENT_FRAMES
 from npvf.speech.gate import GATE_PAD, Gate
 from npvf.speech.inventory import CRITICAL
+from npvf.speech.recogniser import POSTERIORS
 
 Picture = Literal["pixels", "geometry"]
 Sound = Literal["mel", "phones"]
@@ -51,7 +52,7 @@ class InputSpec:
     picture: tuple[Picture, ...] = ("pixels",)
     sound: tuple[Sound, ...] = ("mel",)
     geometry_points: int = 64
-    posteriors: int = 191
+    posteriors: int = POSTERIORS
     gate: Gate = "noncritical"
     critical: tuple[str, ...] = CRITICAL
     gate_pad: int = GATE_PAD
