@@ -29,7 +29,7 @@ from machine import device_name, report
 
 from npvf.clip import FPS, SAMPLE_RATE
 from npvf.data.transforms import ClipTransform
-from npvf.detect.detector import Detector
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, read_audio, write_video
 from npvf.models import NPV
@@ -90,7 +90,7 @@ def make_clip(clips: list[Path], target: Path, height: int | None) -> Path:
 def measure(name: str, video: Path, args: argparse.Namespace) -> dict[str, Any]:
     """One row: the stages of one model's median run."""
     torch.manual_seed(0)
-    detector = Detector(NPV.create(name))
+    detector = SpeechDetector(NPV.create(name))
     runs = []
     for _ in range(args.repeats + 1):
         with stopwatch() as spent:

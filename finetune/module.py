@@ -14,10 +14,10 @@ from finetune.data import splits_used
 from finetune.validation import clip_score, segment_labels, validation_record, video_metrics
 from npvf.clip import FPS
 from npvf.detect.aggregate import DecisionSettings
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fit_decision import LabelledScore, fit_decision
 from npvf.detect.predictor import Predictor
 from npvf.detect.scoring import score_features
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.errors import NpvfError
 from npvf.losses import DetectionLosses, DetectionObjective
 from npvf.models import NPV, Batch, Features
@@ -182,13 +182,13 @@ class DetectionModule(VideoModule):
                 self.validated.append(LabelledScore(score, int(batch.label_B[row]), person, labels))
 
     @property
-    def decision(self) -> DetectorSettings:
+    def decision(self) -> SpeechSettings:
         """A detector's own defaults."""
-        return DetectorSettings(name=self.model.config.name)
+        return SpeechSettings(name=self.model.config.name)
 
-    def predictor(self, decision: DetectorSettings) -> Detector:
+    def predictor(self, decision: SpeechSettings) -> SpeechDetector:
         """The detector, which scores as validation did."""
-        return Detector(self.model, decision)
+        return SpeechDetector(self.model, decision)
 
 
 def clip_features(features: Features, row: int, length: int) -> Features:

@@ -9,11 +9,11 @@ from npvf.clip import FAKE, REAL, Clip, Phone, Phones, Verdict
 from npvf.version import __version__
 
 if TYPE_CHECKING:
-    from npvf.detect.detector import Detector
     from npvf.detect.fused import FusedDetector
     from npvf.detect.loading import from_pretrained
     from npvf.detect.localizer import Localizer
     from npvf.detect.predictor import Predictor
+    from npvf.detect.speech_detector import SpeechDetector
     from npvf.models.pretrained import create_model
     from npvf.models.registry import list_models
 
@@ -21,12 +21,12 @@ __all__ = [
     "FAKE",
     "REAL",
     "Clip",
-    "Detector",
     "FusedDetector",
     "Localizer",
     "Phone",
     "Phones",
     "Predictor",
+    "SpeechDetector",
     "Verdict",
     "__version__",
     "create_model",
@@ -36,10 +36,10 @@ __all__ = [
 
 # Loaded on first use: `import npvf` and `npvf --help` stay quick.
 _LAZY = {
-    "Detector": "npvf.detect.detector",
     "FusedDetector": "npvf.detect.fused",
     "Localizer": "npvf.detect.localizer",
     "Predictor": "npvf.detect.predictor",
+    "SpeechDetector": "npvf.detect.speech_detector",
     "create_model": "npvf.models",
     "from_pretrained": "npvf.detect.loading",
     "list_models": "npvf.models",

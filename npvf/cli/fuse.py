@@ -13,10 +13,10 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.data.selection import Selection
-from npvf.detect.detector import Detector
 from npvf.detect.fused import FusedDetector, save_fused
 from npvf.detect.fusion import Fusion
 from npvf.detect.localizer import Localizer
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Score all videos with both methods, fit the fusion, write the folder, and print the figures."""
     device = options.device(args.device)
     localizer = Localizer.from_pretrained(args.localizer, device)
-    detector = FusedDetector(Detector.from_pretrained(args.detector, device), localizer)
+    detector = FusedDetector(SpeechDetector.from_pretrained(args.detector, device), localizer)
     corpus = Corpus(args.corpus)
     selection = Selection(
         speakers_only=False,

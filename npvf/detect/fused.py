@@ -10,12 +10,12 @@ from typing import Any
 
 from npvf.clip import Clip, ClipMeta
 from npvf.detect.aggregate import ClipScore, DecisionSettings, TrackScore, VideoScore, decide, score_tracks
-from npvf.detect.detector import Detector, speech_score
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.fusion import Fusion, Opinion
 from npvf.detect.localizer import Localizer, picture_score
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import score_clip
+from npvf.detect.speech_detector import SpeechDetector, speech_score
 from npvf.detect.verdict import words_of_speech
 from npvf.errors import NpvfError
 from npvf.io.files import write_json
@@ -38,7 +38,7 @@ class FusedDetector(Predictor):
     needs_sound = False
     finds_pixels = True
 
-    def __init__(self, speech: Detector, localizer: Localizer, fusion: Fusion | None = None) -> None:
+    def __init__(self, speech: SpeechDetector, localizer: Localizer, fusion: Fusion | None = None) -> None:
         self.speech, self.localizer, self.fusion = speech, localizer, fusion or Fusion()
         self.settings = DecisionSettings(
             name=f"{speech.settings.name} + {localizer.settings.name}",
@@ -63,7 +63,7 @@ class FusedDetector(Predictor):
         rest = {k: v for k, v in overrides.items() if k not in Fusion.__slots__}
         of_speech = {k: v for k, v in rest.items() if k.partition("__")[0] in ("scoring", "min_speech")}
         of_picture = {k: v for k, v in rest.items() if k not in of_speech}
-        speech = Detector.from_pretrained(path / SPEECH, device, **of_speech)
+        speech = SpeechDetector.from_pretrained(path / SPEECH, device, **of_speech)
         localizer = Localizer.from_pretrained(path / PICTURE, device, **of_picture)
         return cls(speech, localizer, replace(fusion, **own))
 

@@ -17,7 +17,7 @@ from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
 FOLDERS = {
     "fusion": "npvf.detect.fused:FusedDetector",
     "localizer": "npvf.detect.localizer:Localizer",
-    "detector": "npvf.detect.detector:Detector",
+    "detector": "npvf.detect.speech_detector:SpeechDetector",
     "frames": "npvf.evaluate.baselines.frames:FramePredictor",
 }
 """The key of `config.json` that contains the settings of a predictor, and its class."""

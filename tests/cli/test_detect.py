@@ -12,10 +12,10 @@ from skimage import data
 from npvf.cli.detect import exit_status
 from npvf.cli.main import main
 from npvf.clip import SAMPLES_PER_FRAME
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import save_fused
 from npvf.detect.fusion import Fusion
 from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -78,7 +78,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = {f"{t}__depths": (1,) for t in ("viseme", "face", "audio")}
     small |= {f"{t}__num_heads": (2,) for t in ("viseme", "face", "audio")}
     model = create_model("npv_nano", dim=24, common_dim=16, awareness_hidden=8, **small)
-    detector = Detector(model, DetectorSettings(name="tester", undecided=0.0))
+    detector = SpeechDetector(model, SpeechSettings(name="tester", undecided=0.0))
     return detector.save_pretrained(tmp_path_factory.mktemp("detector"))
 
 

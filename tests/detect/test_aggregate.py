@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from npvf.detect.aggregate import ClipScore, DecisionSettings, aggregate, pool_logits, segment_means
 from npvf.detect.calibration import Calibration
-from npvf.detect.detector import DetectorSettings
 from npvf.detect.scoring import ScoringSettings
+from npvf.detect.speech_detector import SpeechSettings
 from npvf.errors import NpvfError
 
 SETTINGS = DecisionSettings(min_speech=0.5)
@@ -84,11 +84,11 @@ def test_means_of_segments_cover_the_clip() -> None:
 
 
 def test_settings_come_back_from_json_and_can_be_overridden() -> None:
-    settings = DetectorSettings(name="d", scoring=ScoringSettings(hop=8), calibration=Calibration(2.0, 1.0), people=3)
-    assert DetectorSettings.from_json(settings.to_json()) == settings
+    settings = SpeechSettings(name="d", scoring=ScoringSettings(hop=8), calibration=Calibration(2.0, 1.0), people=3)
+    assert SpeechSettings.from_json(settings.to_json()) == settings
     changed = settings.configured(threshold=0.7, scoring__hop=4, undecided=None)
     assert (changed.threshold, changed.scoring.hop, changed.undecided) == (0.7, 4, 0.05)
     with pytest.raises(NpvfError, match="mood"):
-        DetectorSettings.from_json({**settings.to_json(), "mood": "good"})
+        SpeechSettings.from_json({**settings.to_json(), "mood": "good"})
     with pytest.raises(NpvfError, match="d has no setting 'mask_threshold'"):
         settings.configured(mask_threshold=0.5)

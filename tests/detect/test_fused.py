@@ -8,11 +8,11 @@ import torch
 from scipy.special import expit, logit
 
 from npvf.clip import Phone, Phones
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import FusedDetector, save_fused
 from npvf.detect.loading import from_pretrained
 from npvf.detect.localizer import Localizer
 from npvf.detect.paste import source_masks
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.errors import NpvfError
 from npvf.models import create_model
 from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer, tiny_stddl
@@ -21,17 +21,17 @@ from tests.helpers.tiny_corpus import blob_clip
 
 
 @pytest.fixture
-def speech(tiny_overrides: dict) -> Detector:
+def speech(tiny_overrides: dict) -> SpeechDetector:
     torch.manual_seed(0)
-    return Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings(name="npv", undecided=0.0))
+    return SpeechDetector(create_model("npv_nano", **tiny_overrides), SpeechSettings(name="npv", undecided=0.0))
 
 
 @pytest.fixture
-def joint(speech: Detector) -> FusedDetector:
+def joint(speech: SpeechDetector) -> FusedDetector:
     return FusedDetector(speech, red_localizer(), FUSION)
 
 
-def test_both_answer_and_their_shares_are_shown(joint: FusedDetector, speech: Detector) -> None:
+def test_both_answer_and_their_shares_are_shown(joint: FusedDetector, speech: SpeechDetector) -> None:
     clip = red_at(blob_clip("a", 1), MOUTH)
     verdict = joint.judge_clips([clip], "a.mp4", 2.0).verdict
     heard, seen = verdict.parts
@@ -103,7 +103,7 @@ def test_a_folder_of_either_kind_or_both_is_opened_by_one_call(joint: FusedDetec
     joint.speech.save_pretrained(tmp_path / "npv")
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     save_fused(FUSION, tmp_path / "npv", tmp_path / "stddl", tmp_path / "both", {"split": "val"})
-    assert isinstance(from_pretrained(tmp_path / "npv"), Detector)
+    assert isinstance(from_pretrained(tmp_path / "npv"), SpeechDetector)
     picture, both = from_pretrained(tmp_path / "stddl"), from_pretrained(tmp_path / "both")
     assert isinstance(picture, Localizer)
     assert isinstance(both, FusedDetector) and both.fusion == FUSION
@@ -118,7 +118,7 @@ def test_a_folder_of_either_kind_or_both_is_opened_by_one_call(joint: FusedDetec
         save_fused(FUSION, tmp_path / "npv", tmp_path / "stddl", tmp_path / "both", {})
 
 
-def test_an_encoder_judges_nothing(speech: Detector, tmp_path: Path) -> None:
+def test_an_encoder_judges_nothing(speech: SpeechDetector, tmp_path: Path) -> None:
     speech.model.save_pretrained(tmp_path)
     with pytest.raises(NpvfError, match="holds an encoder"):
         from_pretrained(tmp_path)

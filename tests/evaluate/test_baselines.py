@@ -11,8 +11,8 @@ import torch
 
 from npvf.clip import FAKE, REAL, Clip
 from npvf.detect.calibration import Calibration
-from npvf.detect.detector import Detector
 from npvf.detect.loading import from_pretrained
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.errors import NpvfError
 from npvf.evaluate.baselines.frames import SETTINGS, FramePredictor
 from npvf.evaluate.baselines.mouth_energy import MouthEnergyPredictor
@@ -86,8 +86,8 @@ def test_each_comes_back_by_name_or_folder(frames: FramePredictor, tiny_override
     assert scores(loaded, clip) == pytest.approx(scores(frames, clip))
     assert isinstance(from_pretrained("silence"), SilencePredictor)
     assert isinstance(from_pretrained("mouth_energy"), MouthEnergyPredictor)
-    detector = Detector(create_model("npv_nano", **tiny_overrides))
-    assert isinstance(from_pretrained(detector.save_pretrained(tmp_path / "npv")), Detector)
+    detector = SpeechDetector(create_model("npv_nano", **tiny_overrides))
+    assert isinstance(from_pretrained(detector.save_pretrained(tmp_path / "npv")), SpeechDetector)
 
 
 def test_what_judges_nothing_is_refused(frames: FramePredictor, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from npvf.cli.evaluate import command as command
 from npvf.cli.evaluate.tables import detection_table, notes
 from npvf.clip import Clip
 from npvf.data.selection import Selection
-from npvf.detect.detector import Detector
 from npvf.detect.predictor import Predictor
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import detection_metrics_of, run_evaluation
 from npvf.evaluate.results import CorpusRecord, Provenance, RunRecord, VideosRecord
@@ -262,7 +262,7 @@ def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, caps
 @pytest.mark.slow
 def test_command_measures_a_model_folder_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
-    detector = Detector(create_model("npv_nano")).save_pretrained(tmp_path / "detector")
+    detector = SpeechDetector(create_model("npv_nano")).save_pretrained(tmp_path / "detector")
     clips = [talking_clip(f"v{i}", i, 50) for i in range(4)]
     corpus = make_corpus(tmp_path / "corpus", [line(f"v{i}", i % 2, manipulation="swap") for i in range(4)], clips)
     words = ("--out", tmp_path, "--bootstrap", 20)

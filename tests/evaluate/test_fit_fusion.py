@@ -10,11 +10,11 @@ import torch
 from npvf.cli.main import main
 from npvf.clip import Clip, Phone, Phones
 from npvf.data.selection import Selection
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import FusedDetector, save_fused
 from npvf.detect.fusion import Fusion
 from npvf.detect.loading import from_pretrained
 from npvf.detect.localizer import Localizer
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_fusion import clips_by_video, collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
@@ -27,9 +27,9 @@ EVERYONE = Selection(speakers_only=False, label="known")
 
 
 @pytest.fixture
-def speech(tiny_overrides: dict) -> Detector:
+def speech(tiny_overrides: dict) -> SpeechDetector:
     torch.manual_seed(0)
-    return Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings(name="npv", undecided=0.0))
+    return SpeechDetector(create_model("npv_nano", **tiny_overrides), SpeechSettings(name="npv", undecided=0.0))
 
 
 def clip(video: str, seed: int, label: int, person: str, **meta: object) -> Clip:
@@ -54,7 +54,7 @@ def test_clips_come_video_by_video(corpus: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus: Path, speech: Detector) -> None:
+def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus: Path, speech: SpeechDetector) -> None:
     joint = FusedDetector(speech, red_localizer())
     found = collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="val"))
     assert found.labels == [0, 1] * 4 and found.people == ["p0", "p0", "p1", "p1", "p2", "p2", "p3", "p3"]
@@ -64,14 +64,14 @@ def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus
     assert (figures["real"], figures["fake"], figures["people"]) == (4, 4, 4)
 
 
-def test_one_class_is_no_fusion(corpus: Path, speech: Detector) -> None:
+def test_one_class_is_no_fusion(corpus: Path, speech: SpeechDetector) -> None:
     joint = FusedDetector(speech, red_localizer())
     with pytest.raises(NpvfError, match="1 real and 0 fake"):
         fit_fusion(collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="train")))
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector, tmp_path: Path) -> None:
+def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: SpeechDetector, tmp_path: Path) -> None:
     speech.save_pretrained(tmp_path / "npv", {"seed": 1})
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     words = ["fuse", corpus, "--detector", tmp_path / "npv", "--localizer", tmp_path / "stddl", "--out", tmp_path / "d"]
@@ -89,7 +89,7 @@ def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: Detector,
 
 
 @pytest.mark.slow
-def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: Detector, tmp_path: Path) -> None:
+def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: SpeechDetector, tmp_path: Path) -> None:
     speech.save_pretrained(tmp_path / "npv")
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     save_fused(Fusion(), tmp_path / "npv", tmp_path / "stddl", tmp_path / "d", {})

@@ -11,8 +11,8 @@ import pytest
 from npvf.cli.main import main
 from npvf.clip import Clip
 from npvf.detect.aggregate import ClipScore, DecisionSettings
-from npvf.detect.detector import Detector
 from npvf.detect.predictor import Predictor
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.evaluate.robustness import SCORES, RobustnessRecord, detector_hash, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
@@ -25,7 +25,7 @@ from tests.helpers.astronaut import scene, with_head
 CONDITIONS = [Condition("blur", 1), Condition("band_limit", 5), Condition("whatsapp")]
 
 
-class Hissing(Detector):
+class Hissing(SpeechDetector):
     """Calls fake what hisses: the share of its sound above 2 kHz. Never looks at a face."""
 
     def __init__(self) -> None:

@@ -11,10 +11,10 @@ import torch
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.agreement import AgreementPredictor
 from npvf.detect.calibration import Calibration
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import FusedDetector
 from npvf.detect.fusion import Fusion
 from npvf.detect.predictor import Predictor
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.evaluate.baselines.mouth_energy import MouthEnergyPredictor
 from npvf.evaluate.baselines.silence import SilencePredictor
 from npvf.evaluate.video_scores import score_videos
@@ -62,18 +62,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def speech() -> Detector:
+def speech() -> SpeechDetector:
     torch.manual_seed(0)
     model = create_model("npv_nano", **TINY_MODEL)
-    settings = DetectorSettings(calibration=Calibration(4.0, 0.1), undecided=0.02, min_speech=0.6)
-    return Detector(model, settings)
+    settings = SpeechSettings(calibration=Calibration(4.0, 0.1), undecided=0.02, min_speech=0.6)
+    return SpeechDetector(model, settings)
 
 
 PREDICTORS = ("detector", "localizer", "fused", "agreement", "silence", "mouth_energy")
 
 
 @pytest.fixture
-def predictor(request: pytest.FixtureRequest, speech: Detector) -> Predictor:
+def predictor(request: pytest.FixtureRequest, speech: SpeechDetector) -> Predictor:
     localizer = red_localizer(undecided=0.1, sharpness=2.0)
     made = {
         "detector": speech,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from finetune.cli import main as finetune
-from npvf.detect.detector import Detector
 from npvf.detect.loading import from_pretrained
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.evaluate.baselines.frames import FramePredictor
 from npvf.io.corpus import Corpus
 from pretrain.cli import main as pretrain
@@ -51,5 +51,5 @@ def test_two_towers_by_agreement_and_fine_tuned(corpus: Path, tmp_path: Path) ->
     assert (encoder / "model.safetensors").is_file()
     finetune(arguments("two_tower", corpus, tmp_path / "b", f"--model.encoder={encoder}"))
     scorer = from_pretrained(tmp_path / "b" / "detector")
-    assert isinstance(scorer, Detector) and scorer.model.config.backbone == "conv"
+    assert isinstance(scorer, SpeechDetector) and scorer.model.config.backbone == "conv"
     assert len(list(scorer.score_clips(Corpus(corpus).clips))) == 10

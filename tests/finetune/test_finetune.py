@@ -10,8 +10,8 @@ import torch
 from finetune.cli import main
 from finetune.module import DetectionModule, FineTuneOptim
 from npvf.detect.aggregate import ClipScore, DecisionSettings
-from npvf.detect.detector import Detector
 from npvf.detect.fit_decision import LabelledScore, score_videos
+from npvf.detect.speech_detector import SpeechDetector
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.models import create_model
@@ -38,7 +38,7 @@ def fit(corpus: Path, run: Path, *more: str) -> None:
 @pytest.mark.slow
 def test_the_product_is_a_detector(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path)
-    detector = Detector.from_pretrained(tmp_path / "detector")
+    detector = SpeechDetector.from_pretrained(tmp_path / "detector")
     assert detector.settings.calibration.a >= 0 and 0 < detector.settings.threshold < 1
     scores = list(detector.score_clips(Corpus(corpus).clips))
     assert len(scores) == 14
@@ -50,7 +50,7 @@ def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_p
     run = tmp_path / "run"
     fit(corpus, run, f"--model.encoder={encoder}", "--model.model_args=null", "--model.freeze=true", "--export=last")
     before = DetectionModule(str(encoder)).model.state_dict()
-    after = Detector.from_pretrained(run / "detector").model.state_dict()
+    after = SpeechDetector.from_pretrained(run / "detector").model.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed <= {"head", "awareness_va", "awareness_fa"} and "head" in changed
 
@@ -59,7 +59,7 @@ def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_p
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path, "--config", CONFIG.replace(".yaml", "_switches.yaml"))
     saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
-    weights = Detector.from_pretrained(tmp_path / "detector").model.state_dict()
+    weights = SpeechDetector.from_pretrained(tmp_path / "detector").model.state_dict()
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in weights.items()), "averaged ones"
 
 
@@ -116,7 +116,7 @@ def test_genuine_clips_are_enough_to_train_on(forged_in_validation_only: Path, t
     """The objective makes its fakes of their features."""
     more = ["--trainer.reload_dataloaders_every_n_epochs=1"] if cache == "stream" else []
     fit(forged_in_validation_only, tmp_path / "run", f"--data.loader.cache={cache}", "--trainer.max_epochs=1", *more)
-    assert Detector.from_pretrained(tmp_path / "run" / "detector").settings.calibration.a >= 0
+    assert SpeechDetector.from_pretrained(tmp_path / "run" / "detector").settings.calibration.a >= 0
 
 
 def test_without_feature_fakes_training_needs_forged_clips(forged_in_validation_only: Path, tmp_path: Path) -> None:

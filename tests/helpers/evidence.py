@@ -4,9 +4,9 @@ import numpy as np
 
 from npvf.clip import Phone, Phones, Verdict
 from npvf.detect.aggregate import ClipScore, aggregate
-from npvf.detect.detector import DetectorSettings
 from npvf.detect.evidence import ClipEvidence, phone_evidence
 from npvf.detect.scoring import ScoredClip
+from npvf.detect.speech_detector import SpeechSettings
 from npvf.detect.verdict import build_verdict
 
 CRITICAL = frozenset({"m", "b", "p"})
@@ -14,7 +14,7 @@ SPOKEN = Phones((Phone("sil", 0, 0.2), Phone("aa", 0.2, 0.6), Phone("m", 0.6, 0.
 
 
 def judge(items: list[ClipEvidence], seconds: float, **settings: object) -> Verdict:
-    chosen = DetectorSettings(name="d", **settings)
+    chosen = SpeechSettings(name="d", **settings)
     score = aggregate([item.score for item in items], chosen)
     return build_verdict(items, score, chosen, score.reason or "lips", "v.mp4", seconds)
 

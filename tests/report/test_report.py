@@ -8,9 +8,9 @@ import torch
 
 from npvf.clip import Clip, Phone, Phones
 from npvf.detect.aggregate import ClipScore
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.scoring import ScoredClip
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.models import create_model
@@ -22,17 +22,17 @@ from tests.helpers.tiny_corpus import blob_clip
 
 
 @pytest.fixture
-def detector(tiny_overrides: dict) -> Detector:
+def detector(tiny_overrides: dict) -> SpeechDetector:
     torch.manual_seed(0)
-    settings = DetectorSettings(name="a <small> one", undecided=0.0)
-    return Detector(create_model("npv_nano", **tiny_overrides), settings)
+    settings = SpeechSettings(name="a <small> one", undecided=0.0)
+    return SpeechDetector(create_model("npv_nano", **tiny_overrides), settings)
 
 
 def of_track(clip: Clip, track: int, speaks: bool) -> Clip:
     return replace(clip, meta=replace(clip.meta, track=track, is_speaker=speaks))
 
 
-def test_the_report_is_one_file_that_fetches_nothing(detector: Detector, tmp_path: Path) -> None:
+def test_the_report_is_one_file_that_fetches_nothing(detector: SpeechDetector, tmp_path: Path) -> None:
     judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
     path = write_report([judgement], detector, tmp_path / "deep" / "report.html")
     html = path.read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_the_report_is_one_file_that_fetches_nothing(detector: Detector, tmp_pat
     assert {"svg", "img", "table"} <= set(page.tags)
 
 
-def test_it_shows_the_verdict_and_every_sound(detector: Detector) -> None:
+def test_it_shows_the_verdict_and_every_sound(detector: SpeechDetector) -> None:
     judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
     page = Page(render_report([judgement], detector))
     verdict = judgement.verdict
@@ -57,7 +57,7 @@ def test_it_shows_the_verdict_and_every_sound(detector: Detector) -> None:
     assert "a <small> one" in page.text
 
 
-def test_names_are_escaped(detector: Detector) -> None:
+def test_names_are_escaped(detector: SpeechDetector) -> None:
     evil = "clips/<script>alert(1)<b>.mp4"
     spoken = replace(blob_clip("a", 1), phones=Phones((Phone("<img src=x>", 0.1, 1.5),), "times"))
     refused = Judgement.abstain("<i>", Refused(Reason.NO_FACE, "<u>: no face"), "d")
@@ -68,7 +68,7 @@ def test_names_are_escaped(detector: Detector) -> None:
     assert "x" not in page.addresses
 
 
-def test_several_videos_are_listed_with_what_was_not_judged(detector: Detector) -> None:
+def test_several_videos_are_listed_with_what_was_not_judged(detector: SpeechDetector) -> None:
     judgements = [
         detector.judge_clips([blob_clip("a", 1), of_track(blob_clip("a", 2), 1, False)], "two.mp4", 2.0),
         Judgement.abstain("dog.mp4", Refused(Reason.NO_FACE, "dog.mp4: no face was found."), "d"),
@@ -82,13 +82,13 @@ def test_several_videos_are_listed_with_what_was_not_judged(detector: Detector) 
     assert page.open == []
 
 
-def test_it_says_so_where_only_voice_activity_is_known(detector: Detector) -> None:
+def test_it_says_so_where_only_voice_activity_is_known(detector: SpeechDetector) -> None:
     clip = replace(blob_clip("a", 1), phones=Phones((Phone("spn", 0.1, 1.9),), "voice_activity"))
     text = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector)).text
     assert "The phones of this video are unknown" in text and "speech, phone unknown" in text
 
 
-def test_a_video_of_too_little_speech_still_shows_its_faces(detector: Detector) -> None:
+def test_a_video_of_too_little_speech_still_shows_its_faces(detector: SpeechDetector) -> None:
     clip = replace(blob_clip("a", 1), phones=Phones((Phone("sil", 0.0, 2.0),), "recogniser"))
     page = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector))
     assert "(too_little_speech)" in page.text and "too little speech to judge" in page.text

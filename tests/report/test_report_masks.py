@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.fused import FusedDetector
 from npvf.detect.fusion import Opinion
 from npvf.detect.heatmaps import COLOURS, overlay, palette
+from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe
 from npvf.models import create_model
@@ -28,7 +28,7 @@ from tests.helpers.tiny_corpus import blob_clip
 @pytest.fixture
 def joint(tiny_overrides: dict) -> FusedDetector:
     torch.manual_seed(0)
-    speech = Detector(create_model("npv_nano", **tiny_overrides), DetectorSettings(name="npv", undecided=0.0))
+    speech = SpeechDetector(create_model("npv_nano", **tiny_overrides), SpeechSettings(name="npv", undecided=0.0))
     return FusedDetector(speech, red_localizer(), FUSION)
 
 

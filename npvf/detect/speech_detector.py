@@ -1,4 +1,4 @@
-"""`Detector`: NPV and its settings. Do lips and audio evolve together?"""
+"""`SpeechDetector`: NPV and its settings. Do lips and audio evolve together?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from npvf.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorSettings(DecisionSettings):
+class SpeechSettings(DecisionSettings):
     """The settings of a detector beside its weights.
 
     Attributes:
@@ -33,7 +33,7 @@ class DetectorSettings(DecisionSettings):
     scoring: ScoringSettings = field(default_factory=ScoringSettings)
 
 
-class Detector(Predictor):
+class SpeechDetector(Predictor):
     """Compares the lips of the face that speaks with the audio.
 
     Args:
@@ -41,15 +41,15 @@ class Detector(Predictor):
         settings: from clips to a verdict, with the calibration.
     """
 
-    settings: DetectorSettings
+    settings: SpeechSettings
 
-    def __init__(self, model: NPV, settings: DetectorSettings | None = None) -> None:
+    def __init__(self, model: NPV, settings: SpeechSettings | None = None) -> None:
         self.model = model.eval()
-        self.settings = settings or DetectorSettings()
+        self.settings = settings or SpeechSettings()
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Detector:
-        """Load a detector folder, or a hub repository's id; `overrides` are fields of `DetectorSettings`.
+    def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> SpeechDetector:
+        """Load a detector folder, or a hub repository's id; `overrides` are fields of `SpeechSettings`.
 
         Raises:
             NpvfError: there is no such folder or repository, or it contains only an encoder, which cannot judge videos.
@@ -58,7 +58,7 @@ class Detector(Predictor):
         content = read_config(folder)
         if "detector" not in content:
             raise NpvfError(f"{folder} holds an encoder, not a detector: fine-tune it first (npvf finetune)")
-        settings = DetectorSettings.from_json(content["detector"]).configured(**overrides)
+        settings = SpeechSettings.from_json(content["detector"]).configured(**overrides)
         return cls(NPV.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
