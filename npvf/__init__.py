@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from npvf.clip import FAKE, REAL, Clip, Phone, Phones, Verdict
+from npvf.clip import FAKE, REAL, Clip, Finding, Phone, Phones, Verdict
 from npvf.version import __version__
 
 if TYPE_CHECKING:
+    from npvf.detect.detector import Detector
     from npvf.detect.fused import FusedDetector
     from npvf.detect.loading import from_pretrained
     from npvf.detect.localizer import Localizer
@@ -21,6 +22,8 @@ __all__ = [
     "FAKE",
     "REAL",
     "Clip",
+    "Detector",
+    "Finding",
     "FusedDetector",
     "Localizer",
     "Phone",
@@ -36,6 +39,7 @@ __all__ = [
 
 # Loaded on first use: `import npvf` and `npvf --help` stay quick.
 _LAZY = {
+    "Detector": "npvf.detect.detector",
     "FusedDetector": "npvf.detect.fused",
     "Localizer": "npvf.detect.localizer",
     "Predictor": "npvf.detect.predictor",

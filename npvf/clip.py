@@ -1,4 +1,4 @@
-"""The types that all parts of npvf share: clocks, labels, `Phone`, `Phones`, `Clip` and `Verdict`.
+"""The types that all parts of npvf share: clocks, labels, `Phone`, `Phones`, `Clip`, `Finding` and `Verdict`.
 
 One video frame lasts as long as 4 mel frames or 640 audio samples. Time zero of video and audio is the presentation
 time of the first video frame. Times are in seconds, boxes are (x0, y0, x1, y1) in pixels, images are RGB.
@@ -26,6 +26,9 @@ REAL = 0
 FAKE = 1
 
 PhoneSource = Literal["times", "transcript", "recogniser", "voice_activity"]
+VerdictName = Literal["real", "fake", "mismatch", "abstain"]
+FindingName = Literal["sound_and_lips", "mouth_motion", "picture"]
+Statement = Literal["agree", "disagree", "person", "generator", "untouched", "replaced", "undecided", "not_judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,35 @@ class PartVerdict:
 
 
 @dataclass(slots=True)
+class Finding:
+    """The result of one method for a video: how strongly it supports one of two propositions.
+
+    Attributes:
+        name: the method.
+        statement: "disagree", "generator" or "replaced" if the first proposition is supported, "agree", "person" or
+            "untouched" if the second one is, "undecided" if neither, "not_judged" if `reason` says why.
+        propositions: the two propositions, in words.
+        log10_lr: log10 of the likelihood ratio: positive values support the first proposition, negative values the
+            second one. It does not leave `bounds`. None if the method could not judge the video.
+        bounds: the smallest and the largest log10 likelihood ratio that the calibration data support.
+        words: the strength in words: "no", "weak", "moderate", "strong" or "very strong"; "" if not judged.
+        reason: why the method could not judge the video; begins with a code ("music_or_noise: ...").
+        track: the face that the finding is about; None if not judged.
+        measurements: the numbers that decided whether the method could judge this face, by name.
+    """
+
+    name: FindingName
+    statement: Statement
+    propositions: tuple[str, str]
+    log10_lr: float | None = None
+    bounds: tuple[float, float] | None = None
+    words: str = ""
+    reason: str = ""
+    track: int | None = None
+    measurements: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Verdict:
     """The verdict on one video.
 
@@ -213,11 +245,16 @@ class Verdict:
     the threshold, the probability is given. A reason to abstain begins with a code: `no_face: ...`. `parts` gives the
     contribution of each method of a fused detector. A video is called fake if its probability reaches `threshold`.
     Probability and threshold were fitted on the videos of `people` people (None: unknown).
+
+    `Detector` alone gives `findings` and the verdict "mismatch": sound and lips do not fit each other, which is not a
+    sign of a forgery. Its `fake_probability` ranks videos by the evidence for a forgery; the strength of that evidence
+    is the likelihood ratio of each finding. `measurements` are those of the face that decided, and `warnings` name
+    conditions of the video in which errors are more frequent; each begins with a code (`small_face: ...`).
     """
 
     video: str
     fake_probability: float | None
-    verdict: Literal["real", "fake", "abstain"]
+    verdict: VerdictName
     reason: str
     audio_offset_s: float | None
     tracks: Sequence[TrackVerdict]
@@ -227,6 +264,9 @@ class Verdict:
     threshold: float = 0.5
     parts: Sequence[PartVerdict] | None = None
     people: int | None = None
+    findings: Sequence[Finding] = ()
+    measurements: dict[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

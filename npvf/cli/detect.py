@@ -25,7 +25,7 @@ from npvf.report.mask_video import write_masks
 from npvf.report.report import EXAMPLES, write_report
 
 BROKEN, ABSTAINED = 2, 3
-STYLES = {"fake": "bold red", "real": "bold green", "abstain": "bold yellow"}
+STYLES = {"fake": "bold red", "real": "bold green", "mismatch": "bold magenta", "abstain": "bold yellow"}
 EXPLANATION = """\
 --json prints a list with one object for each file, in the given order. If a file cannot be judged, its verdict is
 "abstain" and its reason begins with a stable code (no_face: ..., silent_audio: ..., too_little_speech: ...). A file

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from typing import Any, Literal, Self, get_type_hints
+from typing import Any, Self, get_type_hints
 
 import numpy as np
 from scipy.special import expit, logsumexp
 
-from npvf.clip import FPS, SEGMENT_FRAMES, PartVerdict
+from npvf.clip import FPS, SEGMENT_FRAMES, Finding, PartVerdict, VerdictName
 from npvf.detect.calibration import Calibration
 from npvf.errors import NpvfError, Reason
 
@@ -38,6 +38,8 @@ class ClipScore:
         reason: the reason why there are no logits; begins with a code ("no_audio: ..."). "" if the clip was judged, or
             if it contains too little speech.
         parts: the results of the fused predictors for the clip, by name.
+        measurements: numbers that decide whether the clip can be judged, by name (`npvf.detect.conditions`).
+        warnings: conditions in which errors are more frequent; each begins with a code.
     """
 
     key: str
@@ -49,6 +51,8 @@ class ClipScore:
     speech: float = 0.0
     reason: str = ""
     parts: Mapping[str, ClipScore] = field(default_factory=dict)
+    measurements: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +134,20 @@ class VideoScore:
         verdict, reason: the reason to abstain begins with a code; "" for other verdicts.
         threshold: the smallest probability that is called fake.
         parts: what each fused predictor adds to the log-odds of the worst track.
+        findings: what each method of a `Detector` found.
+        measurements: those of the face that decided.
+        warnings: conditions in which errors are more frequent; each begins with a code.
     """
 
     tracks: Mapping[int, TrackScore]
     worst: int | None
-    verdict: Literal["real", "fake", "abstain"]
+    verdict: VerdictName
     reason: str
     threshold: float
     parts: tuple[PartVerdict, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    measurements: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def log_odds(self) -> float | None:

@@ -12,6 +12,7 @@ from npvf.clip import Clip, ClipMeta
 from npvf.detect.aggregate import ClipScore, DecisionSettings, TrackScore, VideoScore, decide, score_tracks
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.fusion import Fusion, Opinion
+from npvf.detect.loading import folder_with
 from npvf.detect.localizer import Localizer, picture_score
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import score_clip
@@ -57,7 +58,7 @@ class FusedDetector(Predictor):
         Raises:
             NpvfError: there is no such folder or repository, or it contains something else.
         """
-        path = fused_folder(folder)
+        path = folder_with("fusion", folder)
         fusion = Fusion.from_json(read_config(path)["fusion"])
         own = {k: v for k, v in overrides.items() if k in Fusion.__slots__ and v is not None}
         rest = {k: v for k, v in overrides.items() if k not in Fusion.__slots__}
@@ -123,21 +124,6 @@ class FusedDetector(Predictor):
             return f"judged by the frames alone ({heard.reason}): {seen}"
         heard_fake = heard.logit > 0
         return f"{words_of_speech(heard_fake)}, {'and' if heard_fake == seen_fake else 'but'} {seen}"
-
-
-def fused_folder(folder: str | Path) -> Path:
-    """Return the local folder of a fused detector; a repository of the hub, given by its id, is downloaded.
-
-    Raises:
-        NpvfError: the folder does not contain a fused detector.
-    """
-    path = Path(folder)
-    # `resolve_folder` expects weights in the folder itself. A fused detector has them in its two parts.
-    if not (path / CONFIG_FILE).is_file():
-        path = resolve_folder(folder)
-    if "fusion" not in read_config(path):
-        raise NpvfError(f"{folder} does not contain a fused detector: make one with npvf fuse")
-    return path
 
 
 def save_fused(

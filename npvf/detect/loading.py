@@ -15,12 +15,16 @@ from npvf.errors import NpvfError
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
 
 FOLDERS = {
+    "findings": "npvf.detect.detector:Detector",
     "fusion": "npvf.detect.fused:FusedDetector",
     "localizer": "npvf.detect.localizer:Localizer",
     "detector": "npvf.detect.speech_detector:SpeechDetector",
     "frames": "npvf.evaluate.baselines.frames:FramePredictor",
 }
 """The key of `config.json` that contains the settings of a predictor, and its class."""
+
+OF_PARTS = frozenset({"findings", "fusion"})
+"""The keys of predictors that consist of others: their weights are in the folders of the parts."""
 
 UNTRAINED = {
     "silence": "npvf.evaluate.baselines.silence:SilencePredictor",
@@ -30,7 +34,7 @@ UNTRAINED = {
 
 
 def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides: Any) -> Predictor:
-    """Load a detector, a localizer, a fused detector, or a baseline.
+    """Load a detector of any kind, a localizer, or a baseline.
 
     Args:
         name_or_folder: a folder that fine-tuning or `npvf fuse` wrote, the id of a repository of the hub, or the name
@@ -64,8 +68,29 @@ def predictor_folder(folder: str | Path) -> Path:
         NpvfError: there is no such folder or repository.
     """
     path = Path(folder)
-    # `resolve_folder` expects weights in the folder itself. A fused detector has them in its two parts.
-    return path if (path / CONFIG_FILE).is_file() and "fusion" in read_config(path) else resolve_folder(folder)
+    # `resolve_folder` expects weights in the folder itself. A predictor that has parts has them in its parts.
+    if (path / CONFIG_FILE).is_file() and read_config(path).keys() & OF_PARTS:
+        return path
+    return resolve_folder(folder)
+
+
+def folder_with(key: str, folder: str | Path) -> Path:
+    """Return the local folder of a predictor whose settings have this key.
+
+    Raises:
+        NpvfError: there is no such folder or repository, or it contains something else.
+    """
+    path = predictor_folder(folder)
+    content = read_config(path)
+    if key in content:
+        return path
+    held = next((FOLDERS[other].partition(":")[2] for other in FOLDERS if other in content), None)
+    wanted = FOLDERS[key].partition(":")[2]
+    if held is None:
+        raise NpvfError(f"{folder} holds an encoder, which cannot judge videos, not a {wanted}: fine-tune it first")
+    raise NpvfError(
+        f"{folder} holds a {held}, not a {wanted}: {held}.from_pretrained opens it; npvf.from_pretrained opens any"
+    )
 
 
 def _class(place: str) -> Any:

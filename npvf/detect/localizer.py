@@ -18,11 +18,11 @@ from npvf.data.face_inputs import face_inputs, face_motion
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, segment_means
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.heatmaps import LocatedClip, PictureEvidence
+from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import marked_area, words_of_picture
-from npvf.errors import NpvfError
 from npvf.faces.geometry import face_hull
-from npvf.models.pretrained import read_config, resolve_folder
+from npvf.models.pretrained import read_config
 from npvf.models.stddl.stddl import STDDL
 from npvf.version import __version__
 
@@ -74,11 +74,8 @@ class Localizer(Predictor):
         Raises:
             NpvfError: there is no such folder or repository, or it contains something else.
         """
-        folder = resolve_folder(folder)
-        content = read_config(folder)
-        if "localizer" not in content:
-            raise NpvfError(f"{folder} holds no localizer: fine-tune ST-DDL (configs/finetune/stddl_*.yaml) to get one")
-        settings = LocalizerSettings.from_json(content["localizer"]).configured(**overrides)
+        folder = folder_with("localizer", folder)
+        settings = LocalizerSettings.from_json(read_config(folder)["localizer"]).configured(**overrides)
         return cls(STDDL.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:

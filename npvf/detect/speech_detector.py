@@ -10,13 +10,13 @@ from typing import Any
 from npvf.clip import FPS, Clip
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore
 from npvf.detect.evidence import ClipEvidence
+from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_clip
 from npvf.detect.verdict import words_of_speech
-from npvf.errors import NpvfError
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPV
-from npvf.models.pretrained import read_config, resolve_folder
+from npvf.models.pretrained import read_config
 from npvf.version import __version__
 
 
@@ -54,11 +54,8 @@ class SpeechDetector(Predictor):
         Raises:
             NpvfError: there is no such folder or repository, or it contains only an encoder, which cannot judge videos.
         """
-        folder = resolve_folder(folder)
-        content = read_config(folder)
-        if "detector" not in content:
-            raise NpvfError(f"{folder} holds an encoder, not a detector: fine-tune it first (npvf finetune)")
-        settings = SpeechSettings.from_json(content["detector"]).configured(**overrides)
+        folder = folder_with("detector", folder)
+        settings = SpeechSettings.from_json(read_config(folder)["detector"]).configured(**overrides)
         return cls(NPV.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:

@@ -96,6 +96,9 @@ def build_verdict(
         threshold=settings.threshold,
         parts=list(score.parts) if score.parts else None,
         people=settings.people,
+        findings=list(score.findings),
+        measurements=dict(score.measurements),
+        warnings=list(score.warnings),
     )
 
 

@@ -36,7 +36,13 @@ PHONE_SOURCES = {
     "recogniser": "a speech recogniser",
     "voice_activity": "voice activity only",
 }
-HEADLINES = {"fake": "Fake", "real": "No sign of a forgery", "abstain": "No verdict", "broken": "Cannot be read"}
+HEADLINES = {
+    "fake": "Fake",
+    "real": "No sign of a forgery",
+    "mismatch": "Sound and lips do not fit each other",
+    "abstain": "No verdict",
+    "broken": "Cannot be read",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,5 +103,5 @@ def test_saved_and_loaded_it_finds_the_same(tmp_path: Path) -> None:
 
 def test_a_network_that_was_not_fine_tuned_is_no_localizer(tmp_path: Path) -> None:
     tiny_stddl().save_pretrained(tmp_path)
-    with pytest.raises(NpvfError, match="holds no localizer"):
+    with pytest.raises(NpvfError, match="not a Localizer"):
         Localizer.from_pretrained(tmp_path)
