@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": "find shortcuts and leakage in a labelled corpus before training on it",
     "evaluate": "measure a detector, a localizer or an encoder on a prepared corpus",
     "compare": "test whether two detectors differ on the same videos",
+    "motion": "fit the detector of mouth motion on genuine and generated talking faces",
     "fuse": "combine a detector and a localizer into one detector",
     "detect": "judge videos: real, fake, or abstain",
     "robustness": "measure a detector on perturbed videos",

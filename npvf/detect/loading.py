@@ -19,6 +19,7 @@ FOLDERS = {
     "fusion": "npvf.detect.fused:FusedDetector",
     "localizer": "npvf.detect.localizer:Localizer",
     "detector": "npvf.detect.speech_detector:SpeechDetector",
+    "mouth_motion": "npvf.detect.mouth_motion:MouthMotionDetector",
     "frames": "npvf.evaluate.baselines.frames:FramePredictor",
 }
 """The key of `config.json` that contains the settings of a predictor, and its class."""

@@ -2,6 +2,7 @@
 
 from npvf.models.batch import Batch, Features, InputSpec
 from npvf.models.frame_classifier import FrameClassifier, FrameClassifierConfig
+from npvf.models.motion.mouth_motion import MouthMotion, MouthMotionConfig
 from npvf.models.npv.npv import NPV, NPVConfig
 from npvf.models.pretrained import PretrainedModel, create_model
 from npvf.models.registry import list_models
@@ -22,6 +23,8 @@ __all__ = [
     "FrameClassifier",
     "FrameClassifierConfig",
     "InputSpec",
+    "MouthMotion",
+    "MouthMotionConfig",
     "NPVConfig",
     "PretrainedModel",
     "STDDLConfig",
