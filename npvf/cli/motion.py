@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         )
     rows = held_out_generators(found.items)
     fit_motion(detector.model, found.items)
-    record = {
+    record: dict[str, Any] = {
         "corpora": [str(path) for path in args.corpora],
         "genuine": sum(not item.fake for item in found.items),
         "people": len({item.person for item in found.items if not item.fake}),

@@ -131,9 +131,7 @@ class MouthMotionDetector(Predictor):
         geometry_TP2 = mouth_geometry(clip.landmarks_TN2)
         last = len(geometry_TP2) - WINDOW
         starts = sorted({*range(0, last + 1, self.settings.hop), last} if last >= 0 else ())
-        moving = [
-            s for s in starts if mouth_travel(geometry_TP2[s : s + WINDOW]) >= self.settings.least_travel
-        ]
+        moving = [s for s in starts if mouth_travel(geometry_TP2[s : s + WINDOW]) >= self.settings.least_travel]
         if not moving:
             return None
         motion_KM = torch.from_numpy(np.stack([motion_statistics(geometry_TP2[s : s + WINDOW]) for s in moving]))

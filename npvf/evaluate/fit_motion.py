@@ -103,9 +103,7 @@ def held_out_generators(items: Sequence[SeenMouth], repeats: int = 4, seed: int 
         for number, generator in enumerate(sorted({item.generator for item in items if item.fake})):
             asked = [i for i in items if i.generator == generator or (not i.fake and part[i.person] == number % FOLDS)]
             kept = [
-                i
-                for i in items
-                if not (_alike(i.generator, generator) if i.fake else part[i.person] == number % FOLDS)
+                i for i in items if not (_alike(i.generator, generator) if i.fake else part[i.person] == number % FOLDS)
             ]
             if len({i.fake for i in kept}) == 2 and len({i.fake for i in asked}) == 2:
                 rows[generator].append(_measured(fit_motion(MouthMotion(mouth_motion()), kept), asked))
@@ -133,4 +131,3 @@ def _measured(model: MouthMotion, asked: Sequence[SeenMouth]) -> tuple[float, fl
 
 def _alike(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
-
