@@ -2,6 +2,7 @@ import numpy as np
 
 from npvf.faces.mouth_geometry import mouth_geometry
 from npvf.faces.mouth_motion import STATISTICS, motion_statistics, mouth_travel
+from npvf.models.motion.mouth_motion import MOTION_STATISTICS
 from tests.helpers.mouths import face_motion
 
 
@@ -26,3 +27,7 @@ def test_a_still_mouth_has_finite_statistics_and_does_not_travel() -> None:
     assert np.isfinite(motion_statistics(still_TP2)).all()
     assert mouth_travel(still_TP2) == 0
     assert mouth_travel(mouth_geometry(face_motion(3, drawn=False))) > 0.01
+
+
+def test_the_model_takes_these_statistics_in_this_order() -> None:
+    assert MOTION_STATISTICS == STATISTICS
