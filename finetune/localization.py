@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -58,7 +58,10 @@ class LocalizationModule(TrainingModule):
         model_args: overrides of the model's configuration, as `create_model` takes them; `motion: flow` and
             `motion: none` are baselines.
         start: a localizer folder to go on from; null: from scratch.
-        imagenet: start both HRNets from timm's ImageNet weights.
+        imagenet: start both encoders from ImageNet weights: true takes timm's from the hub, a path the file that
+            `npvf models import-weights` wrote.
+        train_norms: let the encoders' batch norms follow the batches; false keeps ImageNet's means and deviations,
+            which suits few people.
         objective: weights and settings of the losses.
         optim: optimiser and learning rate. By default Adam, whose rate is halved when the validation loss stops
             falling; `schedule: cosine` suits short runs.
@@ -81,7 +84,8 @@ class LocalizationModule(TrainingModule):
         model: str = "stddl_nano",
         model_args: dict[str, Any] | None = None,
         start: str | None = None,
-        imagenet: bool = False,
+        imagenet: bool | str = False,
+        train_norms: bool = True,
         objective: LocalizationLosses = LocalizationLosses(),
         optim: OptimConfig = ADAM,
         compile: bool = False,
@@ -101,7 +105,16 @@ class LocalizationModule(TrainingModule):
         self.places: dict[str, PlaceTally] = {}
         if compile:
             self.compile_towers()
+        self.train_norms = train_norms
         self.train()  # Lightning trains in the modes it finds; a loaded model is in evaluation mode
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; batch norms of the encoders stay in evaluation mode without `train_norms`."""
+        super().train(mode)
+        if not self.train_norms:
+            for encoder in self.model.encoders:
+                encoder.network.eval()
+        return self
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -132,7 +145,7 @@ class LocalizationModule(TrainingModule):
         """Log the loss, AUC by face, and by pixel of the crops AUC, place-matched AUC, IoU and false-positive rate.
 
         "genuine_area" is the share of a genuine face that is marked at the working threshold, the mean over faces.
-        "score", the mean of the faces' AUC and the pixels' IoU, as far as there are any, chooses the best checkpoint.
+        "score" chooses the best checkpoint: the place-matched AUC, or without a mask the AUC of faces.
         """
         self.validated = sorted(gather(self.validated), key=lambda found: found.key)
         tallies, genuine = gather(list(self.pixels.values())), gather(list(self.genuine.values()))
@@ -150,7 +163,7 @@ class LocalizationModule(TrainingModule):
         self.mask_threshold = best_mask_threshold(tallies)
         self.genuine_areas = [share_called(tally, self.mask_threshold) for tally in genuine]
         values |= {"genuine_area": float(np.mean(self.genuine_areas))} if genuine else {}
-        values["score"] = float(np.mean([values[name] for name in ("auc", "iou") if name in values]))
+        values["score"] = values.get("placed_auc", values["auc"])
         self.log_dict({f"val/{name}": value for name, value in values.items()}, prog_bar=True)
 
     def export(self, folder: Path) -> None:

@@ -44,12 +44,12 @@ class LocatedFaces(LabelledFaces):
         train: prepared corpora to train on.
         val: prepared corpora to validate on; null: those of `train`.
         clips: which videos are trained on and which are validated on.
-        balance: real and fake in turn, and manipulations in turn among the fakes.
+        balance: real and fake in turn, people in turn among the reals, and manipulations among the fakes.
         windows: what a step looks at in a clip.
         augment: random changes of pictures, landmarks and masks together, null for none.
-        self_blended: return each genuine window together with a self-blended copy (`npvf.data.self_blended`), and draw
+        self_blended: return each genuine window in a genuine and a forged version (`npvf.data.self_blended`), and draw
             genuine clips three times as often as forged ones. Most forgeries then have their original beside them, and
-            labels are nearly balanced.
+            labels are nearly balanced. No forged clips are needed to train on.
         loader: how clips are read and batched; a batch is one of windows. An epoch takes one window
             for each second of a clip.
         seed: of every random draw. The command sets it to `seed_everything`.
@@ -94,6 +94,14 @@ class LocatedFaces(LabelledFaces):
     def label(self, meta: ClipMeta) -> int | None:
         """Is the picture forged?"""
         return picture_label(meta.label, meta.audio_label, meta.video_label)
+
+    def tag(self, meta: ClipMeta) -> tuple[int | None, str | None]:
+        """Label, and what comes in turn within it: people among genuine clips, manipulations among forged ones."""
+        label = self.label(meta)
+        return label, meta.identity or meta.video if label == REAL else meta.manipulation
+
+    def _makes_fakes(self) -> bool:
+        return self.self_blended
 
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
         """Labels, genuine clips more often where they bring forgeries: an epoch then draws each about 1.5 times."""

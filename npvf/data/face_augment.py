@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from npvf.data.augment import AffineChange, PictureAugment, warp
+from npvf.data.face_sample import FaceSample
 from npvf.data.mirror import mirror_order
 from npvf.data.random_draw import RandomDraw
 from npvf.media.encode import decode_crops, encode_crops
@@ -20,9 +22,13 @@ class FaceAugment(PictureAugment):
     """The strength of each change; see `PictureAugment`. Each clip draws its parameters once for all its frames.
 
     ST-DDL's code imports a library of augmentations but does not show which are used: the choice and the values are
-    ours. Traces of a forgery are fine, so blur, noise and compression are changed more rarely than for lips.
+    ours. It has two steps: `camera` is what happens before a face is forged, `delivery` what happens to the finished
+    video. Forgeries that training makes itself are made between the two. Traces of a forgery are fine, so blur, noise
+    and compression are changed more rarely than for lips.
 
     Args:
+        resolution: lowest side of the pictures on the way, as a share of the model's; forgeries are made and videos
+            compressed at a resolution between this and the model's. 1: always at the model's.
         jpeg: probability that every frame is compressed as a JPEG image.
         jpeg_quality: lowest and highest JPEG quality.
         h264: probability that the window is compressed as a video after blending, as by the encoder of a forger.
@@ -38,26 +44,60 @@ class FaceAugment(PictureAugment):
     noise: float = 0.2
     noise_std: float = 6.0
     cutout: float = 0.0
+    resolution: float = 1.0
     jpeg: float = 0.3
     jpeg_quality: tuple[int, int] = (50, 95)
     h264: float = 0.0
     h264_crf: tuple[int, int] = (16, 26)
 
-    def __call__(
-        self, frames_TCHW: Tensor, landmarks_TN2: Tensor, masks_NHW: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Change all three of a clip alike: square uint8 frames, landmarks in their pixels, any bool masks."""
+    def __call__(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
+        """`camera`, then `delivery` at the size that the sample had."""
+        return self.delivery(self.camera(sample, generator), sample.side, generator)
+
+    def camera(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
+        """Frame, light, noise and resolution of the recording: frames, landmarks and masks move together."""
         draw = RandomDraw(generator)
-        size = frames_TCHW.shape[-1]
         affine, photometric = self.draw_affine(draw), self.draw_photometric(draw)
+        moved = sample.moved(
+            warp(sample.frames_TCHW, sample.side, affine),
+            warp_points(sample.landmarks_TN2, sample.side, affine),
+            lambda mask_THW: warp_mask(mask_THW, affine),
+        )
+        side = round(draw.between(self.resolution, 1) * sample.side / 2) * 2  # H.264 wants even sides
+        moved = resized(moved, side) if side < sample.side else moved
+        return replace(moved, frames_TCHW=photometric(moved.frames_TCHW.float()))
+
+    def delivery(self, sample: FaceSample, side: int, generator: torch.Generator | None) -> FaceSample:
+        """Compress the frames, and bring them to the side that the model wants."""
+        draw = RandomDraw(generator)
+        frames_TCHW = sample.frames_TCHW
         quality = draw.integer(self.jpeg_quality[1] - self.jpeg_quality[0] + 1) + self.jpeg_quality[0]
-        compressed = draw.chance(self.jpeg)
-        frames_TCHW = photometric(warp(frames_TCHW, size, affine))
-        if compressed:
+        if draw.chance(self.jpeg):
             frames_TCHW = compress(frames_TCHW, quality)
         if draw.chance(self.h264):
-            frames_TCHW = compress_video(frames_TCHW, draw.between(*self.h264_crf))
-        return frames_TCHW, warp_points(landmarks_TN2, size, affine), warp_mask(masks_NHW, affine)
+            frames_TCHW = self._as_video(frames_TCHW, draw)
+        sample = replace(sample, frames_TCHW=frames_TCHW)
+        return sample if side == sample.side else resized(sample, side)
+
+    def _as_video(self, frames_TCHW: Tensor, draw: RandomDraw) -> Tensor:
+        """Half of the time in reverse order, so that the first frame, which is judged, is not always a key frame."""
+        crf = draw.between(*self.h264_crf)
+        if draw.chance(0.5):
+            return compress_video(frames_TCHW.flip(0), crf).flip(0)
+        return compress_video(frames_TCHW, crf)
+
+
+def resized(sample: FaceSample, side: int) -> FaceSample:
+    """Return frames, landmarks and masks at another side, in pixels."""
+    scale = side / sample.side
+
+    def moved(mask_THW: Tensor) -> Tensor:
+        share_T1HW = interpolate(mask_THW[:, None].float(), (side, side), mode="bilinear", antialias=scale < 1)
+        return share_T1HW[:, 0] > 0.5
+
+    frames_TCHW = interpolate(sample.frames_TCHW.float(), (side, side), mode="bicubic", antialias=scale < 1)
+    landmarks_TN2 = (sample.landmarks_TN2 + 0.5) * scale - 0.5
+    return sample.moved(frames_TCHW.round_().clamp_(0, 255).byte(), landmarks_TN2, moved)
 
 
 def warp_points(points_TN2: Tensor, size: int, affine: AffineChange) -> Tensor:

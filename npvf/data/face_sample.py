@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ class FaceSample:
         motion_TCHW: optical flow (T - 1, 2, H, W), or None.
         faint_THW: bool, pixels of the mask that the forgery hardly changes; the mask losses leave them out. None where
             that is not known: stored masks do not say how strong a forgery is at its border.
+        twin_THW: bool, of a genuine sample the mask of its forged version in the same batch; None without one.
         label: of the picture.
     """
 
@@ -37,11 +40,23 @@ class FaceSample:
     video: str
     motion_TCHW: Tensor | None = None
     faint_THW: Tensor | None = None
+    twin_THW: Tensor | None = None
 
     @property
     def frames(self) -> int:
         """T."""
         return len(self.frames_TCHW)
+
+    @property
+    def side(self) -> int:
+        """Return the side of the frames in pixels."""
+        return self.frames_TCHW.shape[-1]
+
+    def moved(self, frames_TCHW: Tensor, landmarks_TN2: Tensor, move: Callable[[Tensor], Tensor]) -> FaceSample:
+        """Return the sample with other frames and landmarks; `move` takes each mask (T, H, W) to where they show it."""
+        masks = {"mask_THW": self.mask_THW, "faint_THW": self.faint_THW, "twin_THW": self.twin_THW}
+        moved: dict[str, Any] = {name: move(mask_THW) for name, mask_THW in masks.items() if mask_THW is not None}
+        return replace(self, frames_TCHW=frames_TCHW, landmarks_TN2=landmarks_TN2, **moved)
 
     def window(self, start: int, span: int) -> FaceSample:
         """`span` frames from `start` on. If none of them is forged, the window is real."""
@@ -57,6 +72,7 @@ class FaceSample:
             landmarks_TN2=self.landmarks_TN2[part],
             mask_THW=self.mask_THW[part],
             faint_THW=None if self.faint_THW is None else self.faint_THW[part],
+            twin_THW=None if self.twin_THW is None else self.twin_THW[part],
             gate_T=torch.ones_like(gate_T) if real else gate_T,
             label=REAL if real else self.label,
             mask_known=self.mask_known or real,

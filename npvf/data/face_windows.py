@@ -58,21 +58,21 @@ class FaceTransform:
             video=clip.meta.video,
         )
 
-    def augment(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
-        """Augmentation and flow of a window."""
-        frames_TCHW, landmarks_TN2 = sample.frames_TCHW, sample.landmarks_TN2
-        masks_NHW = torch.cat([m for m in (sample.mask_THW, sample.faint_THW) if m is not None])
+    def camera(self, sample: FaceSample, generator: torch.Generator) -> FaceSample:
+        """The changes of augmentation that come before a face is forged."""
+        return sample if self.augmentation is None else self.augmentation.camera(sample, generator)
+
+    def delivery(self, sample: FaceSample, generator: torch.Generator) -> FaceSample:
+        """The changes of augmentation that come after it, and the flow."""
         if self.augmentation is not None:
-            frames_TCHW, landmarks_TN2, masks_NHW = self.augmentation(frames_TCHW, landmarks_TN2, masks_NHW, generator)
-        mask_THW, *faint = masks_NHW.split(sample.frames)
-        return replace(
-            sample,
-            frames_TCHW=frames_TCHW,
-            landmarks_TN2=landmarks_TN2,
-            mask_THW=mask_THW,
-            faint_THW=faint[0] if faint else None,
-            motion_TCHW=face_motion(frames_TCHW, self.spec),
-        )
+            sample = self.augmentation.delivery(sample, self.spec.size, generator)
+        return replace(sample, motion_TCHW=face_motion(sample.frames_TCHW, self.spec))
+
+    def augment(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
+        """All changes of augmentation, and the flow."""
+        if self.augmentation is not None:
+            sample = self.augmentation(sample, generator)
+        return replace(sample, motion_TCHW=face_motion(sample.frames_TCHW, self.spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class FaceWindows(ClipWindows):
         length: frames of a window; the last one only says where the others move to.
         stride: frames of the clip from one frame of a window to the next.
         every: frames of the clip from one window of an evaluation to the next.
-        self_blended: each real window is returned twice, unchanged and self-blended (`npvf.data.self_blended`), with
+        self_blended: of each real window a genuine and a forged version are returned (`npvf.data.self_blended`), with
             the same augmentation.
     """
 
@@ -116,13 +116,13 @@ class FaceWindows(ClipWindows):
         return int(starts[torch.randint(len(starts), (), generator=generator)])
 
     def training_item(self, window: FaceSample, generator: torch.Generator) -> list[FaceSample]:
-        """The window's frames, augmented, and their forged twin, if it is to have one."""
-        window = window.frames_of(slice(None, None, self.stride))
-        seen = [window]
+        """The window's frames, augmented; or their genuine and their forged version, if they are to have one."""
+        window = self.transform.camera(window.frames_of(slice(None, None, self.stride)), generator)
+        versions: tuple[FaceSample, ...] = (window,)
         if self.self_blended and window.label == REAL:
-            seen.append(self_blended(window, generator))
-        finish = int(torch.randint(2**62, (), generator=generator))
-        return [self.transform.augment(face, torch.Generator().manual_seed(finish)) for face in seen]
+            versions = self_blended(window, generator)
+        after = int(torch.randint(2**62, (), generator=generator))
+        return [self.transform.delivery(face, torch.Generator().manual_seed(after)) for face in versions]
 
     def whole(self, cropped: FaceSample) -> list[FaceSample]:
         """Windows over the whole clip, the last one at its end."""
@@ -144,7 +144,6 @@ def _masks(encoded: shards.Sample) -> np.ndarray | None:
 def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
     """One batch of windows of one length."""
     motions = [s.motion_TCHW for s in samples if s.motion_TCHW is not None]
-    faint = [torch.zeros_like(s.mask_THW) if s.faint_THW is None else s.faint_THW for s in samples]
     return FaceBatch(
         frames_BTCHW=torch.stack([s.frames_TCHW for s in samples]),
         landmarks_BTN2=torch.stack([s.landmarks_TN2 for s in samples]),
@@ -154,5 +153,13 @@ def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
         keys=[s.key for s in samples],
         videos=[s.video for s in samples],
         motion_BTCHW=torch.stack(motions) if motions else None,
-        faint_BTHW=torch.stack(faint) if any(s.faint_THW is not None for s in samples) else None,
+        faint_BTHW=_stacked([s.faint_THW for s in samples], samples[0].mask_THW),
+        twin_BTHW=_stacked([s.twin_THW for s in samples], samples[0].mask_THW),
     )
+
+
+def _stacked(masks: Sequence[Tensor | None], like_THW: Tensor) -> Tensor | None:
+    """Masks of which some are missing, which means that nothing is in them; None where all are."""
+    if all(mask_THW is None for mask_THW in masks):
+        return None
+    return torch.stack([torch.zeros_like(like_THW) if mask_THW is None else mask_THW for mask_THW in masks])

@@ -1,4 +1,4 @@
-"""Self-blended samples: a new forgery from each real window that is sampled, returned together with it."""
+"""Self-blended pairs: a genuine and a forged version of each genuine window, which differ in nothing else."""
 
 from __future__ import annotations
 
@@ -9,35 +9,65 @@ import torch
 
 from npvf.clip import FAKE
 from npvf.data.face_sample import FaceSample
+from npvf.faces.geometry import face_centre
 from npvf.forge.face_patch import Patch, Track, patched, seen
+from npvf.forge.random_patch import Change, RandomPatch
 from npvf.forge.self_blend import SelfBlend
 from npvf.forge.smoothed import Smoothing
 
 FAINT = 0.2  # a smaller share changes a pixel by less than a grey level, which H.264 takes away
-SMOOTHED = 0.3  # the share of them; the others are self-blended
+SMOOTHED, SWAPPED = 0.15, 0.2  # shares of the kinds of `npvf forge` among the forgeries; the others are random patches
+CHANGED = 0.5  # share of the genuine versions that are changed as a whole
 
 
-def self_blended(sample: FaceSample, generator: torch.Generator) -> FaceSample:
-    """The sample with its own face changed a little in all frames, as `npvf forge` does it to whole videos.
+def self_blended(sample: FaceSample, generator: torch.Generator) -> tuple[FaceSample, FaceSample]:
+    """Return the sample as a genuine and as a forged version.
 
-    Self-blended (after Shiohara and Yamasaki, CVPR 2022) or smoothed; what an encoder would do to it is left
-    to augmentation. A patch that falls outside of the crop leaves the sample as it was.
+    Forged: a part of the face is changed a little in all frames and blended in again (after self-blended images,
+    Shiohara and Yamasaki, CVPR 2022). Genuine: half of the time as it was, otherwise the whole picture is changed in
+    the same ways, so that neither a warp nor softness nor a colour tells a forgery, but only that a part differs from
+    the rest. What an encoder would do to both is left to augmentation.
+
+    A patch that falls outside of the crop leaves both genuine.
     """
     rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     track = Track.of(sample.landmarks_TN2.numpy())
-    patch: Patch = Smoothing.draw(track, rng) if rng.random() < SMOOTHED else SelfBlend.draw(track, rng)
+    patch = _patch(track, rng)
     pictures_THWC = np.ascontiguousarray(sample.frames_TCHW.permute(0, 2, 3, 1).numpy())
     shares_THW = np.stack([seen(patch.share(t, p.shape[:2])) for t, p in enumerate(pictures_THWC)])
+    genuine = _changed(sample, pictures_THWC, track, rng) if rng.random() < CHANGED else sample
     if not shares_THW.any():
-        return sample
+        return genuine, sample
     forged_THWC = np.stack([patched(p, t, shares_THW[t], patch.paint) for t, p in enumerate(pictures_THWC)])
     mask_THW = torch.from_numpy(shares_THW > 0)
-    return replace(
+    faint_THW = mask_THW & torch.from_numpy(shares_THW < FAINT)
+    forged = replace(
         sample,
-        frames_TCHW=torch.from_numpy(forged_THWC).permute(0, 3, 1, 2).contiguous(),
+        frames_TCHW=_tensor(forged_THWC),
         mask_THW=mask_THW,
-        faint_THW=mask_THW & torch.from_numpy(shares_THW < FAINT),
+        faint_THW=faint_THW,
         mask_known=True,
         label=FAKE,
         gate_T=mask_THW.flatten(1).any(1),
     )
+    return replace(genuine, twin_THW=mask_THW, faint_THW=faint_THW), forged
+
+
+def _patch(track: Track, rng: np.random.Generator) -> Patch:
+    kind = rng.random()
+    if kind < SMOOTHED:
+        return Smoothing.draw(track, rng)
+    return SelfBlend.draw(track, rng) if kind < SMOOTHED + SWAPPED else RandomPatch.draw(track, rng)
+
+
+def _changed(sample: FaceSample, pictures_THWC: np.ndarray, track: Track, rng: np.random.Generator) -> FaceSample:
+    """Change whole pictures; their landmarks are taken as they were, for the warp is small."""
+    change = Change.draw(rng)
+    made = [
+        change.of(picture, face_centre(track.steady_TN2[t]), track.size(t)) for t, picture in enumerate(pictures_THWC)
+    ]
+    return replace(sample, frames_TCHW=_tensor(np.clip(np.stack(made) + 0.5, 0, 255).astype(np.uint8)))
+
+
+def _tensor(pictures_THWC: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pictures_THWC).permute(0, 3, 1, 2).contiguous()

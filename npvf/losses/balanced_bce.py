@@ -14,14 +14,16 @@ class BalancedBCE(nn.Module):
     one (P / 2(P - F))^balance, divided by the sum of all weights. With `balance=0` this is the plain cross-entropy,
     which soon ignores a forged mouth (a tenth of the crop). With `balance=1` both classes have equal total weight,
     which over-segments. A clip without forged pixels has the plain cross-entropy, which punishes false positives.
+    With its forged version in the batch, a genuine clip is weighed by the mask of that version: each place then weighs
+    the same in both, and a mask that only says where forgeries usually are gains nothing.
     ST-DDL's published code does not contain the losses; this one is our choice.
 
     Args:
         balance: the exponent, in [0, 1].
 
     Shape:
-        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None -> (B,). Ignored pixels do not count,
-        in P and F neither.
+        logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None, place (B, ...) bool or None -> (B,).
+        Ignored pixels do not count, in P and F neither. `place` takes the part of `forged` in the weights.
 
     Examples:
         >>> forged = torch.zeros(1, 10, 10, dtype=torch.bool)
@@ -38,13 +40,15 @@ class BalancedBCE(nn.Module):
             raise ValueError(f"balance must be in [0, 1], not {balance}")
         self.balance = balance
 
-    def forward(self, logits_B: Tensor, forged_B: Tensor, ignored_B: Tensor | None = None) -> Tensor:
-        logits_BP, forged_BP = logits_B.flatten(1), forged_B.flatten(1)
-        target_BP = forged_BP.to(logits_BP.dtype)
+    def forward(
+        self, logits_B: Tensor, forged_B: Tensor, ignored_B: Tensor | None = None, place_B: Tensor | None = None
+    ) -> Tensor:
+        logits_BP, target_BP = logits_B.flatten(1), forged_B.flatten(1).to(logits_B.dtype)
+        place_BP = (forged_B if place_B is None else place_B).flatten(1)
         counts_BP = torch.ones_like(target_BP) if ignored_B is None else (~ignored_B.flatten(1)).to(logits_BP.dtype)
         pixels_B1 = counts_BP.sum(1, keepdim=True).clamp_min(1)
-        share_B1 = (target_BP * counts_BP).sum(1, keepdim=True) / pixels_B1
-        kind_BP = torch.where(forged_BP, share_B1, 1 - share_B1)
+        share_B1 = (place_BP * counts_BP).sum(1, keepdim=True) / pixels_B1
+        kind_BP = torch.where(place_BP, share_B1, 1 - share_B1)
         # A class whose pixels are all ignored has the share 0; its weight is not used.
         weight_BP = counts_BP * (2 * kind_BP.clamp_min(0.5 / pixels_B1)).pow(-self.balance)
         loss_BP = binary_cross_entropy_with_logits(logits_BP, target_BP, reduction="none")

@@ -42,7 +42,8 @@ class LocalizationObjective(nn.Module):
     L_video is the cross-entropy of a clip's logit, the mean over its frames, on clips with a known label. L_mask
     (`BalancedBCE`) runs over the clips with a known mask, including real ones, whose mask is empty. L_overlap
     (`TverskyLoss`) runs over those of them that have forged pixels. A clip without a known mask counts in L_video only.
-    Both mask terms leave out pixels that the forgery hardly changes (`FaceBatch.faint_BTHW`).
+    Both mask terms leave out pixels that the forgery hardly changes (`FaceBatch.faint_BTHW`). A genuine window weighs
+    as much as a forged one; if its forged version is in the batch, each of its pixels does (`FaceBatch.twin_BTHW`).
     The last frame of a window is not judged, since it has no next frame.
 
     Args:
@@ -64,13 +65,15 @@ class LocalizationObjective(nn.Module):
         """Return the same as `forward`, from the output of the model; in single precision, also under autocast."""
         with torch.autocast(out.logits_B.device.type, enabled=False):
             logits_B, mask_logits_BTHW = out.logits_B.float(), out.mask_logits_BTHW.float()
-            mask_BTHW = batch.mask_BTHW[:, : mask_logits_BTHW.shape[1]]
-            faint_BTHW = None if batch.faint_BTHW is None else batch.faint_BTHW[:, : mask_logits_BTHW.shape[1]]
+            judged = slice(mask_logits_BTHW.shape[1])
+            mask_BTHW = batch.mask_BTHW[:, judged]
+            faint_BTHW = None if batch.faint_BTHW is None else batch.faint_BTHW[:, judged]
+            place_BTHW = None if batch.twin_BTHW is None else mask_BTHW | batch.twin_BTHW[:, judged]
             known_B = batch.mask_known_B
             forged_B = known_B & mask_BTHW.flatten(1).any(1)
             terms = {
                 "video": _video_loss(logits_B, batch.label_B),
-                "mask": _mean(self.mask(mask_logits_BTHW, mask_BTHW, faint_BTHW), known_B),
+                "mask": _mean(self.mask(mask_logits_BTHW, mask_BTHW, faint_BTHW, place_BTHW), known_B),
                 "overlap": _mean(self.overlap(mask_logits_BTHW, mask_BTHW, faint_BTHW), forged_B),
             }
             loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()

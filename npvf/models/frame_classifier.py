@@ -30,8 +30,8 @@ class FrameClassifierConfig(ModelConfig):
     timm_name: str = "legacy_xception"
     inputs: InputSpec = field(default_factory=lambda: InputSpec(mouth_size=16, mouth_channels=1, gate="all"))
 
-    def build(self, pretrained: bool = False) -> FrameClassifier:
-        return FrameClassifier(self, pretrained)
+    def build(self, pretrained: bool | str = False) -> FrameClassifier:
+        return FrameClassifier(self, self._from_hub(pretrained))
 
 
 class FrameClassifier(PretrainedModel):

@@ -27,7 +27,7 @@ class PretrainedModel(nn.Module):
     config: ModelConfig
 
     @classmethod
-    def create(cls, name: str, pretrained: bool = False, **overrides: Any) -> Self:
+    def create(cls, name: str, pretrained: bool | str = False, **overrides: Any) -> Self:
         """`create_model`, for callers that need one family and pass on what people wrote in a configuration file.
 
         Raises:
@@ -73,12 +73,13 @@ class PretrainedModel(nn.Module):
         return model
 
 
-def create_model(name: str, pretrained: bool = False, **overrides: Any) -> PretrainedModel:
+def create_model(name: str, pretrained: bool | str = False, **overrides: Any) -> PretrainedModel:
     """Build a model by name; its configuration knows the class.
 
     Args:
         name: one of `list_models()`.
-        pretrained: start its backbones (Swin, HRNet) from timm's ImageNet weights.
+        pretrained: start its backbones from ImageNet weights: True takes timm's from the hub; ST-DDL also takes a file
+            that `npvf models import-weights` wrote.
         overrides: fields of its configuration (`NPVConfig`, `STDDLConfig`); a field of one of its parts is written
             with two underscores, `inputs__gate="all"`. None leaves the default.
 

@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from npvf.clip import FAKE
 from npvf.data.augment import AffineChange, warp
 from npvf.data.face_augment import FaceAugment, compress, compress_video, warp_mask, warp_points
+from npvf.data.face_sample import FaceSample
 from npvf.data.mirror import mirror_order
+from npvf.data.sampling import seeded
 from npvf.faces.flow import flow_motion
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
@@ -92,19 +95,42 @@ def test_optical_flow_of_a_mirrored_clip_is_about_the_mirrored_flow():
     assert np.abs(mirrored[0][inside].mean((1, 2)) - (2, 1)).max() < 0.2
 
 
+def sample_of(frames: torch.Tensor, landmarks: torch.Tensor, mask: torch.Tensor) -> FaceSample:
+    return FaceSample(frames, landmarks, mask, torch.ones(len(frames), dtype=torch.bool), True, FAKE, "k", "v")
+
+
 def test_all_frames_share_their_parameters():
     frames = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(3, -1, -1, -1).contiguous()
     landmarks, mask = torch.rand(1, 478, 2).expand(3, -1, -1) * 64, torch.rand(1, 64, 64).expand(3, -1, -1) < 0.2
-    augment = FaceAugment(noise=0.0, jpeg=1.0)
+    augment = FaceAugment(noise=0.0, jpeg=1.0, resolution=0.5)
     seen = set()
     for seed in range(4):
-        generator = torch.Generator().manual_seed(seed)
-        changed, points, where = augment(frames, landmarks, mask, generator)
-        assert changed.dtype == torch.uint8 and where.dtype == torch.bool
-        for value in (changed, points, where):
+        changed = augment(sample_of(frames, landmarks, mask), torch.Generator().manual_seed(seed))
+        assert changed.frames_TCHW.dtype == torch.uint8 and changed.mask_THW.dtype == torch.bool
+        for value in (changed.frames_TCHW, changed.landmarks_TN2, changed.mask_THW):
             assert torch.equal(value[0], value[1]) and torch.equal(value[0], value[2])
-        seen.add(int(changed.sum()))
+        seen.add(int(changed.frames_TCHW.sum()))
     assert len(seen) == 4
+
+
+def test_a_lower_resolution_on_the_way_keeps_everything_in_its_place():
+    """A dot in the picture is where its landmark and its mask say, while it is small and when it is large again."""
+    rows, columns = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+    dot = torch.exp(-((columns - 61) ** 2 + (rows - 32) ** 2) / 18)
+    landmarks = torch.tensor([61.0, 32.0]).expand(2, 478, 2)
+    sample = sample_of((255 * dot).byte().expand(2, 3, -1, -1), landmarks, (dot > 0.5).expand(2, -1, -1))
+    still = dict.fromkeys(("shift", "scale", "rotation", "flip", "brightness", "contrast", "gamma", "gray"), 0.0)
+    augment = FaceAugment(**still, blur=0.0, noise=0.0, jpeg=0.0, resolution=0.5)
+    small = augment.camera(sample, torch.Generator().manual_seed(3))
+    large = augment.delivery(small, 96, torch.Generator().manual_seed(4))
+    assert 48 <= small.side < 90 and small.side % 2 == 0 and large.side == 96
+    for seen in (small, large):
+        light = seen.frames_TCHW[0, 0].double()
+        axes = torch.meshgrid(torch.arange(seen.side), torch.arange(seen.side), indexing="ij")
+        found = torch.stack([(light * axis).sum() / light.sum() for axis in reversed(axes)])
+        assert_close(found.float(), seen.landmarks_TN2[0, 0], atol=0.15, rtol=0)
+        centre = torch.stack([axis[seen.mask_THW[0]].float().mean() for axis in reversed(axes)])
+        assert_close(centre, found.float(), atol=0.4, rtol=0)
 
 
 def test_jpeg_loses_more_at_lower_quality():
@@ -119,7 +145,6 @@ def test_h264_loses_more_at_a_higher_crf_and_is_a_choice():
     assert lost[0] < lost[1] < lost[2] and compress_video(smooth, 5).shape == smooth.shape
     landmarks, mask = torch.zeros(2, 478, 2), torch.zeros(2, 64, 64, dtype=torch.bool)
     plain, through = (
-        FaceAugment(jpeg=0.0, h264=h264)(smooth, landmarks, mask, torch.Generator().manual_seed(1))[0]
-        for h264 in (0, 1)
+        FaceAugment(jpeg=0.0, h264=h264)(sample_of(smooth, landmarks, mask), seeded(1)).frames_TCHW for h264 in (0, 1)
     )
     assert not torch.equal(plain, through) and (plain.int() - through.int()).abs().float().mean() < 20

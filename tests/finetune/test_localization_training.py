@@ -126,6 +126,22 @@ def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each
     assert LocatedFaces(["corpus"]).turns(labels) == (labels, None)
 
 
+def test_genuine_clips_alone_are_enough_and_people_come_in_turn(corpus: Path) -> None:
+    data = LocatedFaces([str(corpus)], self_blended=True)
+    metas = [masked_clip(f"{n}", n, forged=False, identity=who).meta for n, who in enumerate("aaaaabc")]
+    classes = [((label, 0), person) for label, person in map(data.tag, metas)]
+    drawn = [metas[draw.place].identity for draw in BalancedSampler(classes, length=9)]
+    assert {who: drawn.count(who) for who in "abc"} == {"a": 3, "b": 3, "c": 3}
+    assert data._makes_fakes() and not LocatedFaces([str(corpus)])._makes_fakes()
+
+
+def test_the_encoders_norms_can_keep_what_imagenet_says() -> None:
+    module = LocalizationModule("stddl_nano", {"size": 32, **SMALL}, train_norms=False).train()
+    norms = [m for m in module.model.picture_encoder.network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms and not any(norm.training for norm in norms)
+    assert module.model.picture_encoder.reduce.training and module.model.decoder.training
+
+
 def test_of_a_genuine_face_only_its_own_pixels_count() -> None:
     corners = torch.tensor([[8.0, 8.0], [23.0, 8.0], [23.0, 23.0], [8.0, 23.0]])
     probability = np.full((2, 32, 32), 0.01)

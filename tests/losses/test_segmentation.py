@@ -77,6 +77,19 @@ def test_faint_pixels_of_a_batch_are_ignored_in_both_mask_terms():
     assert float(terms["mask"]) < 1e-6 and float(terms["overlap"]) < 1e-6
 
 
+def test_a_mask_that_only_says_where_gains_nothing_from_a_pair():
+    """Genuine and forged version weigh the same at each place, so the best constant answer is one half, everywhere."""
+    mask = torch.zeros(2, 3, 4, 4, dtype=torch.bool)
+    mask[1, ..., :1] = True
+    batch = batch_of(mask, [True, True], [0, 1])
+    batch.twin_BTHW = mask.flip(0)
+    place = torch.zeros(1, 2, 4, 4, requires_grad=True)  # of both windows alike
+    inside = torch.where(mask[1:, :2], place, torch.full_like(place, -20.0))
+    output = STDDLOutput(inside.expand(2, -1, -1, -1), torch.zeros(2, 2), torch.zeros(2))
+    LocalizationObjective(LocalizationLosses(overlap_weight=0)).compare(output, batch)["mask"].backward()
+    assert_close(place.grad, torch.zeros_like(place))
+
+
 def test_the_right_mask_costs_nothing(masks):
     forged = masks[1]
     right = torch.where(forged, 40.0, -40.0)

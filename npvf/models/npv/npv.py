@@ -65,8 +65,8 @@ class NPVConfig(ModelConfig):
     awareness_orientation: Orientation = "tokens"
     head: HeadKind = "agreement"
 
-    def build(self, pretrained: bool = False) -> NPV:
-        return NPV(self, pretrained)
+    def build(self, pretrained: bool | str = False) -> NPV:
+        return NPV(self, self._from_hub(pretrained))
 
 
 @dataclass(slots=True)

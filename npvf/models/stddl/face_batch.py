@@ -17,10 +17,18 @@ class FaceSpec:
     Args:
         size: side of the face's picture in pixels.
         flow: the optical flow that comes with the pictures; None: the model asks for none.
+        mean, deviation: of grey levels in [0, 1], which `normalise` takes to mean 0 and deviation 1. By default RGB
+            goes to [-1, 1], as ST-DDL and EfficientNet-Lite have it.
     """
 
     size: int
     flow: Literal["dis", "farneback", "tvl1"] | None = None
+    mean: float = 0.5
+    deviation: float = 0.5
+
+    def normalise(self, picture_NCHW: Tensor) -> Tensor:
+        """uint8 to float32."""
+        return picture_NCHW.float() / (255 * self.deviation) - self.mean / self.deviation
 
 
 @dataclass(slots=True)
@@ -34,6 +42,7 @@ class FaceBatch(Rows):
         mask_known_B: bool. Of a real picture the mask is known: nothing is forged.
         label_B: long, of the picture alone: 0 real, 1 fake, -1 not known.
         faint_BTHW: bool, forged pixels that hardly differ from genuine ones; mask losses leave them out. None: unknown.
+        twin_BTHW: bool, of a genuine window where its forged version in this batch is forged. None: no window has one.
         motion_BTCHW: float32, optical flow to the next frame in pixels, (B, T - 1, 2, H, W); None: not asked for.
     """
 
@@ -46,3 +55,4 @@ class FaceBatch(Rows):
     videos: list[str]
     motion_BTCHW: Tensor | None = None
     faint_BTHW: Tensor | None = None
+    twin_BTHW: Tensor | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from npvf.models.registry import register_model
-from npvf.models.stddl.hrnet import HRNetSpec
+from npvf.models.stddl.encoder import EncoderSpec
 from npvf.models.stddl.stddl import STDDLConfig
 
 
 @register_model
 def stddl_nano() -> STDDLConfig:
     """For a CPU and few people: 128 px faces, of which it sees residuals; the smallest HRNet that timm has."""
-    small = HRNetSpec("hrnet_w18_small")
+    small = EncoderSpec("hrnet_w18_small")
     return STDDLConfig(
         name="stddl_nano",
         size=128,
@@ -20,6 +20,21 @@ def stddl_nano() -> STDDLConfig:
         dim=128,
         heads=4,
         decoder=(32, 16),
+    )
+
+
+@register_model
+def stddl_lite() -> STDDLConfig:
+    """For a CPU, from ImageNet weights: EfficientNet-Lite0 down to stride 16, 192 px faces in colour."""
+    return STDDLConfig(
+        name="stddl_lite",
+        size=192,
+        picture=EncoderSpec("efficientnet_lite0", (4, 8, 16)),
+        motion_encoder=EncoderSpec("efficientnet_lite0", (4, 8)),
+        dim=128,
+        heads=4,
+        decoder=(64, 32),
+        judged_share=0.1,
     )
 
 

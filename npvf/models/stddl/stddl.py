@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import ClassVar, Literal
 
 from einops import rearrange
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from npvf.models.config import ModelConfig
 from npvf.models.pretrained import PretrainedModel
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
+from npvf.models.stddl.encoder import MULTIPLE, EncoderSpec, PyramidEncoder
 from npvf.models.stddl.face_batch import FaceSpec
 from npvf.models.stddl.face_meshes import Mesh
 from npvf.models.stddl.fusion_attention import FusionAttention
-from npvf.models.stddl.hrnet import MULTIPLE, HRNetEncoder, HRNetSpec
 from npvf.models.stddl.mask_decoder import MaskDecoder
 from npvf.models.stddl.residuals import residuals
 
@@ -29,7 +30,7 @@ class STDDLConfig(ModelConfig):
     Args:
         name: the registry's name.
         size: side of the face's picture in pixels, a multiple of 32; 512 in the paper.
-        picture, motion_encoder: the two HRNets.
+        picture, motion_encoder: the two encoders.
         look: what the first one sees, "rgb", the paper's, or "residuals", for small networks from scratch.
         motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
             batch, and "none", no motion branch: the picture is its own key in the fusion attention.
@@ -37,13 +38,15 @@ class STDDLConfig(ModelConfig):
         flow: which optical flow the batch comes with (`npvf.faces.flow`); one cannot be exchanged for another.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
+        judged_share: a frame's logit is the mean over this share of the positions, those with the highest logits. 1 is
+            the paper's mean over all, in which a forged mouth hardly counts.
     """
 
     family: ClassVar[str] = "stddl"
 
     size: int = 512
-    picture: HRNetSpec = field(default_factory=HRNetSpec)
-    motion_encoder: HRNetSpec = field(default_factory=HRNetSpec)
+    picture: EncoderSpec = field(default_factory=EncoderSpec)
+    motion_encoder: EncoderSpec = field(default_factory=EncoderSpec)
     look: Look = "rgb"
     motion: MotionSource = "anchor_mesh"
     mesh: Mesh = "anchors"
@@ -51,10 +54,13 @@ class STDDLConfig(ModelConfig):
     dim: int = 512
     heads: int = 16
     decoder: tuple[int, int] = (32, 8)
+    judged_share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.size % MULTIPLE or self.size <= 0:
             raise ValueError(f"size must be a multiple of {MULTIPLE}, not {self.size}")
+        if not 0 < self.judged_share <= 1:
+            raise ValueError(f"judged_share must be in (0, 1], not {self.judged_share}")
         if self.look not in ("rgb", "residuals"):
             raise ValueError(f"look {self.look!r} is neither rgb nor residuals")
         if self.motion not in ("anchor_mesh", "flow", "none"):
@@ -67,7 +73,7 @@ class STDDLConfig(ModelConfig):
         """The inputs of the model, the same in training and inference."""
         return FaceSpec(self.size, self.flow if self.motion == "flow" else None)
 
-    def build(self, pretrained: bool = False) -> STDDL:
+    def build(self, pretrained: bool | str = False) -> STDDL:
         return STDDL(self, pretrained)
 
 
@@ -108,14 +114,14 @@ class STDDL(PretrainedModel):
 
     config: STDDLConfig
 
-    def __init__(self, config: STDDLConfig, pretrained: bool = False) -> None:
+    def __init__(self, config: STDDLConfig, pretrained: bool | str = False) -> None:
         super().__init__()
         if pretrained and config.look != "rgb":
             raise ValueError("ImageNet's weights know RGB: look='rgb', or pretrained=False")
         self.config = config
-        self.picture_encoder = HRNetEncoder(config.picture, 3, config.dim, pretrained)
+        self.picture_encoder = PyramidEncoder(config.picture, 3, config.dim, pretrained)
         if config.motion != "none":
-            self.motion_encoder = HRNetEncoder(config.motion_encoder, 2, config.dim, pretrained)
+            self.motion_encoder = PyramidEncoder(config.motion_encoder, 2, config.dim, pretrained)
         self.fusion = FusionAttention(config.dim, config.heads)
         self.decoder = MaskDecoder(config.dim, config.decoder)
         self.head = nn.Linear(config.dim, 1)
@@ -126,14 +132,25 @@ class STDDL(PretrainedModel):
             raise ValueError("motion needs clips of at least 2 frames")
         if H % MULTIPLE or W % MULTIPLE:
             raise ValueError(f"pictures must have sides of a multiple of {MULTIPLE} pixels, not {H} x {W}")
-        look = normalise if self.config.look == "rgb" else residuals
+        look = self.config.inputs.normalise if self.config.look == "rgb" else residuals
         picture_NDHW = self.picture_encoder(look(rearrange(frames_BTCHW[:, :-1], "b t c h w -> (b t) c h w")))
         motion_NSD = self._motion_tokens(frames_BTCHW, landmarks_BTN2, motion_BTCHW)
         fused_NSD = self.fusion(tokens(picture_NDHW), motion_NSD)
         mask_NHW = self.decoder(rearrange(fused_NSD, "n (h w) d -> n d h w", h=picture_NDHW.shape[2]))
-        frame_logits_BT = rearrange(self.head(fused_NSD.mean(1)), "(b t) 1 -> b t", b=B)
+        frame_logits_BT = rearrange(self._judge(fused_NSD), "(b t) -> b t", b=B)
         mask_BTHW = rearrange(mask_NHW, "(b t) h w -> b t h w", b=B)
         return STDDLOutput(mask_BTHW, frame_logits_BT, frame_logits_BT.mean(1))
+
+    def _judge(self, fused_NSD: Tensor) -> Tensor:
+        """The logits (N,) of frames: the mean over their most suspicious positions."""
+        logits_NS = self.head(fused_NSD).squeeze(-1)
+        count = ceil(self.config.judged_share * logits_NS.shape[1])
+        return logits_NS.topk(count, dim=1, sorted=False).values.mean(1)
+
+    @property
+    def encoders(self) -> list[PyramidEncoder]:
+        """The picture's, and the motion's if there is one."""
+        return [self.picture_encoder, *([] if self.config.motion == "none" else [self.motion_encoder])]
 
     def _motion_tokens(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion: Tensor | None) -> Tensor | None:
         """The keys (B (T - 1), S, D) of the fusion attention."""
@@ -150,11 +167,6 @@ class STDDL(PretrainedModel):
             raise ValueError(f"this model's motion is {self.config.motion}: it must come with the batch")
         height, width = frames_BTCHW.shape[-2:]
         return anchor_mesh_motion(landmarks_BTN2, (height, width), self.config.mesh)
-
-
-def normalise(picture_NCHW: Tensor) -> Tensor:
-    """uint8 to [-1, 1], as the paper has it."""
-    return picture_NCHW.float() / 127.5 - 1
 
 
 def tokens(x_NDHW: Tensor) -> Tensor:

@@ -67,6 +67,19 @@ def test_motion_that_is_not_given_is_anchor_mesh_motion(mesh):
 
 
 @torch.no_grad()
+def test_a_share_of_the_positions_judges_a_frame():
+    whole, few, given = tiny(motion="none"), tiny(motion="none", judged_share=0.25), clips(64, 64)
+    tokens = []
+    whole.fusion.register_forward_hook(lambda _, __, out: tokens.append(out))
+    mean = whole(*given).frame_logits_BT
+    logits_NS = whole.head(tokens[0]).squeeze(-1)
+    assert_close(mean.flatten(), logits_NS.mean(1))
+    assert_close(few(*given).frame_logits_BT.flatten(), logits_NS.sort(1).values[:, -4:].mean(1))
+    with pytest.raises(ValueError, match="judged_share"):
+        tiny(judged_share=0.0)
+
+
+@torch.no_grad()
 def test_the_last_frame_has_no_follower_and_no_say():
     model, (frames, landmarks, field) = tiny(), clips()
     changed = frames.clone()
@@ -135,11 +148,12 @@ def test_a_folder_that_names_no_family_is_npv(tmp_path, tiny_overrides):
 def test_the_papers_sizes():
     model = create_model("stddl_hrnet_w32")
     assert model.config.size == 512 and model.fusion.heads == 16 and model.config.dim // model.fusion.heads == 32
-    assert [m.weight.shape[:2] for m in (model.picture_encoder.hrnet.conv1, model.motion_encoder.hrnet.conv1)] == [
+    assert [m.weight.shape[:2] for m in (model.picture_encoder.network.conv1, model.motion_encoder.network.conv1)] == [
         (64, 3),
         (64, 2),
     ]
-    convolutions = [m for m in model.picture_encoder.reduce if hasattr(m, "stride")]
+    (reduce,) = model.picture_encoder.reduce
+    convolutions = [m for m in reduce if isinstance(m, torch.nn.Conv2d)]
     assert [(m.in_channels, m.out_channels) for m in convolutions] == [(32, 128), (128, 512)]
 
 

@@ -8,7 +8,7 @@ import timm
 import torch
 from torch.testing import assert_close
 
-from npvf.models.stddl.hrnet import HRNetEncoder, HRNetSpec
+from npvf.models.stddl.encoder import EncoderSpec, PyramidEncoder
 
 NAME = "hrnet_w18_small"
 
@@ -36,22 +36,56 @@ def plain(weights, monkeypatch):
 
 @torch.no_grad()
 def test_pictures_start_as_timms_hrnet(plain):
-    encoder = HRNetEncoder(HRNetSpec(NAME), 3, 16, pretrained=True).eval()
+    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained=True).eval()
     picture = torch.randn(1, 3, 64, 64)
-    assert_close(encoder.hrnet(picture)[0], plain.stages(plain.act2(plain.bn2(plain.conv2(stem(plain, picture)))))[0])
+    assert_close(encoder.network(picture)[0], plain.stages(plain.act2(plain.bn2(plain.conv2(stem(plain, picture)))))[0])
 
 
 @torch.no_grad()
 def test_the_motion_stem_takes_two_colours_at_three_halves(plain):
-    encoder = HRNetEncoder(HRNetSpec(NAME), 2, 16, pretrained=True)
-    own, learnt = encoder.hrnet.state_dict(), plain.state_dict()
+    encoder = PyramidEncoder(EncoderSpec(NAME), 2, 16, pretrained=True)
+    own, learnt = encoder.network.state_dict(), plain.state_dict()
     assert_close(own.pop("conv1.weight"), learnt["conv1.weight"][:, :2] * 1.5)
     assert all(torch.equal(value, learnt[name]) for name, value in own.items() if "num_batches" not in name)
 
 
 def test_a_width_of_ones_own_has_no_weights():
     with pytest.raises(ValueError, match="no ImageNet weights"):
-        HRNetEncoder(HRNetSpec(NAME, width=8), 3, 16, pretrained=True)
+        PyramidEncoder(EncoderSpec(NAME, width=8), 3, 16, pretrained=True)
+
+
+@torch.no_grad()
+def test_a_file_starts_the_encoder_without_the_hub(weights):
+    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained=str(weights))
+    learnt = torch.load(weights, weights_only=True)
+    assert torch.equal(encoder.network.conv1.weight, learnt["conv1.weight"])
+    with pytest.raises(ValueError, match="import-weights"):
+        PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained="nowhere.safetensors")
+
+
+@torch.no_grad()
+def test_a_pyramid_reads_the_levels_of_any_network():
+    torch.manual_seed(0)
+    encoder = PyramidEncoder(EncoderSpec("efficientnet_lite0", (4, 16)), 3, 8).eval()
+    picture = torch.randn(2, 3, 64, 96)
+    fine, coarse = encoder.network(picture)
+    assert (fine.shape[2:], coarse.shape[2:]) == ((16, 24), (4, 6))
+    assert_close(encoder(picture), (encoder.reduce[0](fine) + encoder.reduce[1](coarse)).relu())
+    assert not any(name.startswith("model.blocks.5") for name in encoder.network.state_dict()), "nothing reads it"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (EncoderSpec("efficientnet_lite0", (3,)), "no level of stride 3"),
+        (EncoderSpec("efficientnet_lite0", (32,)), "16 is the most"),
+        (EncoderSpec("efficientnet_lite0", (4,), width=8), "only an HRNet"),
+        (EncoderSpec(NAME, (8,)), "highest resolution"),
+    ],
+)
+def test_levels_that_there_are_not(spec, message):
+    with pytest.raises(ValueError, match=message):
+        PyramidEncoder(spec, 3, 8)
 
 
 def stem(hrnet, picture):
