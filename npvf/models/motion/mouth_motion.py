@@ -53,7 +53,7 @@ class MouthMotionConfig(ModelConfig):
     agreement: tuple[str, ...] = AGREEMENT_STATISTICS
     knots: int = 33
 
-    def build(self, pretrained: bool = False) -> MouthMotion:
+    def build(self, pretrained: bool | str = False) -> MouthMotion:
         return MouthMotion(self)
 
 
