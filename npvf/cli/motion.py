@@ -6,20 +6,17 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from npvf.cli import options
 from npvf.data.selection import Selection
-from npvf.detect.calibration import Calibration
 from npvf.detect.mouth_motion import MouthMotionDetector, MouthMotionSettings
 from npvf.errors import NpvfError
-from npvf.evaluate.fit_motion import collect_mouths, fit_motion, held_out_generators
+from npvf.evaluate.fit_motion import calibrated, collect_mouths, fit_motion, held_out_generators
 from npvf.io.corpus import Corpus
 from npvf.models.motion.mouth_motion import MouthMotion, mouth_motion
 from npvf.models.npv.npv import NPV
@@ -40,7 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an encoder, or a detector of lips and audio: a mouth that follows the audio more closely than people's "
         "mouths do is evidence, too",
     )
+    parser.add_argument(
+        "--trained-on",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CORPUS",
+        help="more genuine clips, on which the encoder was trained: their motion counts, but not their agreement, "
+        "which the training has raised",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument("--split", help="only videos whose `split` is this")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")
     parser.add_argument("--device", help=options.DEVICE)
@@ -54,27 +61,22 @@ def run(args: argparse.Namespace) -> int:
     encoder = None if args.encoder is None else NPV.from_pretrained(args.encoder).to(options.device(args.device))
     where = None if args.encoder is None else os.path.relpath(args.encoder, args.out)
     detector = MouthMotionDetector(MouthMotion(mouth_motion()), MouthMotionSettings(encoder=where), encoder)
-    selection = Selection(label="known", include=tuple(args.include), exclude=tuple(args.exclude))
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("clips", total=None)
-        found = collect_mouths(
-            [Corpus(path) for path in args.corpora], detector, selection, lambda: progress.advance(task)
-        )
+    selection = Selection(label="known", split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))
+    found = collect_mouths([Corpus(path) for path in args.corpora], detector, selection)
+    more = collect_mouths([Corpus(path) for path in args.trained_on], detector, Selection(label="real"), False)
+    found.items += more.items
+    found.left_out += more.left_out
     rows = held_out_generators(found.items)
     fit_motion(detector.model, found.items)
     record: dict[str, Any] = {
-        "corpora": [str(path) for path in args.corpora],
+        "corpora": [str(path) for path in (*args.corpora, *args.trained_on)],
         "genuine": sum(not item.fake for item in found.items),
         "people": len({item.person for item in found.items if not item.fake}),
         "generated": sum(item.fake for item in found.items),
         "left_out": dict(found.left_out),
         "held_out_generators": rows,
     }
-    scores = [float(detector.model(i.windows.motion_KM, i.windows.agreement_KA).mean()) for i in found.items]
-    calibration = Calibration.fit(scores, [int(item.fake) for item in found.items])
-    detector.settings = replace(
-        detector.settings, calibration=calibration, segment_calibration=calibration, people=record["people"]
-    )
+    detector.settings = calibrated(detector, found.items)
     detector.save_pretrained(args.out, record)
     if args.json:
         print(json.dumps(record, indent=2))

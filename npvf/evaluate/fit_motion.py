@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 
 from npvf.clip import FAKE
 from npvf.data.selection import Selection
-from npvf.detect.mouth_motion import MouthMotionDetector, MouthWindows
+from npvf.detect.calibration import Calibration
+from npvf.detect.mouth_motion import MouthMotionDetector, MouthMotionSettings, MouthWindows
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_fusion import clips_by_video
 from npvf.io.corpus import Corpus
@@ -45,17 +46,19 @@ def collect_mouths(
     corpora: Sequence[Corpus],
     detector: MouthMotionDetector,
     selection: Selection,
-    on_clip: Callable[[], object] = lambda: None,
+    agreement: bool = True,
 ) -> SeenMouths:
-    """Measure every labelled clip of faces that speak."""
+    """Measure every clip that the selection keeps; without `agreement`, only its motion."""
     found = SeenMouths()
     for corpus in corpora:
-        for clips in clips_by_video(corpus, selection, on_clip):
+        for clips in clips_by_video(corpus, selection):
             for clip in clips:
                 windows = detector.windows(clip)
                 if windows is None:
                     found.left_out["too short, or the mouth hardly moves"] += 1
                     continue
+                if not agreement:
+                    windows = replace(windows, agreement_KA=windows.agreement_KA * torch.nan)
                 meta = clip.meta
                 fake = meta.label == FAKE
                 generator = (meta.manipulation or "unknown") if fake else ""
@@ -83,6 +86,14 @@ def fit_motion(model: MouthMotion, items: Sequence[SeenMouth]) -> MouthMotion:
         )
     except (ValueError, RuntimeError) as error:
         raise NpvfError(f"the mouths of {len(items)} clips cannot be fitted: {error}") from error
+
+
+def calibrated(detector: MouthMotionDetector, items: Sequence[SeenMouth]) -> MouthMotionSettings:
+    """Return the settings of a fitted detector with a calibration on the same clips: it has few parameters."""
+    scores = [float(detector.model(i.windows.motion_KM, i.windows.agreement_KA).mean()) for i in items]
+    found = Calibration.fit(scores, [int(item.fake) for item in items])
+    people = len({item.person for item in items if not item.fake})
+    return replace(detector.settings, calibration=found, segment_calibration=found, people=people)
 
 
 def held_out_generators(items: Sequence[SeenMouth], repeats: int = 4, seed: int = 0) -> list[dict[str, Any]]:

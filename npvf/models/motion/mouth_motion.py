@@ -45,6 +45,8 @@ class MouthMotionConfig(ModelConfig):
         motion: names of the statistics of the mouth.
         agreement: names of the statistics of the agreement with the audio, which are not always known.
         knots: number of quantiles that a normal score is interpolated from.
+        most_agreement: the largest logit that the agreement can add. A generated mouth adds about 1.5. In a studio, the
+            lips of people are easy to follow, too, and their agreement alone must not decide.
     """
 
     family: ClassVar[str] = "mouth_motion"
@@ -52,6 +54,7 @@ class MouthMotionConfig(ModelConfig):
     motion: tuple[str, ...] = MOTION_STATISTICS
     agreement: tuple[str, ...] = AGREEMENT_STATISTICS
     knots: int = 33
+    most_agreement: float = 1.0
 
     def build(self, pretrained: bool | str = False) -> MouthMotion:
         return MouthMotion(self)
@@ -84,7 +87,7 @@ class MouthMotion(PretrainedModel):
         scores_NS = self.normal_scores(torch.cat([motion_NM, agreement_NA], dim=1))
         motion_N = scores_NS[:, : motion_NM.shape[1]] @ self.weights_S[: motion_NM.shape[1]]
         follows_N = (scores_NS[:, motion_NM.shape[1] :] @ self.weights_S[motion_NM.shape[1] :]).nan_to_num(0.0)
-        return motion_N + follows_N.clamp_min(0)
+        return motion_N + follows_N.clamp(0, self.config.most_agreement)
 
     def normal_scores(self, values_NS: Tensor) -> Tensor:
         """Return the normal score of each value among those of `fit`, within about +-2.2; NaN stays NaN."""

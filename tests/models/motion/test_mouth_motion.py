@@ -36,6 +36,12 @@ def test_agreement_is_never_evidence_for_a_person(fitted: MouthMotion) -> None:
     assert torch.equal(fitted(motion_NM, agreement_NA - 100 * torch.eye(5)[0]), alone_N)
 
 
+def test_agreement_alone_does_not_decide(fitted: MouthMotion) -> None:
+    motion_NM, agreement_NA, _ = windows(2)
+    raised_N = fitted(motion_NM, agreement_NA + 100 * torch.eye(5)[0]) - fitted(motion_NM, agreement_NA * torch.nan)
+    assert raised_N.max() <= fitted.config.most_agreement + 1e-5
+
+
 def test_what_nobody_measured_has_no_weight() -> None:
     motion_NM, agreement_NA, fake_N = windows()
     model = create_model("mouth_motion").fit(motion_NM, agreement_NA * torch.nan, fake_N, torch.ones(200))
