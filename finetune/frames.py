@@ -23,7 +23,7 @@ class FrameModule(VideoModule):
     Args:
         model: "frames_nano" or "frames_xception".
         model_args: overrides of the model's configuration.
-        imagenet: start from timm's ImageNet weights, as deepfake baselines do.
+        backbone_pretrained: start from timm's ImageNet weights, as deepfake baselines do.
         optim: optimiser and learning rate.
         seed: of dropout and drop-path. The command sets it to `seed_everything`.
     """
@@ -36,13 +36,13 @@ class FrameModule(VideoModule):
         self,
         model: str = "frames_nano",
         model_args: dict[str, Any] | None = None,
-        imagenet: bool = False,
+        backbone_pretrained: bool = False,
         optim: OptimConfig = OptimConfig(),
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.model = FrameClassifier.create(model, pretrained=imagenet, **(model_args or {}))
+        self.model = FrameClassifier.create(model, backbone_pretrained=backbone_pretrained, **(model_args or {}))
         self.optim, self.seed = optim, seed
 
     def measure(self, clips: Batch, starts_BK: Tensor) -> dict[str, Tensor]:

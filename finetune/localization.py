@@ -58,8 +58,8 @@ class LocalizationModule(TrainingModule):
         model_args: overrides of the model's configuration, as `create_model` takes them; `motion: flow` and
             `motion: none` are baselines.
         start: a localizer folder to go on from; null: from scratch.
-        imagenet: start both encoders from ImageNet weights: true takes timm's from the hub, a path the file that
-            `npvf models import-weights` wrote.
+        backbone_pretrained: start both encoders from ImageNet weights: true takes timm's from the hub, a path the file
+            that `npvf models import-weights` wrote.
         train_norms: let the encoders' batch norms follow the batches; false keeps ImageNet's means and deviations,
             which suits few people.
         objective: weights and settings of the losses.
@@ -84,7 +84,7 @@ class LocalizationModule(TrainingModule):
         model: str = "stddl_nano",
         model_args: dict[str, Any] | None = None,
         start: str | None = None,
-        imagenet: bool | str = False,
+        backbone_pretrained: bool | str = False,
         train_norms: bool = True,
         objective: LocalizationLosses = LocalizationLosses(),
         optim: OptimConfig = ADAM,
@@ -92,11 +92,15 @@ class LocalizationModule(TrainingModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if start is not None and (model_args or imagenet):
-            raise NpvfError("model_args and imagenet would change the network to start from: give either them or start")
+        if start is not None and (model_args or backbone_pretrained):
+            raise NpvfError(
+                "model_args and backbone_pretrained would change the network to start from: give either them or start"
+            )
         self.save_hyperparameters()
         self.model = (
-            STDDL.create(model, imagenet, **(model_args or {})) if start is None else STDDL.from_pretrained(start)
+            STDDL.create(model, backbone_pretrained=backbone_pretrained, **(model_args or {}))
+            if start is None
+            else STDDL.from_pretrained(start)
         )
         self.objective, self.optim, self.seed = LocalizationObjective(objective), optim, seed
         self.validated: list[FoundFace] = []

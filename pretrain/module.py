@@ -36,7 +36,7 @@ class PretrainModule(TrainingModule):
     Args:
         model: one of `npvf.list_models("npv_*")`, or "conv_two_tower".
         model_args: overrides of the model's configuration, as `create_model` takes them.
-        imagenet: start the Swin towers from timm's ImageNet weights.
+        backbone_pretrained: start the Swin towers from timm's ImageNet weights.
         objective: weights of the losses, temperature and the rest. On several GPUs a loss with weight 0 leaves
             parameters without a gradient: then set trainer.strategy to ddp_find_unused_parameters_true.
         optim: optimiser and learning rate. The re-implementation has a rate of 1e-4 and a weight decay of 1e-2; on GRID
@@ -66,7 +66,7 @@ class PretrainModule(TrainingModule):
         self,
         model: str = "npv_nano",
         model_args: dict[str, Any] | None = None,
-        imagenet: bool = False,
+        backbone_pretrained: bool = False,
         objective: NPVLosses = NPVLosses(),
         optim: OptimConfig = OptimConfig(),
         val_segments: int = 60,
@@ -77,7 +77,7 @@ class PretrainModule(TrainingModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.model = NPV.create(model, pretrained=imagenet, **(model_args or {}))
+        self.model = NPV.create(model, backbone_pretrained=backbone_pretrained, **(model_args or {}))
         self.objective, self.optim = NPVObjective(objective), optim
         self.val_segments, self.chunk_clips, self.seed = val_segments, chunk_clips, seed
         self.val_clips = val_clips

@@ -50,6 +50,7 @@ PATHS = [
     "npvf/synth",
     "npvf/training",
     "npvf/version.py",
+    "npvf/weights",
     "pretrain",
     "scripts",
 ]

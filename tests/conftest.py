@@ -1,8 +1,11 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from npvf import weights
 from npvf.models import Batch
+from tests.helpers.shipped_weights import write_weights
 from tests.helpers.tiny_model import TINY_MODEL, synthetic_batch
 
 
@@ -15,3 +18,18 @@ def tiny_overrides() -> dict:
 @pytest.fixture
 def make_batch() -> Callable[..., Batch]:
     return synthetic_batch
+
+
+@pytest.fixture
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package without weights, whatever this copy has."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.setattr(weights, "FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def some_weights(no_weights: Path) -> Path:
+    """A package with a tiny default detector, and the encoder `lips`."""
+    return write_weights(no_weights)

@@ -1,4 +1,4 @@
-"""`npvf detect VIDEO... --detector DIR`: one verdict for each file, as a table, as JSON, or as a report."""
+"""`npvf detect VIDEO...`: one verdict for each file, as a table, as JSON, or as a report."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file")
     parser.add_argument(
         "--detector",
-        required=True,
         metavar="DIR",
-        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); the id of a hub repository; or "
-        "the name of a baseline",
+        help="the folder of a detector, a localizer, or a fused detector (npvf fuse); the name of weights that npvf "
+        "ships (npvf models list); the id of a hub repository; or the name of a baseline (default: the detector that "
+        "npvf ships)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")

@@ -14,7 +14,7 @@ from npvf.version import __version__
 # command -> one line of help. The module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {
     "doctor": "list what is installed, what is missing, and how to install it",
-    "models": "download the face landmark model and check its hash",
+    "models": "list the weights that npvf ships, print their cards, and fetch the face landmark model",
     "synth": "render the synthetic corpus of talking heads",
     "corpora": "list the corpora that can be read, check that a copy is complete, and make splits",
     "prepare": "turn videos into shards of aligned face tracks, audio and phones",

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         required=True,
         metavar="DIR",
-        help="a detector folder, the id of a hub repository, or the name of a baseline",
+        help="a detector folder, the name of shipped weights (npvf models list), the id of a hub repository, or the "
+        "name of a baseline",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs/robustness"), help="the folder for the results (default: %(default)s)"

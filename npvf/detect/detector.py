@@ -16,6 +16,7 @@ from scipy.special import logit
 
 from npvf.clip import Clip, ClipMeta, Finding, FindingName
 from npvf.detect.aggregate import ClipScore, DecisionSettings, TrackScore, VideoScore
+from npvf.detect.card import write_card
 from npvf.detect.conditions import Conditions, ConditionSettings, measure
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.findings import FORGERY, MOUTH_MOTION, NAMES, PICTURE, SOUND_AND_LIPS, finding, not_found
@@ -106,8 +107,10 @@ class Detector(Predictor):
         self.finds_pixels = PICTURE in self.parts
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Detector:
-        """Load a folder that `save_pretrained` wrote, or a repository of the hub by its id.
+    def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu", **overrides: Any) -> Detector:
+        """Load a folder that `save_pretrained` wrote, shipped weights by their name, or a hub repository by its id.
+
+        Without a folder, it is the default detector of npvf (docs/models.md).
 
         `overrides` are fields of `DetectorSettings`; `mouth_motion__threshold` is the setting `threshold` of a part,
         and `scoring__hop` one of `sound_and_lips`.
@@ -129,11 +132,11 @@ class Detector(Predictor):
         return self.save_settings(folder, training)
 
     def save_settings(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write `config.json` alone, into a folder that has the methods already."""
+        """Write `config.json` and the model card, into a folder that has the methods already."""
         likelihood = {name: ratio.to_json() for name, ratio in self.likelihood.items()}
         content = {KEY: {"likelihood": likelihood, "settings": self.settings.to_json()}}
         write_json(Path(folder) / CONFIG_FILE, {**content, "training": training or {}, "npvf": __version__})
-        return Path(folder)
+        return write_card(folder).parent
 
     @property
     def speech_inputs(self) -> InputSpec | None:  # type: ignore[override]

@@ -10,6 +10,7 @@ from typing import Any
 
 from npvf.clip import Clip, ClipMeta
 from npvf.detect.aggregate import ClipScore, DecisionSettings, TrackScore, VideoScore, decide, score_tracks
+from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.fusion import Fusion, Opinion
 from npvf.detect.loading import folder_with
@@ -149,7 +150,7 @@ def save_fused(
 
 def _write_fusion(folder: Path, fusion: Fusion, fitted_on: dict[str, Any]) -> Path:
     write_json(folder / CONFIG_FILE, {"fusion": fusion.to_json(), "fitted_on": fitted_on, "npvf": __version__})
-    return folder
+    return write_card(folder).parent
 
 
 def _both(heard: ClipScore, seen: ClipScore) -> ClipScore:

@@ -13,6 +13,7 @@ from typing import Any
 from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
+from npvf.weights import default_folder, shipped, shipped_folder
 
 FOLDERS = {
     "findings": "npvf.detect.detector:Detector",
@@ -34,12 +35,13 @@ UNTRAINED = {
 """Baselines that are not trained, by name."""
 
 
-def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides: Any) -> Predictor:
+def from_pretrained(name_or_folder: str | Path | None = None, device: str = "cpu", **overrides: Any) -> Predictor:
     """Load a detector of any kind, a localizer, or a baseline.
 
     Args:
-        name_or_folder: a folder that fine-tuning or `npvf fuse` wrote, the id of a repository of the hub, or the name
-            of a baseline that is not trained (a key of `UNTRAINED`; to load a folder of that name, write `./silence`).
+        name_or_folder: the name of shipped weights (`npvf models list`); a folder that fine-tuning or `npvf fuse`
+            wrote; the id of a repository of the hub; or the name of a baseline that is not trained (a key of
+            `UNTRAINED`). To load a folder of such a name, write `./silence`. None: the default detector of npvf.
         device: the device for its networks.
         overrides: settings that replace those of the folder, such as `threshold=0.7`; None keeps a setting.
 
@@ -53,7 +55,8 @@ def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides
     try:
         folder = predictor_folder(name_or_folder)
     except NpvfError as error:
-        raise NpvfError(f"{error}; baselines that need no folder are {', '.join(UNTRAINED)}") from error
+        names = ", ".join([*(one.name for one in shipped()), *UNTRAINED])
+        raise NpvfError(f"{error}; names that need no folder are {names}") from error
     content = read_config(folder)
     for key, place in FOLDERS.items():
         if key in content:
@@ -62,21 +65,23 @@ def from_pretrained(name_or_folder: str | Path, device: str = "cpu", **overrides
     raise NpvfError(f"{folder} holds an encoder ({family}), which cannot judge videos: fine-tune it first")
 
 
-def predictor_folder(folder: str | Path) -> Path:
+def predictor_folder(folder: str | Path | None = None) -> Path:
     """Return the local folder that `from_pretrained` opens; a repository of the hub, given by its id, is downloaded.
 
     Raises:
-        NpvfError: there is no such folder or repository.
+        NpvfError: there is no such folder or repository; or none is named, and npvf has no default detector.
     """
-    path = Path(folder)
+    if folder is None:
+        return default_folder()
+    path = shipped_folder(folder) or Path(folder)
     # `resolve_folder` expects weights in the folder itself. A predictor that has parts has them in its parts.
     if (path / CONFIG_FILE).is_file() and read_config(path).keys() & OF_PARTS:
         return path
     return resolve_folder(folder)
 
 
-def folder_with(key: str, folder: str | Path) -> Path:
-    """Return the local folder of a predictor whose settings have this key.
+def folder_with(key: str, folder: str | Path | None = None) -> Path:
+    """Return the local folder of a predictor whose settings have this key; `folder` is as in `predictor_folder`.
 
     Raises:
         NpvfError: there is no such folder or repository, or it contains something else.

@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 from npvf.clip import CROP_SIZE, Clip, ClipMeta
 from npvf.data.face_inputs import face_inputs, face_motion
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, segment_means
+from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.heatmaps import LocatedClip, PictureEvidence
 from npvf.detect.loading import folder_with
@@ -79,9 +80,9 @@ class Localizer(Predictor):
         return cls(STDDL.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the localizer folder: `config.json` with the calibration, and `model.safetensors`."""
+        """Write the localizer folder: `config.json` with the calibration, `model.safetensors`, and the model card."""
         extra = {"localizer": self.settings.to_json(), "training": training or {}, "npvf": __version__}
-        return self.model.save_pretrained(folder, extra)
+        return write_card(self.model.save_pretrained(folder, extra)).parent
 
     def reason_against(self, meta: ClipMeta) -> str:
         """Return "": every clip is judged, because every clip has frames."""

@@ -12,6 +12,7 @@ import torch
 
 from npvf.clip import FPS, Clip, ClipMeta
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore
+from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import embed_clip
@@ -92,7 +93,7 @@ class MouthMotionDetector(Predictor):
         return cls(MouthMotion.from_pretrained(folder), settings, encoder)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write `config.json` and `model.safetensors`. The encoder is not copied: `settings.encoder` says where it is.
+        """Write `config.json`, `model.safetensors` and the model card. The encoder stays where `settings.encoder` says.
 
         Raises:
             NpvfError: there is an encoder, and `settings.encoder` does not say where it is.
@@ -100,7 +101,7 @@ class MouthMotionDetector(Predictor):
         if self.encoder is not None and self.settings.encoder is None:
             raise NpvfError("say in settings.encoder where the encoder's folder is: its weights are not stored here")
         extra = {KEY: self.settings.to_json(), "training": training or {}, "npvf": __version__}
-        return self.model.save_pretrained(folder, extra)
+        return write_card(self.model.save_pretrained(folder, extra)).parent
 
     def reason_against(self, meta: ClipMeta) -> str:
         """Return "": every clip has a mouth to look at."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from npvf.clip import FPS, Clip
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore
+from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
@@ -59,9 +60,9 @@ class SpeechDetector(Predictor):
         return cls(NPV.from_pretrained(folder).to(device), settings)
 
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write the detector folder: `config.json` with the calibration, and `model.safetensors`."""
+        """Write the detector folder: `config.json` with the calibration, `model.safetensors`, and the model card."""
         extra = {"detector": self.settings.to_json(), "training": training or {}, "npvf": __version__}
-        return self.model.save_pretrained(folder, extra)
+        return write_card(self.model.save_pretrained(folder, extra)).parent
 
     @property
     def speech_inputs(self) -> InputSpec:  # type: ignore[override]

@@ -16,7 +16,7 @@ import numpy as np
 from npvf.faces.alignment import align, face_pose, misfit, smoothed_transform
 from npvf.faces.cuts import thumbnail
 from npvf.faces.graph import LandmarkGraph
-from npvf.faces.model_file import face_model_path
+from npvf.faces.model_file import need_face_model
 
 # MediaPipe's face detector scales its image to 128 x 128 and misses faces below a seventh of the longer side.
 MIN_SHARE = 1 / 7
@@ -83,16 +83,17 @@ class Landmarker:
     Use as a context manager, or call `close`.
 
     Args:
-        model_path: the `face_landmarker.task` file; None takes the cached one.
+        model_path: the `face_landmarker.task` file; None takes the cached one, which is fetched if it is absent.
         max_faces: the largest number of faces in one view.
         blendshapes: also measure MediaPipe's 52 expression coefficients.
 
     Raises:
-        MissingDependency: MediaPipe, a system library that it needs, or the model file is absent.
+        MissingDependency: MediaPipe or a system library that it needs is absent, or the model file is absent and cannot
+            be fetched.
     """
 
     def __init__(self, model_path: Path | str | None = None, max_faces: int = 4, blendshapes: bool = False) -> None:
-        self._arguments = (Path(model_path) if model_path else face_model_path(), max_faces)
+        self._arguments = (Path(model_path) if model_path else need_face_model(), max_faces)
         self._blendshapes = blendshapes
         self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes, sure=_SURE)
         self._known: list[tuple[Face, int]] = []  # each face with the number of frames since it was seen

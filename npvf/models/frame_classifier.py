@@ -30,8 +30,8 @@ class FrameClassifierConfig(ModelConfig):
     timm_name: str = "legacy_xception"
     inputs: InputSpec = field(default_factory=lambda: InputSpec(mouth_size=16, mouth_channels=1, gate="all"))
 
-    def build(self, pretrained: bool | str = False) -> FrameClassifier:
-        return FrameClassifier(self, self._from_hub(pretrained))
+    def build(self, backbone_pretrained: bool | str = False) -> FrameClassifier:
+        return FrameClassifier(self, self._from_hub(backbone_pretrained))
 
 
 class FrameClassifier(PretrainedModel):
@@ -45,11 +45,11 @@ class FrameClassifier(PretrainedModel):
     mean_C11: Tensor
     std_C11: Tensor
 
-    def __init__(self, config: FrameClassifierConfig, pretrained: bool = False) -> None:
+    def __init__(self, config: FrameClassifierConfig, backbone_pretrained: bool = False) -> None:
         super().__init__()
         self.config = config
         self.network = timm.create_model(
-            config.timm_name, pretrained=pretrained, num_classes=1, in_chans=config.inputs.face_channels
+            config.timm_name, pretrained=backbone_pretrained, num_classes=1, in_chans=config.inputs.face_channels
         )
         data = timm.data.resolve_model_data_config(self.network)
         channels = (-1, 1, 1)

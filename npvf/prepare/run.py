@@ -22,7 +22,7 @@ from npvf.corpora.grid import parse_grid_name
 from npvf.corpora.splits import Split
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
-from npvf.faces.model_file import face_model_path
+from npvf.faces.model_file import need_face_model
 from npvf.io.files import atomic_write, write_json
 from npvf.io.shards import Sample, write_tar
 from npvf.io.sources import Source, Sources, find_sources
@@ -89,7 +89,7 @@ def prepare(
     left_out = 0
     if split is not None:
         sources, left_out = _of_split(sources, split)
-    face_model_path()  # missing: say so before any work
+    need_face_model()  # fetched before the workers start, or missing: say so before any work
     began = time.monotonic()
     made_with = {**settings.to_json(), "transcript_from": transcript_from, **({"corpus": corpus} if corpus else {})}
     with Store(out, made_with, overwrite, shard_bytes) as store:

@@ -18,6 +18,7 @@ MOVED = {
     "data.clip_frames": "data.windows.frames",
     **{f"data.{name}": f"data.windows.{name}" for name in _WINDOWS},
     "data.self_forged": "data.self_blended",
+    "model.imagenet": "model.backbone_pretrained",
 }
 
 

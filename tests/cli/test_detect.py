@@ -222,3 +222,13 @@ def test_masks_go_where_they_are_asked_for_and_nowhere_else(folder: Path, both: 
     assert ran.status == 0 and len(list((tmp_path / "m").iterdir())) == 1 and "face 1" in " ".join(ran.out.split())
     ran = npvf("detect", folder / "mute.mp4", "--detector", both / "picture", "--json")
     assert json.loads(ran.out)[0]["tracks"][0]["mask"] is None
+
+
+def test_the_default_detector_judges_where_none_is_named(folder: Path, some_weights: Path) -> None:
+    ran = npvf("detect", folder / "good.mp4", "--json")
+    assert ran.status in (0, 3) and json.loads(ran.out)[0]["threshold"] == 0.625
+
+
+def test_without_a_detector_of_its_own_the_error_says_what_to_do(folder: Path, no_weights: Path) -> None:
+    ran = npvf("detect", folder / "good.mp4")
+    assert ran.status == 2 and "--detector DIR" in ran.err

@@ -6,7 +6,7 @@ import pytest
 from npvf.cli.main import main
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces import model_file
-from npvf.faces.model_file import face_model_path, fetch_face_model
+from npvf.faces.model_file import face_model_path, fetch_face_model, need_face_model
 
 CONTENT = b"a face landmark model"
 
@@ -16,6 +16,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, a model of 21 bytes, and no network."""
     monkeypatch.setenv("NPVF_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("NPVF_FACE_MODEL", raising=False)
+    monkeypatch.delenv("NPVF_OFFLINE", raising=False)
     monkeypatch.setattr(model_file, "SHA256", hashlib.sha256(CONTENT).hexdigest())
 
     def refuse() -> bytes:
@@ -75,6 +76,33 @@ def test_a_missing_model_says_how_to_get_it(cache: Path, capsys: pytest.CaptureF
         face_model_path()
     assert main(["models", "show"]) == 2
     assert "npvf models fetch" in capsys.readouterr().err
+
+
+def test_what_needs_the_model_fetches_it_once_and_says_so(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(model_file, "_from_url", lambda: CONTENT)
+    path = cache / "face_landmarker.task"
+    assert need_face_model() == need_face_model() == path
+    assert [record.getMessage() for record in caplog.records] == [
+        f"npvf fetches the face landmark model (3.8 MB), once, to {path}"
+    ]
+
+
+def test_without_a_network_the_error_says_how_to_bring_the_model(cache: Path) -> None:
+    with pytest.raises(MissingDependency, match=r"no route(.|\n)*npvf models fetch --path face_landmarker\.task"):
+        need_face_model()
+
+
+@pytest.mark.parametrize("variable", ["NPVF_OFFLINE", "NPVF_FACE_MODEL"])
+def test_nothing_is_fetched_against_the_users_will(
+    variable: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_file, "_from_url", lambda: CONTENT)
+    monkeypatch.setenv(variable, str(tmp_path / "absent.task"))
+    with pytest.raises(MissingDependency, match="npvf models fetch"):
+        need_face_model()
+    assert not cache.exists()
 
 
 def test_the_command_says_who_served(

@@ -35,7 +35,11 @@ def arguments(name: str, corpus: Path, run: Path, *more: str) -> list[str]:
 
 
 def test_frames(corpus: Path, tmp_path: Path) -> None:
-    small = ["--model.model=frames_nano", "--model.model_args={inputs__face_size: 32}", "--model.imagenet=false"]
+    small = [
+        "--model.model=frames_nano",
+        "--model.model_args={inputs__face_size: 32}",
+        "--model.backbone_pretrained=false",
+    ]
     finetune(arguments("frames", corpus, tmp_path, *small))
     scorer = from_pretrained(tmp_path / "detector")
     assert isinstance(scorer, FramePredictor) and scorer.settings.calibration.a >= 0

@@ -85,7 +85,7 @@ def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp
     again = fit(corpus, tmp_path / "again", *one_epoch, start, "--model.model_args=null", "--model.optim.lr=0")
     assert torch.equal(first.model.fusion.query.weight, again.model.fusion.query.weight)
     with pytest.raises(NpvfError, match="either them or start"):
-        LocalizationModule(start="somewhere", imagenet=True)
+        LocalizationModule(start="somewhere", backbone_pretrained=True)
 
 
 @pytest.mark.slow

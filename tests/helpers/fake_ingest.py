@@ -37,4 +37,4 @@ def install(put=setattr):
     put(prepare, "ingest", fake_ingest)
     put(prepare, "probe", lambda path: MediaInfo(path, "text", path.stat().st_size, 1.0, "", None, None))
     put(prepare, "Landmarker", lambda **_: nullcontext())
-    put(prepare, "face_model_path", lambda: None)
+    put(prepare, "need_face_model", lambda: None)

@@ -45,13 +45,13 @@ def plain(weights, monkeypatch):
 @pytest.mark.parametrize("size", [224, 112])
 @pytest.mark.parametrize("position", ["after_attention", "after_mlp", "before_block"])
 def test_pictures_start_as_timms_swin(plain, size, position):
-    tower = VisualTower(replace(SPEC, lfa_position=position), size, 3, 8, pretrained=True).eval()
+    tower = VisualTower(replace(SPEC, lfa_position=position), size, 3, 8, backbone_pretrained=True).eval()
     picture = torch.rand(1, 3, size, size)
     assert_close(tower.swin.forward_features(picture), plain(img_size=size).forward_features(picture))
 
 
 def test_gray_pictures_sum_the_colours(plain):
-    tower = VisualTower(SPEC, 112, 1, 8, pretrained=True).eval()
+    tower = VisualTower(SPEC, 112, 1, 8, backbone_pretrained=True).eval()
     gray = torch.rand(1, 1, 112, 112)
     expected = plain(img_size=112).forward_features(gray.expand(-1, 3, -1, -1))
     assert_close(tower.swin.forward_features(gray), expected, atol=1e-4, rtol=1e-4)
@@ -59,7 +59,7 @@ def test_gray_pictures_sum_the_colours(plain):
 
 def test_sound_starts_as_timms_swin_up_to_the_first_merging(plain):
     """From there on sound keeps its rows of time, so that only what happens within a stage can be the same."""
-    tower = AudioTower(SPEC, 64, 8, pretrained=True).eval()
+    tower = AudioTower(SPEC, 64, 8, backbone_pretrained=True).eval()
     reference = plain(in_chans=1, img_size=(96, 64))
     mel = torch.randn(1, 1, 96, 64)
     grid = tower.swin.patch_embed(mel)
@@ -68,7 +68,9 @@ def test_sound_starts_as_timms_swin_up_to_the_first_merging(plain):
 
 @pytest.mark.slow
 def test_lfa_leaves_the_sound_tower_unchanged(plain):
-    without, with_lfa = (AudioTower(replace(SPEC, lfa=lfa), 64, 8, pretrained=True).eval() for lfa in (False, True))
+    without, with_lfa = (
+        AudioTower(replace(SPEC, lfa=lfa), 64, 8, backbone_pretrained=True).eval() for lfa in (False, True)
+    )
     mel = torch.randn(1, 1, 120, 64)
     assert_close(with_lfa.swin.forward_features(mel), without.swin.forward_features(mel))
 
@@ -76,7 +78,7 @@ def test_lfa_leaves_the_sound_tower_unchanged(plain):
 @pytest.mark.slow
 def test_every_weight_of_the_sound_tower_comes_from_the_file(plain):
     """Later stages too: their windows keep seven rows, and what was learnt for neighbours in time stays as it is."""
-    tower = AudioTower(replace(SPEC, lfa=False), 64, 8, pretrained=True)
+    tower = AudioTower(replace(SPEC, lfa=False), 64, 8, backbone_pretrained=True)
     reference = plain()
     for stage, learnt in zip(tower.swin.layers, reference.layers, strict=True):
         for block, original in zip(stage.blocks, learnt.blocks, strict=True):

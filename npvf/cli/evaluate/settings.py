@@ -48,7 +48,9 @@ class EvaluateSettings:
 
     corpus: str = option(MISSING, "a folder made by `npvf prepare`")
     detector: str | None = option(
-        None, "a detector folder, or a baseline (silence, mouth_energy): measure detection", metavar="DIR"
+        None,
+        "a detector folder, shipped weights by name, or a baseline (silence, mouth_energy): measure detection",
+        metavar="DIR",
     )
     pretrained: str | None = option(None, "an encoder folder: measure synchrony of lips and audio", metavar="DIR")
     localizer: str | None = option(

@@ -56,7 +56,7 @@ class MouthMotionConfig(ModelConfig):
     knots: int = 33
     most_agreement: float = 1.0
 
-    def build(self, pretrained: bool | str = False) -> MouthMotion:
+    def build(self, backbone_pretrained: bool | str = False) -> MouthMotion:
         return MouthMotion(self)
 
 

@@ -23,9 +23,11 @@ class ConvVisualTower(nn.Module):
         (B, T, C, H, W) uint8, valid (B, T) bool -> (B, T, out_dim), H = W a multiple of 16.
     """
 
-    def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
+    def __init__(
+        self, spec: TowerSpec, size: int, channels: int, out_dim: int, backbone_pretrained: bool = False
+    ) -> None:
         super().__init__()
-        _refuse_weights(pretrained)
+        _refuse_weights(backbone_pretrained)
         if size % 16:
             raise ValueError(f"the input size of a convolutional tower must be a multiple of 16, got {size}")
         self.frame_stack = spec.frame_stack
@@ -52,9 +54,9 @@ class ConvAudioTower(nn.Module):
         (B, 4 T, n_mels) -> (B, T, out_dim), n_mels a multiple of 8.
     """
 
-    def __init__(self, spec: TowerSpec, n_mels: int, out_dim: int, pretrained: bool = False) -> None:
+    def __init__(self, spec: TowerSpec, n_mels: int, out_dim: int, backbone_pretrained: bool = False) -> None:
         super().__init__()
-        _refuse_weights(pretrained)
+        _refuse_weights(backbone_pretrained)
         self.norm = nn.BatchNorm1d(n_mels)
         strides = [(2, 2), (MEL_PER_FRAME // 2, 2), (1, 2)]
         widths = [1, *(spec.embed_dim * k for k in (1, 2, 4))]
@@ -78,6 +80,6 @@ def _convolution(before: int, after: int, stride: tuple[int, int]) -> nn.Sequent
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
 
 
-def _refuse_weights(pretrained: bool) -> None:
-    if pretrained:
-        raise ValueError("a convolutional tower has no ImageNet weights: create it with pretrained=False")
+def _refuse_weights(backbone_pretrained: bool) -> None:
+    if backbone_pretrained:
+        raise ValueError("a convolutional tower has no ImageNet weights: create it with backbone_pretrained=False")

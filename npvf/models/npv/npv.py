@@ -65,8 +65,8 @@ class NPVConfig(ModelConfig):
     awareness_orientation: Orientation = "tokens"
     head: HeadKind = "agreement"
 
-    def build(self, pretrained: bool | str = False) -> NPV:
-        return NPV(self, self._from_hub(pretrained))
+    def build(self, backbone_pretrained: bool | str = False) -> NPV:
+        return NPV(self, self._from_hub(backbone_pretrained))
 
 
 @dataclass(slots=True)
@@ -98,45 +98,45 @@ class NPV(PretrainedModel):
 
     config: NPVConfig
 
-    def __init__(self, config: NPVConfig, pretrained: bool = False) -> None:
+    def __init__(self, config: NPVConfig, backbone_pretrained: bool = False) -> None:
         super().__init__()
         self.config = config
         spec, dim = config.inputs, config.dim
-        self.viseme_tower = self._viseme_tower(pretrained)
-        self.audio_tower = self._audio_tower(pretrained)
+        self.viseme_tower = self._viseme_tower(backbone_pretrained)
+        self.audio_tower = self._audio_tower(backbone_pretrained)
         self.viseme_head = ProjectionHead(dim, config.common_dim, deep=True)
         self.audio_head = ProjectionHead(dim, config.common_dim, deep=False)
         hidden, orientation = config.awareness_hidden, config.awareness_orientation
         self.awareness_va = create_awareness(dim, hidden, orientation)
         if config.face_stream:
             visual = TOWERS[config.backbone][0]
-            self.face_tower = visual(config.face, spec.face_size, spec.face_channels, dim, pretrained)
+            self.face_tower = visual(config.face, spec.face_size, spec.face_channels, dim, backbone_pretrained)
             separate = config.audio_towers == "separate"
-            self.context_tower = self._audio_tower(pretrained) if separate else None
+            self.context_tower = self._audio_tower(backbone_pretrained) if separate else None
             self.face_head = ProjectionHead(dim, config.common_dim, deep=True)
             self.context_head = ProjectionHead(dim, config.common_dim, deep=False)
             self.awareness_fa = create_awareness(dim, hidden, orientation)
         width = (4 if config.face_stream else 2) * dim
         self.head = DetectionHead(config.head, width)
 
-    def _viseme_tower(self, pretrained: bool) -> nn.Module:
+    def _viseme_tower(self, backbone_pretrained: bool) -> nn.Module:
         """The paper's tower of pixels, or one that takes geometry too, or alone."""
         config, spec = self.config, self.config.inputs
         tower: Any = None
         if "pixels" in spec.picture:
             visual = TOWERS[config.backbone][0]
-            tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, config.dim, pretrained)
+            tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, config.dim, backbone_pretrained)
         if "geometry" not in spec.picture:
             return tower
         tokens = GeometryTokens(spec.geometry_points, config.dim)
         return JoinedTower(tower, tokens, config.dim, config.viseme.temporal_layers, config.input_drop)
 
-    def _audio_tower(self, pretrained: bool) -> nn.Module:
+    def _audio_tower(self, backbone_pretrained: bool) -> nn.Module:
         """The paper's tower of mel, or one that takes phones too, or alone."""
         config, spec = self.config, self.config.inputs
         tower: Any = None
         if "mel" in spec.sound:
-            tower = TOWERS[config.backbone][1](config.audio, spec.n_mels, config.dim, pretrained)
+            tower = TOWERS[config.backbone][1](config.audio, spec.n_mels, config.dim, backbone_pretrained)
         if "phones" not in spec.sound:
             return tower
         tokens = PhoneTokens(spec.posteriors, config.dim)

@@ -67,10 +67,12 @@ class VisualTower(nn.Module):
         (B, T, C, H, W) uint8, valid (B, T) bool -> (B, T, out_dim).
     """
 
-    def __init__(self, spec: TowerSpec, size: int, channels: int, out_dim: int, pretrained: bool = False) -> None:
+    def __init__(
+        self, spec: TowerSpec, size: int, channels: int, out_dim: int, backbone_pretrained: bool = False
+    ) -> None:
         super().__init__()
         self.spec = spec
-        self.swin = _extend(_swin(spec, (size, size), channels * spec.frame_stack, pretrained), spec)
+        self.swin = _extend(_swin(spec, (size, size), channels * spec.frame_stack, backbone_pretrained), spec)
         cells = (size // spec.patch // 2 ** (len(spec.depths) - 1)) ** 2
         self.readout = nn.Linear(spec.width * (cells if spec.flatten else 1), out_dim)
         self.temporal = TemporalMixer(out_dim, spec.temporal_layers)
@@ -108,7 +110,7 @@ class AudioTower(nn.Module):
         (B, 4 T, n_mels) -> (B, T, out_dim).
     """
 
-    def __init__(self, spec: TowerSpec, n_mels: int, out_dim: int, pretrained: bool = False) -> None:
+    def __init__(self, spec: TowerSpec, n_mels: int, out_dim: int, backbone_pretrained: bool = False) -> None:
         super().__init__()
         if spec.patch != MEL_PER_FRAME:
             raise ValueError(f"the sound's patch is {MEL_PER_FRAME} mel frames, one video frame; got {spec.patch}")
@@ -116,8 +118,8 @@ class AudioTower(nn.Module):
         self.norm = nn.BatchNorm1d(n_mels)
         # Tall enough for timm's own merging over time: windows, and what was learnt for them, keep their height.
         height = SEGMENT_FRAMES * MEL_PER_FRAME * 2 ** (len(spec.depths) - 1)
-        swin = _swin(spec, (height, n_mels), 1, pretrained, dynamic=True)
-        _merge_frequency_only(swin, spec.window, keep_weights=pretrained)
+        swin = _swin(spec, (height, n_mels), 1, backbone_pretrained, dynamic=True)
+        _merge_frequency_only(swin, spec.window, keep_weights=backbone_pretrained)
         self.swin = _extend(swin, spec)
         bands = n_mels // spec.patch // 2 ** (len(spec.depths) - 1)
         self.readout = nn.Linear(spec.width * (bands if spec.flatten else 1), out_dim)
@@ -255,7 +257,7 @@ class ConvStem(nn.Module):
 
 
 def _swin(
-    spec: TowerSpec, size: tuple[int, int], channels: int, pretrained: bool, dynamic: bool = False
+    spec: TowerSpec, size: tuple[int, int], channels: int, backbone_pretrained: bool, dynamic: bool = False
 ) -> SwinTransformer:
     options: dict[str, Any] = {
         "img_size": size,
@@ -265,9 +267,11 @@ def _swin(
         "strict_img_size": not dynamic,
         "num_classes": 0,
     }
-    if pretrained:
+    if backbone_pretrained:
         if not spec.timm_name:
-            raise ValueError("this tower has no ImageNet weights: pretrained=False, or a size with a timm_name")
+            raise ValueError(
+                "this tower has no ImageNet weights: backbone_pretrained=False, or a size with a timm_name"
+            )
         return cast(SwinTransformer, timm.create_model(spec.timm_name, pretrained=True, **options))
     if spec.conv_stem:
         options["embed_layer"] = ConvStem

@@ -56,16 +56,16 @@ class PyramidEncoder(nn.Module):
         spec: the network.
         channels: of the input.
         dim: of the result.
-        pretrained: True takes ImageNet weights from timm's hub, a path a file with timm's names
+        backbone_pretrained: True takes ImageNet weights from timm's hub, a path a file with timm's names
             (`npvf models import-weights`).
 
     Raises:
         ValueError: the network does not have such a stride, or no such weights.
     """
 
-    def __init__(self, spec: EncoderSpec, channels: int, dim: int, pretrained: bool | str = False) -> None:
+    def __init__(self, spec: EncoderSpec, channels: int, dim: int, backbone_pretrained: bool | str = False) -> None:
         super().__init__()
-        source = _weights(pretrained)
+        source = _weights(backbone_pretrained)
         if spec.timm_name.startswith("hrnet"):
             if spec.strides != (HRNET_STRIDE,):
                 raise ValueError(f"HRNet is read at its highest resolution: strides must be ({HRNET_STRIDE},)")
@@ -86,13 +86,13 @@ class PyramidEncoder(nn.Module):
         return torch.stack(reduced).sum(0).relu()
 
 
-def _weights(pretrained: bool | str) -> dict[str, Any]:
+def _weights(backbone_pretrained: bool | str) -> dict[str, Any]:
     """Return timm's arguments for a source of weights."""
-    if not isinstance(pretrained, str):
-        return {"pretrained": pretrained}
-    if not Path(pretrained).is_file():
-        raise ValueError(f"there are no weights at {pretrained}: write them with `npvf models import-weights`")
-    return {"pretrained": True, "pretrained_cfg_overlay": {"file": pretrained}}
+    if not isinstance(backbone_pretrained, str):
+        return {"pretrained": backbone_pretrained}
+    if not Path(backbone_pretrained).is_file():
+        raise ValueError(f"there are no weights at {backbone_pretrained}: write them with `npvf models import-weights`")
+    return {"pretrained": True, "pretrained_cfg_overlay": {"file": backbone_pretrained}}
 
 
 def _pyramid(spec: EncoderSpec, channels: int, source: dict[str, Any]) -> tuple[Any, list[int]]:

@@ -30,7 +30,9 @@ def highest_resolution(
         ValueError: ImageNet weights for a width of one's own.
     """
     if source["pretrained"] and width is not None:
-        raise ValueError("an HRNet of a width of its own has no ImageNet weights: pretrained=False, or no width")
+        raise ValueError(
+            "an HRNet of a width of its own has no ImageNet weights: backbone_pretrained=False, or no width"
+        )
     hrnet: Any = timm.create_model(
         name,
         in_chans=channels,

@@ -73,8 +73,8 @@ class STDDLConfig(ModelConfig):
         """The inputs of the model, the same in training and inference."""
         return FaceSpec(self.size, self.flow if self.motion == "flow" else None)
 
-    def build(self, pretrained: bool | str = False) -> STDDL:
-        return STDDL(self, pretrained)
+    def build(self, backbone_pretrained: bool | str = False) -> STDDL:
+        return STDDL(self, backbone_pretrained)
 
 
 @dataclass(slots=True)
@@ -114,14 +114,14 @@ class STDDL(PretrainedModel):
 
     config: STDDLConfig
 
-    def __init__(self, config: STDDLConfig, pretrained: bool | str = False) -> None:
+    def __init__(self, config: STDDLConfig, backbone_pretrained: bool | str = False) -> None:
         super().__init__()
-        if pretrained and config.look != "rgb":
-            raise ValueError("ImageNet's weights know RGB: look='rgb', or pretrained=False")
+        if backbone_pretrained and config.look != "rgb":
+            raise ValueError("ImageNet's weights know RGB: look='rgb', or backbone_pretrained=False")
         self.config = config
-        self.picture_encoder = PyramidEncoder(config.picture, 3, config.dim, pretrained)
+        self.picture_encoder = PyramidEncoder(config.picture, 3, config.dim, backbone_pretrained)
         if config.motion != "none":
-            self.motion_encoder = PyramidEncoder(config.motion_encoder, 2, config.dim, pretrained)
+            self.motion_encoder = PyramidEncoder(config.motion_encoder, 2, config.dim, backbone_pretrained)
         self.fusion = FusionAttention(config.dim, config.heads)
         self.decoder = MaskDecoder(config.dim, config.decoder)
         self.head = nn.Linear(config.dim, 1)

@@ -48,4 +48,4 @@ def test_what_it_cannot_do():
     with pytest.raises(ValueError, match="multiple of 16"):
         ConvVisualTower(SPEC, 40, 1, 12)
     with pytest.raises(ValueError, match="ImageNet"):
-        create_model("conv_two_tower", pretrained=True)
+        create_model("conv_two_tower", backbone_pretrained=True)

@@ -175,7 +175,7 @@ def test_imagenet_weights_start_the_towers(monkeypatch, tiny_overrides):
 
     monkeypatch.setattr("timm.create_model", offline)
     small = {"inputs__mouth_size": 64, "inputs__face_size": 64}
-    model = create_model("npv_tiny", pretrained=True, **small)
+    model = create_model("npv_tiny", backbone_pretrained=True, **small)
     assert asked == [("swin_tiny_patch4_window7_224", True)] * 3
     torch.manual_seed(1)
     plain = real("swin_tiny_patch4_window7_224", img_size=64, num_classes=0).eval()

@@ -85,7 +85,7 @@ def test_frequency_merging_keeps_pretrained_weights():
 
 def test_no_weights_without_a_timm_name():
     with pytest.raises(ValueError, match="ImageNet"):
-        VisualTower(TINY, 32, 3, 8, pretrained=True)
+        VisualTower(TINY, 32, 3, 8, backbone_pretrained=True)
 
 
 def test_the_patch_of_sound_is_a_video_frame():

@@ -36,14 +36,14 @@ def plain(weights, monkeypatch):
 
 @torch.no_grad()
 def test_pictures_start_as_timms_hrnet(plain):
-    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained=True).eval()
+    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, backbone_pretrained=True).eval()
     picture = torch.randn(1, 3, 64, 64)
     assert_close(encoder.network(picture)[0], plain.stages(plain.act2(plain.bn2(plain.conv2(stem(plain, picture)))))[0])
 
 
 @torch.no_grad()
 def test_the_motion_stem_takes_two_colours_at_three_halves(plain):
-    encoder = PyramidEncoder(EncoderSpec(NAME), 2, 16, pretrained=True)
+    encoder = PyramidEncoder(EncoderSpec(NAME), 2, 16, backbone_pretrained=True)
     own, learnt = encoder.network.state_dict(), plain.state_dict()
     assert_close(own.pop("conv1.weight"), learnt["conv1.weight"][:, :2] * 1.5)
     assert all(torch.equal(value, learnt[name]) for name, value in own.items() if "num_batches" not in name)
@@ -51,16 +51,16 @@ def test_the_motion_stem_takes_two_colours_at_three_halves(plain):
 
 def test_a_width_of_ones_own_has_no_weights():
     with pytest.raises(ValueError, match="no ImageNet weights"):
-        PyramidEncoder(EncoderSpec(NAME, width=8), 3, 16, pretrained=True)
+        PyramidEncoder(EncoderSpec(NAME, width=8), 3, 16, backbone_pretrained=True)
 
 
 @torch.no_grad()
 def test_a_file_starts_the_encoder_without_the_hub(weights):
-    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained=str(weights))
+    encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, backbone_pretrained=str(weights))
     learnt = torch.load(weights, weights_only=True)
     assert torch.equal(encoder.network.conv1.weight, learnt["conv1.weight"])
     with pytest.raises(ValueError, match="import-weights"):
-        PyramidEncoder(EncoderSpec(NAME), 3, 16, pretrained="nowhere.safetensors")
+        PyramidEncoder(EncoderSpec(NAME), 3, 16, backbone_pretrained="nowhere.safetensors")
 
 
 @torch.no_grad()
