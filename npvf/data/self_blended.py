@@ -17,6 +17,8 @@ from npvf.forge.smoothed import Smoothing
 
 FAINT = 0.2  # a smaller share changes a pixel by less than a grey level, which H.264 takes away
 SMOOTHED, SWAPPED = 0.15, 0.2  # shares of the kinds of `npvf forge` among the forgeries; the others are random patches
+VISIBLE = 4.0  # grey levels by which a forgery changes its pixels at least, the mean: less is lost in the next encoder
+TRIES = 4
 CHANGED = 0.5  # share of the genuine versions that are changed as a whole
 
 
@@ -28,17 +30,16 @@ def self_blended(sample: FaceSample, generator: torch.Generator) -> tuple[FaceSa
     the same ways, so that neither a warp nor softness nor a colour tells a forgery, but only that a part differs from
     the rest. What an encoder would do to both is left to augmentation.
 
-    A patch that falls outside of the crop leaves both genuine.
+    Where no patch that is drawn can be seen, both are genuine.
     """
     rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     track = Track.of(sample.landmarks_TN2.numpy())
-    patch = _patch(track, rng)
     pictures_THWC = np.ascontiguousarray(sample.frames_TCHW.permute(0, 2, 3, 1).numpy())
-    shares_THW = np.stack([seen(patch.share(t, p.shape[:2])) for t, p in enumerate(pictures_THWC)])
     genuine = _changed(sample, pictures_THWC, track, rng) if rng.random() < CHANGED else sample
-    if not shares_THW.any():
+    made = next((made for _ in range(TRIES) if (made := _forged(pictures_THWC, track, rng)) is not None), None)
+    if made is None:
         return genuine, sample
-    forged_THWC = np.stack([patched(p, t, shares_THW[t], patch.paint) for t, p in enumerate(pictures_THWC)])
+    forged_THWC, shares_THW = made
     mask_THW = torch.from_numpy(shares_THW > 0)
     faint_THW = mask_THW & torch.from_numpy(shares_THW < FAINT)
     forged = replace(
@@ -51,6 +52,20 @@ def self_blended(sample: FaceSample, generator: torch.Generator) -> tuple[FaceSa
         gate_T=mask_THW.flatten(1).any(1),
     )
     return replace(genuine, twin_THW=mask_THW, faint_THW=faint_THW), forged
+
+
+def _forged(
+    pictures_THWC: np.ndarray, track: Track, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The pictures with a random patch, and its shares (T, H, W); None if hardly anything can be seen of it."""
+    patch = _patch(track, rng)
+    shares_THW = np.stack([seen(patch.share(t, p.shape[:2])) for t, p in enumerate(pictures_THWC)])
+    if not shares_THW.any():
+        return None
+    forged_THWC = np.stack([patched(p, t, shares_THW[t], patch.paint) for t, p in enumerate(pictures_THWC)])
+    inside = shares_THW > 0
+    away = np.abs(forged_THWC[inside].astype(np.int16) - pictures_THWC[inside]).mean()
+    return (forged_THWC, shares_THW) if away >= VISIBLE else None
 
 
 def _patch(track: Track, rng: np.random.Generator) -> Patch:

@@ -51,10 +51,10 @@ class _Outline:
             return cls((), str(rng.choice(list(REGIONS))), rng.uniform(0.8, 1.3), 0.0, ())
         if kind == "hull":
             away_N = np.linalg.norm(points_N2[:_SKIN] - points_N2[middle], axis=1)
-            near = np.argsort(away_N)[: int(np.exp(rng.uniform(np.log(25), np.log(300))))]
+            near = np.argsort(away_N)[: int(np.exp(rng.uniform(np.log(60), np.log(400))))]
             return cls(tuple(rng.choice(near, 10).tolist()), "", rng.uniform(0.9, 1.3), 0.0, ())
         waves = tuple((rng.normal(0, 0.25 / n), rng.uniform(0, 2 * np.pi)) for n in range(1, _WAVES + 1))
-        return cls((middle,), "", 1.0, np.exp(rng.uniform(np.log(0.25), np.log(1.2))), waves)
+        return cls((middle,), "", 1.0, np.exp(rng.uniform(np.log(0.4), np.log(1.8))), waves)
 
     def of(self, points_N2: np.ndarray, size: float) -> np.ndarray:
         """Return the polygon (P, 2) on a face with these landmarks and this size."""
@@ -115,8 +115,8 @@ class Change:
             }
         if coloured:
             parts |= {
-                "colour": tuple(rng.normal(0, (4.0, 2.5, 3.0)).tolist()),
-                "contrast": (rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.2)),
+                "colour": tuple(rng.normal(0, (7.0, 4.0, 5.0)).tolist()),
+                "contrast": (rng.uniform(0.8, 1.25), rng.uniform(0.7, 1.3)),
             }
         if detailed:
             parts |= _draw_detail(rng)
@@ -172,11 +172,11 @@ def _draw_detail(rng: np.random.Generator) -> dict[str, Any]:
     """Draw one or two changes of detail."""
     ways = ("shrink", "shrink", "blur", "sharpen", "noise", "jpeg")
     drawn: dict[str, dict[str, Any]] = {
-        "shrink": {"shrink": rng.uniform(0.3, 0.8)},
-        "blur": {"blur": rng.uniform(0.5, 1.6)},
-        "sharpen": {"blur": -rng.uniform(0.3, 1.5)},
-        "noise": {"noise": rng.uniform(1.0, 6.0)},
-        "jpeg": {"jpeg": int(rng.integers(20, 80))},
+        "shrink": {"shrink": rng.uniform(0.2, 0.7)},
+        "blur": {"blur": rng.uniform(0.7, 2.5)},
+        "sharpen": {"blur": -rng.uniform(0.5, 2.5)},
+        "noise": {"noise": rng.uniform(2.0, 10.0)},
+        "jpeg": {"jpeg": int(rng.integers(10, 60))},
     }
     found: dict[str, Any] = {}
     for way in rng.choice(ways, int(rng.integers(1, 3)), replace=False):
@@ -205,7 +205,7 @@ class RandomPatch:
         kind = str(rng.choice(OUTLINES))
         kinds = ("blob", str(rng.choice(["hull", "region"]))) if kind == "two" else (kind,)
         outlines = tuple(_Outline.draw(k, track.steady_TN2[0], rng) for k in kinds)
-        feather = float(np.exp(rng.uniform(np.log(0.02), np.log(0.4))))
+        feather = float(np.exp(rng.uniform(np.log(0.02), np.log(0.3))))
         ratio = float(rng.choice([0.6, 0.8, 1.0, 1.0]))
         return cls(track, _Recipe(outlines, feather, ratio, Change.draw(rng)))
 

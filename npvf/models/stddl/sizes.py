@@ -25,10 +25,10 @@ def stddl_nano() -> STDDLConfig:
 
 @register_model
 def stddl_lite() -> STDDLConfig:
-    """For a CPU, from ImageNet weights: EfficientNet-Lite0 down to stride 16, 192 px faces in colour."""
+    """For a CPU, from ImageNet weights: EfficientNet-Lite0 down to stride 16, 128 px faces in colour."""
     return STDDLConfig(
         name="stddl_lite",
-        size=192,
+        size=128,
         picture=EncoderSpec("efficientnet_lite0", (4, 8, 16)),
         motion_encoder=EncoderSpec("efficientnet_lite0", (4, 8)),
         dim=128,
