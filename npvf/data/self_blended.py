@@ -54,9 +54,7 @@ def self_blended(sample: FaceSample, generator: torch.Generator) -> tuple[FaceSa
     return replace(genuine, twin_THW=mask_THW, faint_THW=faint_THW), forged
 
 
-def _forged(
-    pictures_THWC: np.ndarray, track: Track, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _forged(pictures_THWC: np.ndarray, track: Track, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
     """The pictures with a random patch, and its shares (T, H, W); None if hardly anything can be seen of it."""
     patch = _patch(track, rng)
     shares_THW = np.stack([seen(patch.share(t, p.shape[:2])) for t, p in enumerate(pictures_THWC)])
