@@ -29,7 +29,8 @@ COMMANDS = {
     "compare": "test whether two detectors differ on the same videos",
     "motion": "fit the detector of mouth motion on genuine and generated talking faces",
     "fuse": "combine a detector and a localizer into one detector",
-    "detect": "judge videos: real, fake, or abstain",
+    "calibrate": "fit the likelihood ratios and thresholds of a detector",
+    "detect": "judge videos: real, fake, mismatch, or abstain",
     "robustness": "measure a detector on perturbed videos",
     "demo": "run the whole pipeline on the synthetic corpus",
 }

@@ -19,11 +19,13 @@ from npvf.detect.aggregate import ClipScore, DecisionSettings, TrackScore, Video
 from npvf.detect.card import write_card
 from npvf.detect.conditions import Conditions, ConditionSettings, measure
 from npvf.detect.evidence import ClipEvidence
+from npvf.detect.false_alarms import FalseAlarms
 from npvf.detect.findings import FORGERY, MOUTH_MOTION, NAMES, PICTURE, SOUND_AND_LIPS, finding, not_found
 from npvf.detect.likelihood import LikelihoodRatio
 from npvf.detect.loading import folder_with, from_pretrained
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.rule import explain, forgery_evidence, verdict_of
+from npvf.detect.sync_peak import with_peak, without_late_sound
 from npvf.errors import NpvfError
 from npvf.io.files import write_json
 from npvf.models.batch import InputSpec
@@ -31,22 +33,6 @@ from npvf.models.pretrained import CONFIG_FILE, read_config
 from npvf.version import __version__
 
 KEY = "findings"  # of `config.json`
-
-
-@dataclass(frozen=True, slots=True)
-class FalseAlarms:
-    """The genuine videos that chose a threshold.
-
-    Attributes:
-        videos, people: how many there were.
-        alarms: how many of them reach the threshold.
-        at_most: the upper end of the 95 % interval of the rate of false alarms (exact binomial, one-sided).
-    """
-
-    videos: int = 0
-    people: int = 0
-    alarms: int = 0
-    at_most: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +136,20 @@ class Detector(Predictor):
     def score_clip(self, clip: Clip) -> ClipScore:
         """Return the score of the clip, with the score of each method that is asked."""
         conditions = measure(clip, self.settings.conditions)
-        scores: dict[str, ClipScore] = {}
-        for name, part in self.parts.items():
-            reason = self._reason(name, clip.meta, conditions)
-            scores[name] = not_judged(clip.meta, reason) if reason else part.score_clip(clip)
-        return _together(clip.meta, scores, conditions)
+        return _together(clip.meta, {name: self.score_by(name, clip, conditions) for name in self.parts}, conditions)
+
+    def score_by(self, name: FindingName, clip: Clip, conditions: Conditions | None = None) -> ClipScore:
+        """Return the score of a clip by one method, or the reason not to ask it; None: measure the conditions."""
+        conditions = measure(clip, self.settings.conditions) if conditions is None else conditions
+        reason = self._reason(name, clip.meta, conditions)
+        if reason:
+            return not_judged(clip.meta, reason)
+        return self._checked(name, self.parts[name].score_clip(clip))
+
+    def log_odds_of(self, name: FindingName, scores: Sequence[ClipScore]) -> float | None:
+        """Return the log odds of a finding on one video, those of its most suspicious face; None: not judged."""
+        known = [track.log_odds for track in self._tracks(name, scores).values() if track.log_odds is not None]
+        return max(known, default=None)
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
         """Return the evidence of all methods that are asked."""
@@ -164,7 +159,8 @@ class Detector(Predictor):
             reason = self._reason(name, clip.meta, conditions)
             skipped = ClipEvidence(not_judged(clip.meta, reason), clip.meta.span, clip.phones)
             items[name] = skipped if reason else part.examine(clip, pictures)
-        score = _together(clip.meta, {name: item.score for name, item in items.items()}, conditions)
+        scores: dict[str, ClipScore] = {name: self._checked(name, items[name].score) for name in self.parts}
+        score = _together(clip.meta, scores, conditions)
         whole = ClipEvidence.of(clip, score, pictures=pictures)
         if SOUND_AND_LIPS in items:
             heard = items[SOUND_AND_LIPS]
@@ -208,6 +204,14 @@ class Detector(Predictor):
         against = {SOUND_AND_LIPS: conditions.against_sound, MOUTH_MOTION: conditions.against_motion}
         return self.parts[name].reason_against(meta) or against.get(name, "")
 
+    def _measured(self, name: FindingName, scores: Sequence[ClipScore]) -> dict[str, float]:
+        """Return the measurements of the longest clip, with those of a method of its own."""
+        return {**_of_longest(scores), **_of_longest([score.parts[name] for score in scores])}
+
+    def _checked(self, name: FindingName, score: ClipScore) -> ClipScore:
+        """Return the score of a clip by one method, without logits if its sound comes too late or too early."""
+        return without_late_sound(score, self.settings.conditions.clear_peak) if name == SOUND_AND_LIPS else score
+
     def _tracks(self, name: FindingName, scores: Sequence[ClipScore]) -> Mapping[int, TrackScore]:
         """Return the log likelihood ratio of each track by one method, without bounds."""
         found = self.parts[name].aggregate([score.parts[name] for score in scores]).tracks
@@ -230,12 +234,16 @@ class Detector(Predictor):
         scored = {number: track.log_odds for number, track in tracks.items() if track.log_odds is not None}
         if not scored:
             ranked = sorted((track.reason for track in tracks.values()), key=lambda r: r.startswith("another_speaks"))
-            return not_found(name, ranked[0], _of_longest(scores))
+            return not_found(name, ranked[0], self._measured(name, scores))
         worst = max(scored, key=lambda number: scored[number])
         own = [score for score in scores if score.track == worst]
         from_p = self.settings.mismatch if name == SOUND_AND_LIPS else self.settings.threshold
-        longest = {**_of_longest(own), **_of_longest([score.parts[name] for score in own])}
-        return finding(name, scored[worst], self.likelihood[name], float(logit(from_p)), worst, longest)
+        limit = float(logit(from_p))
+        found = finding(name, scored[worst], self.likelihood[name], limit, worst, self._measured(name, own))
+        if name != SOUND_AND_LIPS:
+            return found
+        peaks = [score.parts[name].measurements for score in own]
+        return with_peak(found, peaks, self.settings.conditions.clear_peak)
 
 
 def _together(meta: ClipMeta, parts: Mapping[str, ClipScore], conditions: Conditions) -> ClipScore:

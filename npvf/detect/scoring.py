@@ -56,6 +56,7 @@ class ScoredClip:
     gate_T: np.ndarray
     offset: int | None  # frames by which the audio is late; None if there is too little speech to measure it
     undone: bool  # True if the offset was at most `natural_offset` and was corrected before scoring
+    curve_L: np.ndarray | None = None  # agreement at each offset that was searched; None without an offset
 
     @property
     def offset_s(self) -> float | None:
@@ -89,7 +90,8 @@ def score_clip(model: NPV, clip: Clip, settings: ScoringSettings) -> ScoredClip:
 @torch.no_grad()
 def score_features(model: NPV, features: Features, settings: ScoringSettings) -> ScoredClip:
     """Score one clip from its features, (1, T, D)."""
-    offset = find_offset(model, features, settings.max_offset)
+    curve_L = agreement_curve(model, features, settings.max_offset)
+    offset = None if curve_L is None else int(best_offset(curve_L))
     moved = offset if offset is not None and abs(offset) <= settings.natural_offset else None
     if moved is not None:
         features = features.shift_audio(torch.tensor([moved], device=features.gate_BT.device))
@@ -105,14 +107,21 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
         gate_T=features.gate_BT[0].cpu().numpy(),
         offset=offset,
         undone=moved is not None,
+        curve_L=None if curve_L is None else curve_L.float().cpu().numpy(),
     )
 
 
 def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:
     """Return the audio offset of a clip in frames, positive for late audio; None if there is too little speech."""
+    curve_L = agreement_curve(model, features, max_offset)
+    return None if curve_L is None else int(best_offset(curve_L))
+
+
+def agreement_curve(model: NPV, features: Features, max_offset: int) -> Tensor | None:
+    """Return the agreement at each offset up to `max_offset` frames; None if there is too little speech."""
     v_BTP, a_BTP = model.project_pair(features)
     curve_L = offset_curve(v_BTP[0], a_BTP[0], max_offset, features.gate_BT[0].float())
-    return None if curve_L.isnan().any() else int(best_offset(curve_L))
+    return None if curve_L.isnan().any() else curve_L
 
 
 def judged_segments(gate_T: Tensor, settings: ScoringSettings) -> Tensor:

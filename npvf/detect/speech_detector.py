@@ -14,6 +14,7 @@ from npvf.detect.evidence import ClipEvidence
 from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_clip
+from npvf.detect.sync_peak import sync_measurements
 from npvf.detect.verdict import words_of_speech
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPV
@@ -96,4 +97,5 @@ def speech_score(clip: Clip, scored: ScoredClip) -> ClipScore:
         logits=tuple(scored.logits_K.tolist()),
         starts=tuple(scored.starts_K.tolist()),
         speech=float(scored.gate_T.sum()) / FPS,
+        measurements=sync_measurements(scored),
     )

@@ -38,6 +38,9 @@ KEYS = {
     "threshold",
     "parts",
     "people",
+    "findings",
+    "measurements",
+    "warnings",
 }
 
 
