@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     selection = Selection(label="known", split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))
     found = collect_mouths([Corpus(path) for path in args.corpora], detector, selection)
     more = collect_mouths([Corpus(path) for path in args.trained_on], detector, Selection(label="real"), False)
+    rows = held_out_generators(found.items, always=more.items)
     found.items += more.items
     found.left_out += more.left_out
-    rows = held_out_generators(found.items)
     fit_motion(detector.model, found.items)
     record: dict[str, Any] = {
         "corpora": [str(path) for path in (*args.corpora, *args.trained_on)],
