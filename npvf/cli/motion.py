@@ -37,15 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an encoder, or a detector of lips and audio: a mouth that follows the audio more closely than people's "
         "mouths do is evidence, too",
     )
-    parser.add_argument(
-        "--trained-on",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="CORPUS",
-        help="more genuine clips, on which the encoder was trained: their motion counts, but not their agreement, "
-        "which the training has raised",
-    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--split", help="only videos whose `split` is this")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
@@ -63,13 +54,10 @@ def run(args: argparse.Namespace) -> int:
     detector = MouthMotionDetector(MouthMotion(mouth_motion()), MouthMotionSettings(encoder=where), encoder)
     selection = Selection(label="known", split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))
     found = collect_mouths([Corpus(path) for path in args.corpora], detector, selection)
-    more = collect_mouths([Corpus(path) for path in args.trained_on], detector, Selection(label="real"), False)
-    rows = held_out_generators(found.items, always=more.items)
-    found.items += more.items
-    found.left_out += more.left_out
+    rows = held_out_generators(found.items)
     fit_motion(detector.model, found.items)
     record: dict[str, Any] = {
-        "corpora": [str(path) for path in (*args.corpora, *args.trained_on)],
+        "corpora": [str(path) for path in args.corpora],
         "genuine": sum(not item.fake for item in found.items),
         "people": len({item.person for item in found.items if not item.fake}),
         "generated": sum(item.fake for item in found.items),

@@ -46,9 +46,8 @@ def collect_mouths(
     corpora: Sequence[Corpus],
     detector: MouthMotionDetector,
     selection: Selection,
-    agreement: bool = True,
 ) -> SeenMouths:
-    """Measure every clip that the selection keeps; without `agreement`, only its motion."""
+    """Measure every clip that the selection keeps."""
     found = SeenMouths()
     for corpus in corpora:
         for clips in clips_by_video(corpus, selection):
@@ -57,8 +56,6 @@ def collect_mouths(
                 if windows is None:
                     found.left_out["too short, or the mouth hardly moves"] += 1
                     continue
-                if not agreement:
-                    windows = replace(windows, agreement_KA=windows.agreement_KA * torch.nan)
                 meta = clip.meta
                 fake = meta.label == FAKE
                 generator = (meta.manipulation or "unknown") if fake else ""
@@ -67,13 +64,13 @@ def collect_mouths(
 
 
 def fit_motion(model: MouthMotion, items: Sequence[SeenMouth]) -> MouthMotion:
-    """Fit the model in place. A generator or a genuine person counts by the root of the number of its clips.
+    """Fit the model in place. All genuine people count alike, and a generator by the root of the number of its clips.
 
     Raises:
         NpvfError: there are not both genuine and generated mouths.
     """
     clips = Counter((item.fake, item.generator if item.fake else item.person) for item in items)
-    weights = [clips[i.fake, i.generator if i.fake else i.person] ** -0.5 for i in items]
+    weights = [clips[True, i.generator] ** -0.5 if i.fake else 1 / clips[False, i.person] for i in items]
     counts = [len(item.windows.starts) for item in items]
     per_window_N = torch.tensor([w / n for w, n in zip(weights, counts, strict=True) for _ in range(n)])
     fake_N = torch.tensor([item.fake for item, n in zip(items, counts, strict=True) for _ in range(n)])
@@ -96,14 +93,11 @@ def calibrated(detector: MouthMotionDetector, items: Sequence[SeenMouth]) -> Mou
     return replace(detector.settings, calibration=found, segment_calibration=found, people=people)
 
 
-def held_out_generators(
-    items: Sequence[SeenMouth], always: Sequence[SeenMouth] = (), repeats: int = 4, seed: int = 0
-) -> list[dict[str, Any]]:
+def held_out_generators(items: Sequence[SeenMouth], repeats: int = 4, seed: int = 0) -> list[dict[str, Any]]:
     """Measure each generator with a model that has seen neither it nor the genuine people it is compared with.
 
     Generators whose names begin alike (`wav2lip`, `wav2lip_or_sadtalker`) are held out together. The genuine people
-    are divided into four parts, anew in each repeat. `always` are genuine mouths that take part in every fit and are
-    never compared with.
+    are divided into four parts, anew in each repeat.
 
     Returns:
         One row a generator, the worst first: `generator`, `clips`, `auc` (mean and lowest of the repeats), `found`,
@@ -120,7 +114,7 @@ def held_out_generators(
                 i for i in items if not (_alike(i.generator, generator) if i.fake else part[i.person] == number % FOLDS)
             ]
             if len({i.fake for i in kept}) == 2 and len({i.fake for i in asked}) == 2:
-                rows[generator].append(_measured(fit_motion(MouthMotion(mouth_motion()), [*kept, *always]), asked))
+                rows[generator].append(_measured(fit_motion(MouthMotion(mouth_motion()), kept), asked))
     clips = Counter(item.generator for item in items)
     table = [
         {

@@ -46,10 +46,9 @@ def test_both_genuine_and_generated_mouths_are_needed(folder: Path) -> None:
 def test_the_command_writes_a_detector_that_can_be_opened(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = write_corpus(tmp_path / "more", [mouth_clip(f"more{n}", 60 + n, drawn=False) for n in range(2)])
-    assert main(["motion", str(folder), "--trained-on", str(more), "--out", str(tmp_path / "motion"), "--json"]) == 0
+    assert main(["motion", str(folder), "--out", str(tmp_path / "motion"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["genuine"], record["people"], record["generated"]) == (10, 10, 6)
+    assert (record["genuine"], record["people"], record["generated"]) == (8, 8, 6)
     detector = from_pretrained(tmp_path / "motion")
     drawn = detector.score_clip(mouth_clip("new", 50, drawn=True))
     person = detector.score_clip(mouth_clip("other", 51, drawn=False))
