@@ -36,6 +36,7 @@ class MouthMotionSettings(DecisionSettings):
 
     Attributes:
         hop: frames between the starts of windows.
+        least_frames: a shorter clip is not judged: the genuine clips with the highest scores are short ones.
         least_travel: a window counts if the mouth's opening deviates by this much over time, in distances of the eyes.
             Below 0.01, the tracker's jitter is a large part of what is seen.
         encoder: the folder of the encoder that compares lips with audio, relative to this predictor's folder, or
@@ -45,6 +46,7 @@ class MouthMotionSettings(DecisionSettings):
     name: str = "mouth_motion"
     sharpness: float = 0.0
     hop: int = WINDOW // 2
+    least_frames: int = 3 * WINDOW // 2
     least_travel: float = 0.01
     encoder: str | None = None
 
@@ -109,8 +111,10 @@ class MouthMotionDetector(Predictor):
 
     def score_clip(self, clip: Clip) -> ClipScore:
         """Return a logit for each window of 48 frames in which the mouth moves."""
-        if clip.frames < WINDOW:
-            seconds = f"{WINDOW / FPS:.1f} s of one face are needed, and there are {clip.seconds:.1f} s"
+        if clip.frames < self.settings.least_frames:
+            seconds = (
+                f"{self.settings.least_frames / FPS:.1f} s of one face are needed, and there are {clip.seconds:.1f} s"
+            )
             return not_judged(clip.meta, f"{Reason.TOO_SHORT}: {seconds}")
         windows = self.windows(clip)
         if windows is None:
