@@ -32,17 +32,18 @@ from npvf.data.transforms import ClipTransform
 from npvf.detect.speech_detector import SpeechDetector
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, read_audio, write_video
+from npvf.media.recording import Recording
 from npvf.models import NPV
-from npvf.prepare import ingest
+from npvf.prepare import ingest, pieces
 from npvf.prepare.ingest import DEFAULTS
 
 SECONDS = 10
 STAGES: dict[str, tuple[Any, str]] = {
-    "decode_pictures": (ingest, "iter_frames"),
-    "decode_sound": (ingest, "spool_audio"),
+    "decode": (Recording, "frames"),  # the audio is decoded along with the frames
+    "choose_audio": (Recording, "audio"),
     "landmarks": (Landmarker, "detect"),
     "phones": (ingest, "find_phones"),
-    "encode_crops": (ingest, "encode_crops"),
+    "encode_crops": (pieces, "encode_crops"),
     "decode_crops": (ingest, "decode_clip"),
     "tensors": (ClipTransform, "__call__"),
     "encoders": (NPV, "encode"),

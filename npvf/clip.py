@@ -106,6 +106,7 @@ class ClipMeta:
     category: str | None = None  # the class of forgery, as the corpus names it
     attributes: dict[str, str] = field(default_factory=dict)  # race, gender, ... as the corpus gives them
     settings: dict[str, Any] = field(default_factory=dict)  # the versions and settings that made the clip
+    media: dict[str, Any] = field(default_factory=dict)  # "changed": what was done to the file before it was cut up
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,6 +14,8 @@ class Reason(StrEnum):
     NO_AUDIO = "no_audio"
     SILENT_AUDIO = "silent_audio"
     NO_FACE = "no_face"
+    FACE_TOO_SMALL = "face_too_small"
+    BAD_CROPS = "bad_crops"
     TOO_SHORT = "too_short"
     TOO_LITTLE_SPEECH = "too_little_speech"
     OUT_OF_SYNC = "out_of_sync"

@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faces to track at the same time (default: %(default)s)",
     )
     parser.add_argument(
+        "--audio-track",
+        type=at_least_one,
+        metavar="N",
+        help="the audio track of each video, from 1 (default: the one that speaks)",
+    )
+    parser.add_argument(
         "--shard-mb", type=positive, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
     parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
@@ -69,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None:
         console.print("npvf prepare: OUT is missing: npvf prepare SRC OUT, shards are written to OUT")
         return 2
-    settings = IngestSettings(args.max_seconds, args.max_faces, args.phones, not args.pictures_only)
+    settings = IngestSettings(
+        args.max_seconds, args.max_faces, args.phones, not args.pictures_only, audio_track=args.audio_track
+    )
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

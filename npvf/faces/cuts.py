@@ -43,11 +43,12 @@ class CutFinder:
             return Cut.NO
         change = 1 - correlation(last, self._last)
         usual = float(np.median(self._changes)) if self._changes else 0.0
-        self._changes.append(change)
+        suspicious = max(self.smallest, self.unusual * usual)
+        self._changes.append(min(change, suspicious))  # cuts in quick succession must not become the usual change
         if change > 1 - self.certain:
             self._changes.clear()
             return Cut.CERTAIN
-        return Cut.SUSPECTED if change > max(self.smallest, self.unusual * usual) else Cut.NO
+        return Cut.SUSPECTED if change > suspicious else Cut.NO
 
 
 def thumbnail(image_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:

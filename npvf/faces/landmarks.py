@@ -5,7 +5,7 @@ A frame gives a list of `Face`. `tracking` joins the faces of successive frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,9 @@ from npvf.faces.model_file import need_face_model
 MIN_SHARE = 1 / 7
 # Smaller faces (pixels from hairline to chin) are not searched: their lips are too small to judge.
 MIN_FACE = 75
+# `find_small` finds faces down to about these heights, one search after the other.
+_SMALL_FACES = (40, 24)
+MAX_FACES = 10  # 16 ms of CPU for each face and frame
 SEARCH_EVERY = 12  # frames between searches, while there is no face
 SEARCH_EVERY_MORE = 25  # frames between searches, while there is a face
 _PATIENCE = 10  # frames for which a lost face is searched near its last position
@@ -77,23 +80,30 @@ class Landmarker:
     and steadier than a new search in each frame. A lost face is searched in a window around its last position, and
     once or twice a second overlapping tiles are searched for faces that are too small for the whole frame.
 
-    Call `reset` after a scene cut: the search near the last position can get stuck where there is no face. MediaPipe
-    smooths landmarks over time if and only if `max_faces` is 1, and this delays the lips: keep it above 1.
+    Call `reset` after a scene cut: the search near the last position can get stuck where there is no face.
 
     Use as a context manager, or call `close`.
 
     Args:
         model_path: the `face_landmarker.task` file; None takes the cached one, which is fetched if it is absent.
-        max_faces: the largest number of faces in one view.
+        max_faces: the largest number of faces in a frame. Those that were found first are kept, of these the largest;
+            the time that a frame takes grows with their number, and the others cost nothing.
         blendshapes: also measure MediaPipe's 52 expression coefficients.
+
+    Attributes:
+        left_out: the largest number of faces in a frame that were not followed because of `max_faces`.
 
     Raises:
         MissingDependency: MediaPipe or a system library that it needs is absent, or the model file is absent and cannot
             be fetched.
     """
 
-    def __init__(self, model_path: Path | str | None = None, max_faces: int = 4, blendshapes: bool = False) -> None:
-        self._arguments = (Path(model_path) if model_path else need_face_model(), max_faces)
+    def __init__(
+        self, model_path: Path | str | None = None, max_faces: int = MAX_FACES, blendshapes: bool = False
+    ) -> None:
+        self.max_faces, self.left_out = max_faces, 0
+        # MediaPipe smooths, and so delays, the landmarks of a graph for one face.
+        self._arguments = (Path(model_path) if model_path else need_face_model(), max(2, max_faces))
         self._blendshapes = blendshapes
         self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes, sure=_SURE)
         self._known: list[tuple[Face, int]] = []  # each face with the number of frames since it was seen
@@ -120,9 +130,26 @@ class Landmarker:
             _add(faces, self._search(frame_HWC))
             self._until_search = SEARCH_EVERY_MORE if faces else SEARCH_EVERY
         self._until_search -= 1
+        self.left_out = max(self.left_out, len(faces) - self.max_faces)
+        del faces[self.max_faces :]
         still_lost = [(f, age) for f, age in lost if age < _PATIENCE and not any(f.is_also(o) for o in faces)]
-        self._known = [(face, 0) for face in faces] + still_lost
+        self._known = ([(face, 0) for face in faces] + still_lost)[: self.max_faces]
         return faces
+
+    def find_small(self, frame_HWC: np.ndarray) -> float | None:
+        """Return the height in pixels of the largest face in a frame that `detect` does not see, None if there is none.
+
+        This takes a second for 1080p. It is for saying why there is no face, not for each frame.
+        """
+        height, width = frame_HWC.shape[:2]
+        too_small = float(MIN_FACE)
+        for smallest in _SMALL_FACES:
+            smallest = max(smallest, height // 45)
+            tiles = _squares(height, width, int(smallest / MIN_SHARE), too_small)
+            if found := self._confirmed(frame_HWC, tiles):
+                return found[0].height
+            too_small = smallest
+        return None
 
     def reset(self) -> None:
         """Forget the faces seen so far: after a scene cut, or for the next video."""
@@ -148,12 +175,16 @@ class Landmarker:
         self._known = []
 
     def _search(self, frame_HWC: np.ndarray) -> list[Face]:
-        """Return the faces of all tiles that a second search around each of them confirms."""
+        return self._confirmed(frame_HWC, _tiles(*frame_HWC.shape[:2]))
+
+    def _confirmed(self, frame_HWC: np.ndarray, tiles: Iterable[tuple[int, int, int]]) -> list[Face]:
+        """Return the faces of all tiles that a second search around each of them confirms, the largest first."""
         found: list[Face] = []
-        for tile in _tiles(*frame_HWC.shape[:2]):
+        for tile in tiles:
             _add(found, self._look(frame_HWC, *tile))
         views = [(face, self._look(frame_HWC, *_window(frame_HWC, face))) for face in found]
-        return [again for face, view in views for again in view if again.is_also(face)]
+        confirmed = [again for face, view in views for again in view if again.is_also(face)]
+        return sorted(confirmed, key=lambda face: -face.height)
 
     def _look(self, frame_HWC: np.ndarray, x: int, y: int, side: int) -> list[Face]:
         """Return the faces in one square of the frame, in pixels of the frame."""
@@ -189,8 +220,13 @@ def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int]]:
     missed = MIN_SHARE * max(height, width)  # height of the largest face that is missed
     if missed <= MIN_FACE:
         return
-    side = int(min(height, width, max(MIN_FACE / MIN_SHARE, 2.5 * missed)))
-    stride = side - 1.25 * missed
+    yield from _squares(height, width, int(max(MIN_FACE / MIN_SHARE, 2.5 * missed)), missed)
+
+
+def _squares(height: int, width: int, side: int, largest: float) -> Iterator[tuple[int, int, int]]:
+    """Return overlapping squares (x, y, side); each face up to the height `largest` lies wholly in one of them."""
+    side = min(height, width, side)
+    stride = max(side - 1.25 * largest, side / 4)
     for y in np.linspace(0, height - side, int(np.ceil((height - side) / stride)) + 1):
         for x in np.linspace(0, width - side, int(np.ceil((width - side) / stride)) + 1):
             yield int(x), int(y), side

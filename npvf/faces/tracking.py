@@ -23,6 +23,8 @@ _MAX_ZOOM = 1.6
 _LOOKS = 0.5
 # A face is rarely less similar to itself one frame earlier, and two people are rarely more similar.
 _SAME_PERSON = 0.77
+# Without any sign of a cut, a face that turns or is lit differently may be less similar, but not less than this.
+_MAYBE_SAME_PERSON = 0.5
 
 
 @dataclass(eq=False)
@@ -49,7 +51,8 @@ class Tracker:
     Tracks and faces are matched by the Hungarian method. The cost is the distance of the stable points from their
     predicted positions (constant velocity) plus the difference of appearance, so that crossing faces keep their
     numbers. A track survives `max_gap` frames without a face. A cut ends it; after a suspected cut only a face that
-    looks the same continues it.
+    looks the same continues it. A track ends at once if somebody else replaces its face: cuts back and forth between
+    two people would otherwise make one track of each, whose gaps show the other one.
     """
 
     def __init__(self, max_gap: int = MAX_GAP) -> None:
@@ -67,15 +70,17 @@ class Tracker:
         for track in alive:
             track.doubtful |= cut is Cut.SUSPECTED
         pairs = _match(alive, faces)
+        strangers = [face for column, face in enumerate(faces) if column not in pairs.values()]
+        kept = []
         for row, track in enumerate(alive):
             if row in pairs:
                 track.follow(faces[pairs[row]])
-            else:
+                kept.append(track)
+            elif not _is_replaced(track, strangers):
                 track.missed += 1
-        kept = [track for track in alive if track.missed <= self.max_gap]
+                kept += [track] if track.missed <= self.max_gap else []
         ended = [track.id for track in self._tracks if track not in kept]
-        taken = set(pairs.values())
-        self._tracks = kept + [self._begin(face) for column, face in enumerate(faces) if column not in taken]
+        self._tracks = kept + [self._begin(face) for face in strangers]
         return {t.id: t.face for t in self._tracks if t.missed == 0}, ended
 
     def _begin(self, face: Face) -> _Track:
@@ -90,18 +95,24 @@ def _match(tracks: list[_Track], faces: Sequence[Face]) -> dict[int, int]:
     impossible = 1e6
     cost = np.full((len(tracks), len(faces)), impossible)
     for row, track in enumerate(tracks):
-        size = float(face_size(track.face.landmarks_N2))
-        expected = track.predicted()
-        reach = _REACH + _REACH_PER_MISSED_FRAME * track.missed
+        least = _SAME_PERSON if track.doubtful else _MAYBE_SAME_PERSON
         for column, face in enumerate(faces):
-            distance = np.linalg.norm(face.landmarks_N2[STABLE] - expected, axis=1).mean() / size
-            zoom = float(face_size(face.landmarks_N2)) / size
-            looks = correlation(track.face.looks, face.looks)
-            if (
-                distance < reach
-                and 1 / _MAX_ZOOM < zoom < _MAX_ZOOM
-                and looks > (_SAME_PERSON if track.doubtful else -1)
-            ):
+            distance, looks = _distance(track, face), correlation(track.face.looks, face.looks)
+            if distance is not None and looks > least:
                 cost[row, column] = distance + _LOOKS * (1 - looks)
     rows, columns = linear_sum_assignment(cost)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if cost[r, c] < impossible}
+
+
+def _is_replaced(track: _Track, strangers: Sequence[Face]) -> bool:
+    """Return True if a new face has taken the place of a lost one, or has appeared anywhere after a suspected cut."""
+    return any(track.doubtful or _distance(track, face) is not None for face in strangers)
+
+
+def _distance(track: _Track, face: Face) -> float | None:
+    """Return the distance of a face from the predicted position, in its sizes; None if it is out of reach."""
+    size = float(face_size(track.face.landmarks_N2))
+    distance = float(np.linalg.norm(face.landmarks_N2[STABLE] - track.predicted(), axis=1).mean()) / size
+    zoom = float(face_size(face.landmarks_N2)) / size
+    reach = _REACH + _REACH_PER_MISSED_FRAME * track.missed
+    return distance if distance < reach and 1 / _MAX_ZOOM < zoom < _MAX_ZOOM else None

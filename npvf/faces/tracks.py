@@ -58,6 +58,7 @@ def face_tracks(
     tracker = Tracker() if max_gap is None else Tracker(max_gap)
     growing: dict[int, _GrowingTrack] = {}
     landmarker.reset()
+    landmarker.left_out = 0
     for index, frame in enumerate(frames):
         cut = cuts.update(frame)
         if cut is Cut.CERTAIN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -87,19 +87,33 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
 @overload
 def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
 def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame]:
-    """Yield decoded frames in presentation order, with one thread.
+    """Yield decoded frames of one stream in presentation order, as `decoded_together` does."""
+    for _, frame in decoded_together(container, [stream]):
+        yield frame
+
+
+def decoded_together(
+    container: InputContainer, streams: Sequence[VideoStream | AudioStream]
+) -> Iterator[tuple[VideoStream | AudioStream, VideoFrame | AudioFrame]]:
+    """Yield decoded frames with their streams, as they come in the file, each stream in presentation order.
+
+    Each stream is decoded with one thread.
 
     Raises:
         Refused: UNDECODABLE if there is no decoder, or if the decoder had to conceal a part of a frame.
     """
     name = Path(container.name).name
-    if stream.codec_context is None:
-        raise Refused(Reason.UNDECODABLE, f"{name}: no decoder for its {stream.type} stream.")
-    stream.codec_context.thread_count = 1
-    for frame in cast(Iterator[VideoFrame | AudioFrame], container.decode(stream)):
-        if frame.is_corrupt:
-            raise Refused(Reason.UNDECODABLE, f"{name}: the {stream.type} is damaged at {frame.time or 0:.2f} s.")
-        yield frame
+    for stream in streams:
+        if stream.codec_context is None:
+            raise Refused(Reason.UNDECODABLE, f"{name}: no decoder for its {stream.type} stream.")
+        stream.codec_context.thread_count = 1
+    by_index = {stream.index: stream for stream in streams}
+    for packet in container.demux(*streams):
+        stream = by_index[packet.stream.index]
+        for frame in cast(list[VideoFrame | AudioFrame], packet.decode()):
+            if frame.is_corrupt:
+                raise Refused(Reason.UNDECODABLE, f"{name}: the {stream.type} is damaged at {frame.time or 0:.2f} s.")
+            yield stream, frame
 
 
 def has_presentation_times(container: InputContainer) -> bool:
@@ -173,10 +187,16 @@ def clock_zero(path: str | Path) -> Fraction:
         stream = video_stream(container) or audio_stream(container)
         if stream is None:
             raise Refused(Reason.NO_VIDEO, f"{Path(path).name} holds neither video nor audio.")
-        clock = Clock(container, stream, zero=Fraction(0))
         for frame in decoded(container, stream):
-            return clock.place(frame)
+            return clock_zero_of(container, stream, frame)
     raise Refused(Reason.UNDECODABLE, f"{Path(path).name}: the {stream.type} stream is empty.")
+
+
+def clock_zero_of(
+    container: InputContainer, stream: VideoStream | AudioStream, first: VideoFrame | AudioFrame
+) -> Fraction:
+    """Return the container's time of the first frame of a stream, in seconds."""
+    return Clock(container, stream, zero=Fraction(0)).place(first)
 
 
 def seek(container: InputContainer, stream: VideoStream, seconds: Fraction) -> None:

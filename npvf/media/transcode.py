@@ -19,8 +19,8 @@ from av.packet import Packet
 
 from npvf.clip import FPS
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
-from npvf.media.container import audio_stream, clock_zero, has_presentation_times, open_media, video_stream
-from npvf.media.decode import iter_frames, spool_audio, to_float
+from npvf.media.container import clock_zero, has_presentation_times, open_media, video_stream
+from npvf.media.decode import iter_frames, speaking_stream, spool_audio, to_float
 from npvf.media.encode import encode_frame, output_file, video_encoder
 
 # Where packets cannot be copied: nearly lossless, so that measures of a face do not change.
@@ -158,7 +158,7 @@ def _kept_pictures(output: OutputContainer, container: InputContainer, zero: Fra
 
 
 def _kept_sound(output: OutputContainer, container: InputContainer, zero: Fraction) -> list[Iterator[_Timed]]:
-    stream = audio_stream(container)
+    stream = speaking_stream(container)
     if stream is None:
         return []
     if stream.codec_context.name in _SOUND_TO_COPY and container.format.name.startswith(_INDEXED):

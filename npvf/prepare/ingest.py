@@ -1,13 +1,13 @@
 """The one way from a raw video to clips; `npvf prepare` and the detector both take it.
 
-Pictures are read in one pass. Who speaks is only known when every face has been seen, so finished pieces wait encoded
-in a temporary folder, and memory holds no more than the pieces under way, however long the video is.
+The file is read in one pass, frames and audio together. Who speaks is only known when every face has been seen, so
+finished pieces wait encoded in a temporary folder, and memory holds no more than the pieces under way, however long
+the video is.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,25 +18,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, SEGMENT_FRAMES, Clip, ClipMeta, Phones, PhoneSource
+from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones, PhoneSource
 from npvf.errors import Reason, Refused
-from npvf.faces.landmarks import Landmarker
-from npvf.faces.speaking import energy_envelope, lip_aperture
-from npvf.faces.tracks import TrackPiece, face_tracks
+from npvf.faces.landmarks import MAX_FACES, Landmarker
+from npvf.faces.speaking import energy_envelope
 from npvf.io.annotations import NO_ANNOTATION, Annotation, Intervals, cut_label, cut_stream_labels
 from npvf.io.files import sha256
 from npvf.io.masks import VideoMasks
-from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_posteriors, pack_track, unpack_track
-from npvf.media.decode import iter_frames, spool_audio, to_float
-from npvf.media.encode import encode_crops
-from npvf.media.probe import VideoStream, probe
-from npvf.prepare.face_masks import FaceMask, check_masks, crop_masks, follow_mask
+from npvf.io.shards import Sample, clip_key, decode_clip, encode_sample, pack_posteriors
+from npvf.media.decode import spool_audio, to_float
+from npvf.media.probe import VideoStream
+from npvf.media.recording import Recording, open_recording
+from npvf.prepare.face_masks import FaceMask, check_masks, follow_mask
+from npvf.prepare.pieces import SpooledPiece, spool_pieces
 from npvf.prepare.speaker import Lips, find_speakers
 from npvf.speech.recogniser import Heard, listen, silent_posteriors
 from npvf.speech.sources import find_phones
 from npvf.version import __version__
 
-MIN_FRAMES = SEGMENT_FRAMES
 _BLOCK = 60 * FPS  # frames of sound looked at together
 # A full-scale level of -60 dB, the least that `energy_envelope` returns, reads as this value there.
 _SILENT_DB = -57.0
@@ -48,16 +47,18 @@ class IngestSettings:
 
     Attributes:
         max_seconds: longer tracks are cut into pieces of this length.
-        max_faces: most faces followed at a time.
+        max_faces: the largest number of faces that are followed at the same time.
         phones: a phone source by name, or "auto": the best one there is for the video.
         need_sound: refuse videos without sound. Where it is False their clips say why (`no_sound`) and no face of
             them is the speaker: there is only a picture to judge.
+        audio_track: the number of the audio track, from 1; None: the one that speaks.
     """
 
     max_seconds: float = 20.0
-    max_faces: int = 4
+    max_faces: int = MAX_FACES
     phones: PhoneSource | Literal["auto"] = "auto"
     need_sound: bool = True
+    audio_track: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for `dataset.json`."""
@@ -105,18 +106,21 @@ def read_clips(
         settings: how to cut it.
 
     Raises:
-        Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, TOO_SHORT, NO_FACE or BAD_SIDECAR, and NO_AUDIO or SILENT_AUDIO if
-            `settings.need_sound`.
+        Refused: NOT_FOUND, UNDECODABLE, NO_VIDEO, TOO_SHORT, NO_FACE, FACE_TOO_SMALL, BAD_CROPS or BAD_SIDECAR, and
+            NO_AUDIO or SILENT_AUDIO if `settings.need_sound`.
             SEVERAL_VOICES is not used: voices without faces cannot be counted reliably here, and two faces that speak
             in turn are allowed.
     """
-    with ingest(path, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video:
+    with (
+        open_recording(path, track=settings.audio_track) as recording,
+        ingest(recording, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video,
+    ):
         yield from map(decode_clip, video.samples)
 
 
 @contextmanager
 def ingest(
-    path: str | Path,
+    recording: Recording,
     landmarker: Landmarker,
     *,
     video_id: str | None = None,
@@ -133,11 +137,13 @@ def ingest(
     a `mask` (`npvf.io.masks`) they hold the forged pixels of their crops, and their labels follow these. Raises
     Refused(BAD_MASK) where it cannot be read or belongs to another video.
     """
-    path = Path(path)
-    stream = _video_stream(path)
-    sound = _Sound.of(path if audio is None else audio, settings.need_sound)
+    path, stream = recording.info.path, recording.info.video
+    assert stream is not None  # a recording has a video stream
+    if settings.need_sound and audio is None and not recording.has_sound:
+        raise Refused(Reason.NO_AUDIO, f"{path.name} has no audio stream.")
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
-        frames, pieces = _spool_pieces(path, landmarker, settings, Path(folder))
+        frames, pieces = spool_pieces(recording, landmarker, settings.max_seconds, Path(folder))
+        sound = _Sound.of(recording, audio, settings.need_sound)
         masks = None if mask is None else VideoMasks(mask, frames, (stream.height, stream.width))
         if masks is not None:
             check_masks(masks, annotation)
@@ -151,6 +157,7 @@ def ingest(
             phones=sound.phones(path, annotation.transcript, settings.phones),
             masks=masks,
             settings=settings,
+            changed=tuple(recording.changes),
         )
         speakers = sound.speakers([piece.lips for piece in pieces], frames)
         samples = (video.sample(piece, *speaks) for piece, speaks in zip(pieces, speakers, strict=True))
@@ -170,8 +177,9 @@ class _Video:
     phones: Phones
     masks: VideoMasks | None
     settings: IngestSettings
+    changed: tuple[str, ...]
 
-    def sample(self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool) -> Sample:
+    def sample(self, piece: SpooledPiece, speaking: float | None, is_speaker: bool) -> Sample:
         """One clip, encoded."""
         mask = forged_T = None
         if self.masks is not None:
@@ -179,10 +187,10 @@ class _Video:
             # The mask of a video in whose picture nothing is forged says nothing of a forged sound.
             forged_T = mask.forged_T if self.masks.forged else None
         meta = self._meta(piece, speaking, is_speaker, forged_T)
-        return piece.sample(self.sound, self.phones, meta, mask)
+        return _encoded(piece, self.sound, self.phones, meta, mask)
 
     def _meta(
-        self, piece: _SpooledPiece, speaking: float | None, is_speaker: bool, forged_T: np.ndarray | None
+        self, piece: SpooledPiece, speaking: float | None, is_speaker: bool, forged_T: np.ndarray | None
     ) -> ClipMeta:
         said = self.said
         label, (audio_label, video_label), intervals = _labels(said, piece.span, forged_T)
@@ -211,6 +219,7 @@ class _Video:
             category=said.category,
             attributes=dict(said.attributes),
             settings={**self.settings.to_json(), **versions()},
+            media={"changed": list(self.changed)},
         )
 
 
@@ -235,47 +244,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _SpooledPiece:
-    """A piece of a track on disk; `number` counts the pieces of its track."""
-
-    stem: Path
-    number: int
-    lips: Lips
-
-    @property
-    def span(self) -> tuple[float, float]:
-        return self.lips.start / FPS, self.lips.stop / FPS
-
-    @classmethod
-    def write(cls, piece: TrackPiece, number: int, folder: Path) -> _SpooledPiece:
-        stem = folder / f"{piece.track}-{number}"
-        stem.with_suffix(".mp4").write_bytes(encode_crops(piece.face_THWC))
-        stem.with_suffix(".npz").write_bytes(pack_track(piece.landmarks_TN2, piece.transform_T23, piece.confidence_T))
-        return cls(stem, number, Lips(piece.track, piece.start, lip_aperture(piece.source_landmarks_TN2)))
-
-    def mask(self, masks: VideoMasks) -> FaceMask:
-        """The video's masks in this piece's crops."""
-        landmarks_TN2, transform_T23, _ = unpack_track(self.stem.with_suffix(".npz").read_bytes())
-        return crop_masks(masks.between(self.lips.start, self.lips.stop), transform_T23, landmarks_TN2)
-
-    def sample(self, sound: _Sound, phones: Phones, meta: ClipMeta, mask: FaceMask | None) -> Sample:
-        """With the audio of its span, out of the whole video's."""
-        start, end = self.span
-        sound_N = sound.audio_N[self.lips.start * SAMPLES_PER_FRAME : self.lips.stop * SAMPLES_PER_FRAME]
-        posteriors_FP = sound.posteriors(self.lips.start, self.lips.stop)
-        frames = self.lips.stop - self.lips.start
-        return encode_sample(
-            face_mp4=self.stem.with_suffix(".mp4").read_bytes(),
-            track_npz=self.stem.with_suffix(".npz").read_bytes(),
-            audio_N=to_float(_fitted(sound_N, frames * SAMPLES_PER_FRAME)),
-            phones=phones.between(start, end, -start),
-            meta=meta,
-            mask_npz=None if mask is None else mask.packed,
-            posteriors_npz=None if posteriors_FP is None else pack_posteriors(posteriors_FP),
-        )
-
-
 @dataclass(slots=True)
 class _Sound:
     """A video's audio, (N,) int16, and its energy a frame, or why it has none.
@@ -290,12 +258,14 @@ class _Sound:
     heard: Heard | None = None
 
     @classmethod
-    def of(cls, path: Path, needed: bool) -> _Sound:
+    def of(cls, recording: Recording, file: Path | None, needed: bool) -> _Sound:
+        """Decode the audio of a recording whose frames have been read, or of the file that has the audio."""
+        path = recording.info.path if file is None else file
         try:
-            audio_N = spool_audio(path)
+            audio_N = recording.audio() if file is None else spool_audio(file, changes=recording.changes)
             energy_T = _energy(audio_N)
             if not len(energy_T) or energy_T.max() < _SILENT_DB:
-                raise Refused(Reason.SILENT_AUDIO, f"{path.name}: its sound stays below -60 dB full scale.")
+                raise Refused(Reason.SILENT_AUDIO, f"{path.name}: all of its audio stays below -60 dB full scale.")
         except Refused as refusal:
             if needed or refusal.reason not in (Reason.NO_AUDIO, Reason.SILENT_AUDIO):
                 raise
@@ -327,13 +297,6 @@ class _Sound:
         return [*find_speakers(lips, _fitted(self.energy_T, frames))]
 
 
-def _video_stream(path: Path) -> VideoStream:
-    stream = probe(path).video
-    if stream is None:
-        raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
-    return stream
-
-
 def _energy(audio_N: np.ndarray) -> np.ndarray:
     """`energy_envelope` of int16 sound, a minute at a time; a last frame that is not full is left out."""
     step = _BLOCK * SAMPLES_PER_FRAME
@@ -347,29 +310,18 @@ def _fitted(values_T: np.ndarray, length: int) -> np.ndarray:
     return np.pad(values_T[:length], (0, max(0, length - len(values_T))), constant_values=quiet)
 
 
-def _spool_pieces(
-    path: Path, landmarker: Landmarker, settings: IngestSettings, folder: Path
-) -> tuple[int, list[_SpooledPiece]]:
-    """Number of frames, and the pieces of at least 0.96 s in order of start, then track."""
-    frames = 0
-
-    def counted() -> Iterator[np.ndarray]:
-        nonlocal frames
-        for frame in iter_frames(path):
-            frames += 1
-            yield frame
-
-    pieces: list[_SpooledPiece] = []
-    numbers: Counter[int] = Counter()
-    seen = False
-    for piece in face_tracks(counted(), landmarker, settings.max_seconds):
-        seen = True
-        if piece.frames >= MIN_FRAMES:
-            number, numbers[piece.track] = numbers[piece.track], numbers[piece.track] + 1
-            pieces.append(_SpooledPiece.write(piece, number, folder))
-    if frames < MIN_FRAMES:
-        raise Refused(Reason.TOO_SHORT, f"{path.name} lasts {frames / FPS:.2f} s; 0.96 s is the least.")
-    if not pieces:
-        what = "no face stays in the picture for 0.96 s" if seen else "no face was found"
-        raise Refused(Reason.NO_FACE, f"{path.name}: {what}.")
-    return frames, sorted(pieces, key=lambda piece: (piece.lips.start, piece.lips.track))
+def _encoded(piece: SpooledPiece, sound: _Sound, phones: Phones, meta: ClipMeta, mask: FaceMask | None) -> Sample:
+    """Return a piece with the audio and the phones of its span."""
+    start, end = piece.span
+    sound_N = sound.audio_N[piece.lips.start * SAMPLES_PER_FRAME : piece.lips.stop * SAMPLES_PER_FRAME]
+    posteriors_FP = sound.posteriors(piece.lips.start, piece.lips.stop)
+    frames = piece.lips.stop - piece.lips.start
+    return encode_sample(
+        face_mp4=piece.stem.with_suffix(".mp4").read_bytes(),
+        track_npz=piece.stem.with_suffix(".npz").read_bytes(),
+        audio_N=to_float(_fitted(sound_N, frames * SAMPLES_PER_FRAME)),
+        phones=phones.between(start, end, -start),
+        meta=meta,
+        mask_npz=None if mask is None else mask.packed,
+        posteriors_npz=None if posteriors_FP is None else pack_posteriors(posteriors_FP),
+    )

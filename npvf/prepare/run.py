@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from npvf.faces.model_file import need_face_model
 from npvf.io.files import atomic_write, write_json
 from npvf.io.shards import Sample, write_tar
 from npvf.io.sources import Source, Sources, find_sources
-from npvf.media.probe import probe
+from npvf.media.recording import Recording, open_recording
 from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
 from npvf.prepare.pool import Died, Done, Failed, Outcome, run_tasks
@@ -170,11 +171,11 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
         line["sha256"] = _readable_hash(source)
         if source.problem is not None:
             raise source.problem
-        line["media"] = probe(source.path).to_json()
         with (
+            _described(source, settings, line) as recording,
             Landmarker(max_faces=settings.max_faces) as landmarker,
             ingest(
-                source.path,
+                recording,
                 landmarker,
                 video_id=source.video,
                 annotation=source.annotation,
@@ -204,6 +205,16 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
         return NpvfError(f"{error}, at {source.path}. What is finished is kept: the same command goes on from there.")
     write_json(place.with_suffix(".json"), line)
     return line
+
+
+@contextmanager
+def _described(source: Source, settings: IngestSettings, line: Line) -> Iterator[Recording]:
+    """Open a video; the line says what it is and, when the block ends, what was changed."""
+    with open_recording(source.path, sound=source.audio is None, track=settings.audio_track) as recording:
+        try:
+            yield recording
+        finally:
+            line["media"] = {**recording.info.to_json(), "changed": list(recording.changes)}
 
 
 def _readable_hash(source: Source) -> str:

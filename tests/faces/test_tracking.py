@@ -66,6 +66,26 @@ def test_after_a_suspected_cut_looks_decide() -> None:
     tracker = Tracker()
     tracker.update([face(100, person=0), face(300, person=1)])
     seen, ended = tracker.update([face(100, person=0), face(300, person=2)], Cut.SUSPECTED)
-    assert ended == [] and sorted(seen) == [0, 2]
-    seen, _ = tracker.update([face(100, person=0), face(300, person=1)])
-    assert sorted(seen) == [0, 1]
+    assert ended == [1] and sorted(seen) == [0, 2]
+    seen, _ = tracker.update([face(100, person=0), face(300, person=1)], Cut.SUSPECTED)
+    assert sorted(seen) == [0, 3]  # the gap of track 1 would show somebody else
+
+
+@pytest.mark.parametrize("shot", [2, 3, 8])
+@pytest.mark.parametrize("cut", [Cut.NO, Cut.SUSPECTED])
+def test_cuts_back_and_forth_do_not_make_one_track_of_two_people(shot: int, cut: Cut) -> None:
+    tracker = Tracker()
+    people: dict[int, set[int]] = {}
+    for k in range(6 * shot):
+        person = k // shot % 2
+        seen, _ = tracker.update([face(100 + 2 * person, person=person)], cut if k % shot == 0 else Cut.NO)
+        (track,) = seen
+        people.setdefault(track, set()).add(k // shot)
+    assert [len(shots) for shots in people.values()] == [1] * 6
+
+
+def test_a_hand_before_a_face_is_no_cut() -> None:
+    tracker = Tracker()
+    tracker.update([face(100)])
+    assert tracker.update([], Cut.SUSPECTED) == ({}, [])
+    assert list(tracker.update([face(102)], Cut.SUSPECTED)[0]) == [0]

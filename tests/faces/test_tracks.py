@@ -106,6 +106,23 @@ def test_a_cut_ends_the_track(landmarker: Landmarker, other_room: np.ndarray) ->
     assert {track for track, _, _ in spans(pieces)} == {0, 1}
 
 
+def test_rapid_cuts_between_two_people_before_the_same_wall(landmarker: Landmarker) -> None:
+    shot = 6
+    people = [with_head(ROOM, 80, 15), with_head(ROOM, 84, 15, mirrored=True)[..., ::-1]]
+    people[1][:, :80], people[1][:, 290:] = ROOM[:, :80], ROOM[:, 290:]
+    pieces = tracks([people[k // shot % 2] for k in range(5 * shot)], landmarker)
+    assert spans(pieces) == [(n, n * shot, (n + 1) * shot) for n in range(5)]
+
+
+def test_the_crop_of_a_still_face_does_not_tremble(landmarker: Landmarker) -> None:
+    """Noise of a sensor moves landmarks by tenths of a pixel; smoothing keeps the crop still."""
+    rng, still = np.random.default_rng(0), with_head(ROOM, 80, 15).astype(np.float32)
+    frames = [(still + rng.normal(0, 6, still.shape)).clip(0, 255).astype(np.uint8) for _ in range(40)]
+    (piece,) = tracks(frames, landmarker)
+    corners = apply_transform(piece.transform_T23, np.array([(110.0, 40.0), (250.0, 190.0)]))
+    assert np.abs(np.diff(corners, axis=0)).mean() < 0.1
+
+
 def test_frames_are_read_as_they_are_needed(landmarker: Landmarker) -> None:
     """Pieces come out while the video is still being read, a look-ahead behind it: memory is bounded."""
     read = 0

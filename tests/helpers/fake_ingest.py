@@ -4,6 +4,7 @@ import json
 import os
 import time
 from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 from npvf.errors import Reason, Refused
 from npvf.io.shards import clip_key
@@ -13,12 +14,18 @@ from npvf.prepare.ingest import Ingested
 
 
 @contextmanager
-def fake_ingest(path, landmarker, *, video_id, annotation, settings, mask, audio, content_hash, spool):
+def fake_ingest(recording, landmarker, *, video_id, annotation, settings, mask, audio, content_hash, spool):
+    path = recording.info.path
     word = path.read_text().split()[0]
     time.sleep(float(os.environ.get("FAKE_INGEST_SECONDS", 0)))
     if not word.isdigit():
         raise Refused(Reason(word), f"{path.name} is so.")
     yield Ingested(25 * int(word), 1, "voice_activity", (fake_sample(video_id, n, path) for n in range(int(word))))
+
+
+@contextmanager
+def fake_recording(path, sound, track):
+    yield SimpleNamespace(info=MediaInfo(path, "text", path.stat().st_size, 1.0, "", None, None), changes=[])
 
 
 def fake_sample(video, number, path):
@@ -35,6 +42,6 @@ def fake_sample(video, number, path):
 def install(put=setattr):
     """`put(object, name, value)`: pytest's monkeypatch.setattr, or for good."""
     put(prepare, "ingest", fake_ingest)
-    put(prepare, "probe", lambda path: MediaInfo(path, "text", path.stat().st_size, 1.0, "", None, None))
+    put(prepare, "open_recording", fake_recording)
     put(prepare, "Landmarker", lambda **_: nullcontext())
     put(prepare, "need_face_model", lambda: None)

@@ -2,9 +2,11 @@
 
 import json
 import weakref
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -19,9 +21,14 @@ from npvf.faces.tracks import TrackPiece
 from npvf.io.annotations import Annotation
 from npvf.io.corpus import Corpus
 from npvf.media.encode import write_video
+from npvf.media.recording import open_recording
 from npvf.models import InputSpec
 from npvf.prepare.ingest import IngestSettings, ingest, read_clips
 from npvf.prepare.run import prepare
+from tests.helpers import odd_media
+from tests.helpers.astronaut import scene, with_head
+from tests.helpers.odd_media import RATE
+from tests.helpers.talkers import babble
 
 pytestmark = pytest.mark.slow
 
@@ -156,10 +163,71 @@ def test_a_corpus_of_pictures_alone_is_prepared_on_demand(tmp_path):
 def test_nothing_stays_in_the_temporary_folder(landmarker, tmp_path):
     path, spool = film(tmp_path / "a.mp4"), tmp_path / "spool"
     spool.mkdir()
-    with ingest(path, landmarker, settings=VOICE, spool=spool) as video:
+    with open_recording(path) as recording, ingest(recording, landmarker, settings=VOICE, spool=spool) as video:
         assert any(spool.iterdir())
         assert len(list(video.samples)) == 1
     assert not any(spool.iterdir())
+
+
+def room_with_head(path: Path, *places: tuple[float, float, float], width: int = 1280, height: int = 720) -> Path:
+    """A still room of 1.2 s with a head at each (x, y, scale), and sound."""
+    picture = scene(width, height)
+    for x, y, scale in places:
+        picture = with_head(picture, x, y, scale)
+    time_N = np.arange(round(1.2 * SAMPLE_RATE)) / SAMPLE_RATE
+    audio_N = 0.5 * np.sin(2 * np.pi * 220 * time_N) * (time_N % 0.8 >= 0.4)
+    write_video(path, [picture] * 30, audio=audio_N.astype(np.float32), crf=12)
+    return path
+
+
+@pytest.mark.parametrize("place", [(300, 200), (700, 480)])
+def test_a_face_that_is_too_small_is_said_to_be_so(landmarker, tmp_path, place):
+    path = room_with_head(tmp_path / "a.mp4", (*place, 0.5))
+    with pytest.raises(Refused, match=r"the largest face is [45]. pixels high; 75 are needed") as refusal:
+        list(read_clips(path, landmarker, settings=VOICE))
+    assert refusal.value.reason == Reason.FACE_TOO_SMALL
+
+
+def test_faces_beyond_the_limit_are_counted(tmp_path):
+    places = [(240 * n, 20 + 250 * row, 0.8 + 0.1 * row) for n in range(3) for row in range(2)]
+    path = room_with_head(tmp_path / "a.mp4", *places, width=740, height=520)
+    with Landmarker(max_faces=4) as few, Landmarker() as enough:
+        some, all_ = (list(read_clips(path, landmarker, settings=VOICE)) for landmarker in (few, enough))
+    assert len(some) == 4 and len(all_) == 6
+    assert some[0].meta.media == {"changed": ["faces_left_out: 2 faces beyond the 4 of --max-faces"]}
+    assert all_[0].meta.media == {"changed": []}
+
+
+def test_a_mouth_outside_the_picture_is_not_stored(landmarker, tmp_path):
+    picture = portrait()[:118]  # down to the nose
+    path = tmp_path / "a.mp4"
+    write_video(path, [picture] * 30, audio=babble(0, 30))
+    with pytest.raises(Refused) as refusal:
+        list(read_clips(path, landmarker, settings=VOICE))
+    assert refusal.value.reason in (Reason.BAD_CROPS, Reason.NO_FACE)
+
+
+def test_what_was_done_to_a_file_stands_in_its_clips_and_in_its_line(landmarker, tmp_path):
+    """Anamorphic, and stereo with one channel inverted."""
+    narrow = cv2.resize(np.asarray(portrait()), (128, 256), interpolation=cv2.INTER_AREA)
+    time_N = np.arange(round(1.2 * RATE)) / RATE
+    tone = 0.5 * np.sin(2 * np.pi * 220 * time_N) * (time_N % 0.8 >= 0.4)
+    (tmp_path / "src").mkdir()
+    path = odd_media.write(
+        tmp_path / "src" / "a.mp4", [narrow] * 30, [np.stack([tone, -tone])], layout="stereo", aspect=Fraction(2)
+    )
+    changed = [
+        "square_pixels: 128x256 with pixels of 2:1 was scaled to 256x256",
+        "audio_channel: only the left of 2 channels, which speaks more than all together",
+    ]
+    (clip,) = read_clips(path, landmarker, settings=VOICE)
+    assert clip.meta.media["changed"] == changed and clip.meta.source_size == (256, 256)
+    (plain,) = read_clips(film(tmp_path / "b.mp4"), landmarker, settings=VOICE)
+    np.testing.assert_allclose(clip.source_landmarks_TN2, plain.source_landmarks_TN2, atol=4)
+    assert np.abs(clip.face_THWC.astype(float) - plain.face_THWC).mean() < 6
+    prepare(tmp_path / "src", tmp_path / "out", settings=VOICE, workers=0)
+    (line,) = Corpus(tmp_path / "out").manifest
+    assert line["media"]["changed"] == changed
 
 
 def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
@@ -168,7 +236,7 @@ def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
     def many_pieces(frames, landmarker, max_seconds):
         rng, seen = np.random.default_rng(0), []
         for start in range(0, len(list(frames)), 24):
-            face_THWC = np.zeros((24, 224, 224, 3), np.uint8)
+            face_THWC = np.tile(np.arange(224, dtype=np.uint8)[:, None], (24, 224, 1, 3))
             points_TN2 = rng.uniform(0, 200, (24, 478, 2)).astype(np.float32)
             transform_T23 = np.tile(np.eye(2, 3, dtype=np.float32), (24, 1, 1))
             seen.append(weakref.ref(face_THWC))
@@ -176,8 +244,9 @@ def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
             del face_THWC
             alive.append(sum(face() is not None for face in seen))
 
-    monkeypatch.setattr("npvf.prepare.ingest.face_tracks", many_pieces)
-    with ingest(film(tmp_path / "a.mp4", seconds=9.6), None, settings=VOICE) as video:
+    monkeypatch.setattr("npvf.prepare.pieces.face_tracks", many_pieces)
+    path = film(tmp_path / "a.mp4", seconds=9.6)
+    with open_recording(path) as recording, ingest(recording, None, settings=VOICE) as video:
         assert len(list(video.samples)) == 10
     assert max(alive) <= 1
 
