@@ -155,7 +155,7 @@ def _clip(folder: Path, start: int, face_THWC: np.ndarray, audio_N: np.ndarray) 
     with np.load(folder / "track.npz") as track:
         landmarks_TN2 = track["landmarks"][span].astype(np.float32) / shards.LANDMARK_SCALE
         transform_T23, confidence_T = track["transform"][span], track["confidence"][span]
-    phones = Phones.from_json(json.loads((folder / "phones.json").read_text()))
+    phones = Phones.from_json(json.loads((folder / "phones.json").read_text(encoding="utf-8")))
     times = start / FPS, (start + SEGMENT_FRAMES) / FPS
     meta = _meta(folder)
     return Clip(
@@ -171,7 +171,7 @@ def _clip(folder: Path, start: int, face_THWC: np.ndarray, audio_N: np.ndarray) 
 
 
 def _meta(folder: Path) -> ClipMeta:
-    return ClipMeta.from_json(json.loads((folder / "meta.json").read_text()))
+    return ClipMeta.from_json(json.loads((folder / "meta.json").read_text(encoding="utf-8")))
 
 
 def _frames(sample: shards.Sample) -> int:

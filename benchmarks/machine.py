@@ -20,7 +20,7 @@ def device_name(device: str = "cpu") -> str:
     if device.startswith("cuda"):
         return _slug(torch.cuda.get_device_name(device))
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text(encoding="utf-8")) if info.exists() else None
     return _slug(found.group(1) if found else platform.machine()).removesuffix("-processor") + "-cpu"
 
 
@@ -43,7 +43,7 @@ def report(rows: Sequence[dict[str, Any]], path: Path) -> None:
     for name in list(rows[0])[1:]:
         table.add_row(name.replace("_", " "), *("" if row[name] is None else str(row[name]) for row in rows))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

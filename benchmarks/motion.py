@@ -98,7 +98,7 @@ def main() -> None:
     rows += [{"size": args.size, "method": name, "ms_a_pair": costs[name]} for name in others]
     path = args.out / f"motion-{args.size}-{device_name()}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -81,7 +81,7 @@ def main() -> None:
     console.print(table(rows))
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / f"phones-{device_name()}.csv"
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)

@@ -84,7 +84,7 @@ def main() -> None:
     study = Study(args.demo, args.test, args.out, *args.epochs)
     asked = [(seed, name, stage) for seed in args.seeds for stage in args.stages for name in args.variants]
     rows = [row for seed, name, stage in asked for row in study.rows(name, seed, stage)]
-    with (args.out / "study.csv").open("w", newline="") as file:
+    with (args.out / "study.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -148,7 +148,7 @@ class Study:
         found = folder.parent / "test"
         if not (found / "metrics.json").exists():
             _npvf("evaluate", self.test, "--protocol", "detection", what, folder, "--out", found)
-        return json.loads((found / "metrics.json").read_text())
+        return json.loads((found / "metrics.json").read_text(encoding="utf-8"))
 
     def _row(self, name: str, seed: int, stage: str, report: dict[str, Any]) -> dict[str, Any]:
         low, high = report["auc_ci"]

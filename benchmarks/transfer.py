@@ -31,7 +31,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     rows = [row for seed in args.seeds for row in _rows(run(args.demo, args.out / f"seed{seed}", seed))]
-    with (args.out / f"transfer-{platform.machine()}-cpu.csv").open("w", newline="") as file:
+    with (args.out / f"transfer-{platform.machine()}-cpu.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -40,7 +40,7 @@ def main() -> None:
 
 def run(corpora: Path, out: Path, seed: int) -> dict[str, Any]:
     """The demo's steps from pre-training to evaluation with one seed; the demo's own seed has been run."""
-    finished = json.loads((corpora / "metrics.json").read_text())
+    finished = json.loads((corpora / "metrics.json").read_text(encoding="utf-8"))
     if finished["seed"] == seed:
         return finished
     demo = Demo(corpora, out, seed, workers=2)

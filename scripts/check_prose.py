@@ -159,7 +159,7 @@ READERS = {".py": python_texts, ".md": page_texts, ".yaml": yaml_texts}
 
 def findings(path: Path) -> Iterator[str]:
     """`file:line: words: advice` for each breach of a rule in a file."""
-    source = path.read_text()
+    source = path.read_text(encoding="utf-8")
     lines = source.splitlines()
     allowed = {n for n, line in enumerate(lines, start=1) if re.search(r"prose: allow \(.+\)", line)}
     allowed |= {n + 1 for n in allowed}

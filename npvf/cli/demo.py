@@ -236,13 +236,13 @@ class Demo:
         self.npvf("pretrain" if first else "finetune", "fit", *train, *run, *options)
 
     def _read(self, name: str) -> Any:
-        return json.loads((self.out / name).read_text())
+        return json.loads((self.out / name).read_text(encoding="utf-8"))
 
     def _to_look_at(self) -> list[Path]:
         """Return the first test clip of each kind, beginning with a copy."""
         found: dict[str, Path] = {}
         for name in ("detector", "localizer"):
-            with (self.out / "evaluate" / name / "scores.csv").open(newline="") as file:
+            with (self.out / "evaluate" / name / "scores.csv").open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
         return [found[kind] for kind in ("none", *KINDS, *PICTURE_KINDS) if kind in found]

@@ -37,6 +37,6 @@ def mirror_order(points: int) -> np.ndarray:
     if points != 478:
         raise ValueError(f"a mirror of {points} landmarks is not known: there are 478 (MediaPipe) and 68")
     order = np.arange(points)
-    for left, right in json.loads(files("npvf.data").joinpath("face_mirror.json").read_text())["pairs"]:
+    for left, right in json.loads(files("npvf.data").joinpath("face_mirror.json").read_text(encoding="utf-8"))["pairs"]:
         order[left], order[right] = right, left
     return order

@@ -36,7 +36,7 @@ def calibrated(source: SourceVideo, frames: int, donors: list[SourceVideo], rng:
             f"{source.video}: a calibrated forgery needs the .synth.json of a video made by npvf synth; for other "
             "videos use mouth_calibrated"
         )
-    recipe = Recipe.from_json(json.loads(path.read_text()))
+    recipe = Recipe.from_json(json.loads(path.read_text(encoding="utf-8")))
     mouth = forged_mouth(recipe, str(rng.choice([s for s in SENTENCES if s != recipe.sentence])))
     pictures = _filmed(recipe, mouth, source, frames)
     return Forged(pictures, source.sound(frames), cut_phones(source.phones(), 0.0, frames / FPS))

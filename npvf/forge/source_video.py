@@ -40,7 +40,7 @@ class SourceVideo:
     def phones(self) -> Phones | None:
         """Read `<stem>.phones.json` beside the video; None if it does not exist."""
         path = self.path.with_name(f"{self.path.stem}.phones.json")
-        return Phones.from_json(json.loads(path.read_text())) if path.is_file() else None
+        return Phones.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def sound(self, frames: int, start: float = 0.0) -> np.ndarray:
         """Return (640 * frames,) float32. A missing end is filled with room tone. Raises Refused(NO_AUDIO)."""

@@ -48,7 +48,7 @@ class PretrainedModel(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / WEIGHTS_FILE)
         content = {"family": self.config.family, "model": self.config.to_json(), **(extra or {})}
-        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n")
+        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         return folder
 
     @classmethod
@@ -126,7 +126,7 @@ def _saved_config(folder: Path) -> ModelConfig:
 
 def read_config(folder: str | Path) -> dict[str, Any]:
     """Read `config.json`: "family", "model", and everything else that was saved with them."""
-    return json.loads((Path(folder) / CONFIG_FILE).read_text())
+    return json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
 
 
 def resolve_folder(folder: str | Path) -> Path:

@@ -42,7 +42,7 @@ def portrait(size: int) -> Portrait:
     except ImportError as error:
         raise MissingDependency("the photographed face is in scikit-image: pip install 'npvf[demo]'") from error
     here = files("npvf.synth")
-    measured = json.loads((here / "astronaut_landmarks.json").read_text())
+    measured = json.loads((here / "astronaut_landmarks.json").read_text(encoding="utf-8"))
     x, y, side = measured["crop_x0_y0_side"]
     crop = astronaut()[y : y + side, x : x + side]
     large = cv2.resize(crop, (size, size), interpolation=cv2.INTER_LANCZOS4)

@@ -35,7 +35,7 @@ def tracking_correlation(folder: Path | str, clips: int | None = None) -> dict[s
                 raise NpvfError(f"{video.name}: no face in {sum(not f for f in faces)} of {len(faces)} frames")
             largest = [max(found, key=lambda face: face.height) for found in faces]
             measured = lip_aperture(np.stack([face.landmarks_N2 for face in largest]))
-            driving = np.array(json.loads(recipe.read_text())["aperture"])
+            driving = np.array(json.loads(recipe.read_text(encoding="utf-8"))["aperture"])
             correlations[str(video)] = float(np.corrcoef(measured, driving)[0, 1])
     return correlations
 
