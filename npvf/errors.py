@@ -10,6 +10,8 @@ class Reason(StrEnum):
 
     NOT_FOUND = "not_found"
     UNDECODABLE = "undecodable"
+    TIME_LIMIT = "time_limit"
+    MEMORY_LIMIT = "memory_limit"
     NO_VIDEO = "no_video_stream"
     NO_AUDIO = "no_audio"
     SILENT_AUDIO = "silent_audio"

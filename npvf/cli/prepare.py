@@ -17,7 +17,8 @@ from npvf.corpora.splits import read_split
 from npvf.io.sources import find_sources
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.manifest import SHARD_BYTES
-from npvf.prepare.run import TRANSCRIPTS, Summary, prepare
+from npvf.prepare.pool import Limits
+from npvf.prepare.run import LIMITS, TRANSCRIPTS, Summary, prepare
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 
@@ -34,6 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", metavar="NAME", help="the corpus in SRC; `npvf corpora` lists the names")
     parser.add_argument("--split-file", type=Path, metavar="FILE", help="prepare only the videos of this split")
     parser.add_argument("--workers", type=not_negative, metavar="N", help="number of processes (default: one per core)")
+    parser.add_argument(
+        "--file-timeout",
+        type=positive,
+        default=LIMITS.seconds,
+        metavar="S",
+        help="seconds after which a video is refused as time_limit (default: %(default).0f)",
+    )
+    parser.add_argument(
+        "--file-memory",
+        type=positive,
+        default=LIMITS.memory / 2**30 if LIMITS.memory else None,
+        metavar="GIB",
+        help="memory of a process; a video that needs more is refused as memory_limit (default: %(default).0f; Linux)",
+    )
     parser.add_argument(
         "--phones", choices=PHONES, default=defaults.phones, help="the source of phone times (default: %(default)s)"
     )
@@ -100,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             if line["status"] == "refused":
                 refused += 1
                 message = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
-                progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
+                progress.console.print(_printable(message), markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, refused=refused)
 
         summary = prepare(
@@ -108,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             settings=settings,
             workers=args.workers,
+            limits=Limits(args.file_timeout, round(args.file_memory * 2**30)),
             transcript_from=args.transcript_from,
             corpus=args.corpus,
             split=read_split(args.split_file) if args.split_file else None,
@@ -118,6 +134,11 @@ def run(args: argparse.Namespace) -> int:
         )
     Console().print(_table(args.out, summary))
     return 0 if summary.dataset["prepared"] else 1
+
+
+def _printable(text: str) -> str:
+    """Replace what UTF-8 cannot express: names of files can be any bytes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Rate(ProgressColumn):
@@ -131,7 +152,7 @@ def _list(args: argparse.Namespace) -> int:
     found = corpus_sources(args.corpus, args.src) if args.corpus else find_sources(args.src, skip=args.out)
     for source in found.items:
         known = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
-        print(source.video, source.problem or known or "")
+        print(_printable(source.video), source.problem or known or "")
     print(f"{len(found.items)} videos, {found.ignored_files} other files")
     return 0
 

@@ -54,10 +54,13 @@ def iter_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
-    """Return size in bytes and modification time in ns, (None, None) for a missing file. A folder counts its files."""
+    """Return size in bytes and modification time in ns. A folder counts its files.
+
+    Both are None for a file that is missing or cannot be reached: no permission, a link to itself.
+    """
     try:
         stats = [file.stat() for file in _files(path)]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None, None
     return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 

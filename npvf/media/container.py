@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -27,6 +29,7 @@ HOLE = Fraction(10)
 LONGEST_HOLE = Fraction(600)  # seconds of one still frame, or of silence, that are accepted in other files
 # Indices contain decoding times: a key frame that is decoded before a time may be shown so much after it.
 REORDERING = Fraction(1)
+MOST_PIXELS = 8192 * 8192
 PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -48,6 +51,8 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
         with _open_pictures(path, pictures) if pictures else _open_file(path) as container:
             yield container
     except av.FFmpegError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"{path.name}: FFmpeg got no memory") from error
         raise Refused(Reason.UNDECODABLE, f"{path.name} cannot be decoded: {error.strerror}.") from error
 
 
@@ -107,6 +112,8 @@ def decoded_together(
         if stream.codec_context is None:
             raise Refused(Reason.UNDECODABLE, f"{name}: no decoder for its {stream.type} stream.")
         stream.codec_context.thread_count = 1
+        if stream.type == "video":
+            _check_size(stream.codec_context, name)
     by_index = {stream.index: stream for stream in streams}
     for packet in container.demux(*streams):
         stream = by_index[packet.stream.index]
@@ -114,6 +121,15 @@ def decoded_together(
             if frame.is_corrupt:
                 raise Refused(Reason.UNDECODABLE, f"{name}: the {stream.type} is damaged at {frame.time or 0:.2f} s.")
             yield stream, frame
+
+
+def _check_size(codec: VideoCodecContext, name: str) -> None:
+    """Refuse frames that are too large, before and (by FFmpeg) while decoding: headers can promise anything."""
+    if codec.width * codec.height > MOST_PIXELS:
+        limit = f"the limit is {MOST_PIXELS / 1e6:.0f} million pixels"
+        raise Refused(Reason.UNDECODABLE, f"{name}: its frames are {codec.width}x{codec.height}; {limit}.")
+    if not codec.is_open:
+        codec.options = {**codec.options, "max_pixels": str(MOST_PIXELS)}
 
 
 def has_presentation_times(container: InputContainer) -> bool:

@@ -34,6 +34,7 @@ _FLOOR_DB = -70.0
 _CANCELLED_DB = 9.0  # a mix so much below its loudest channel is what two inverted channels leave
 _CLEARLY_MORE = 2.0  # factor; speech in a living room and music without words differ by less
 _BLOCK_SECONDS = 60
+_LONGEST_SECONDS = 24 * 3600  # a small file can hold days of silence, which would fill the disk
 _NAMES = {"FL": "left", "FR": "right", "FC": "centre", "LFE": "bass"}
 
 
@@ -63,6 +64,7 @@ class TrackSpool:
 
     def __init__(self, container: InputContainer, stream: AudioStream, rate: int) -> None:
         self.stream, self.index = stream, container.streams.audio.index(stream)
+        self._name = Path(container.name).name
         self.is_default = bool(stream.disposition & Disposition.default)
         self._clock = Clock(container, stream, zero=Fraction(0))
         self._rate = rate
@@ -139,6 +141,9 @@ class TrackSpool:
 
     def _write(self, blocks: Iterator[np.ndarray]) -> None:
         for block_NC in blocks:
+            if self._written > _LONGEST_SECONDS * self._rate:
+                hours = _LONGEST_SECONDS // 3600
+                raise Refused(Reason.UNDECODABLE, f"{self._name}: its audio is longer than {hours} hours.")
             self._file.write(block_NC.tobytes())
             self._written += len(block_NC)
 

@@ -6,10 +6,12 @@ crash, and long videos meet the kernel's out-of-memory killer; here each worker 
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -46,13 +48,36 @@ class Died:
         return signal.Signals(-self.exit_code).name
 
 
-Outcome = Done | Failed | Died
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The task was not finished within the time limit, and its process was killed."""
+
+    seconds: float
 
 
-def run_tasks(function: Callable[[Any], Any], tasks: Iterable[Any], workers: int) -> Iterator[tuple[Any, Outcome]]:
+Outcome = Done | Failed | Died | TimedOut
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one task; None: no limit.
+
+    Attributes:
+        seconds: wall-clock time from the moment that a worker gets the task.
+        memory: bytes of private memory (RLIMIT_DATA, on Linux): beyond it a request for memory fails in the worker.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+def run_tasks(
+    function: Callable[[Any], Any], tasks: Iterable[Any], workers: int, limits: Limits = Limits()
+) -> Iterator[tuple[Any, Outcome]]:
     """`function(task)` for each task, in `workers` processes, as they finish: pairs (task, outcome).
 
-    `function` and tasks are pickled; 0 workers run in this process. Closing the iterator ends the workers at once.
+    `function` and tasks are pickled; 0 workers run in this process, without limits. Closing the iterator ends the
+    workers at once.
     """
     waiting = iter(tasks)
     if workers == 0:
@@ -61,20 +86,27 @@ def run_tasks(function: Callable[[Any], Any], tasks: Iterable[Any], workers: int
     busy: dict[Connection, _Worker] = {}
     try:
         for _ in range(workers):
-            _give_next(_Worker(function), waiting, busy)
+            _give_next(_Worker(function, limits), waiting, busy)
         while busy:
-            ready = wait(list(busy))
-            for connection in [connection for connection in busy if connection in ready]:
+            ready = wait(list(busy), _shortest(busy.values()))
+            late = [connection for connection, worker in busy.items() if worker.seconds_left <= 0]
+            for connection in [connection for connection in busy if connection in ready or connection in late]:
                 worker = busy.pop(connection)
                 task = worker.task
-                outcome = worker.outcome()
-                if isinstance(outcome, Died):
-                    worker = _Worker(function)
+                outcome = worker.outcome() if connection in ready else worker.give_up()
+                if isinstance(outcome, Died | TimedOut):
+                    worker = _Worker(function, limits)
                 _give_next(worker, waiting, busy)
                 yield task, outcome
     finally:
         for worker in busy.values():
             worker.stop()
+
+
+def _shortest(workers: Iterable[_Worker]) -> float | None:
+    """Return the seconds until the first limit, None if there is none."""
+    seconds = min(worker.seconds_left for worker in workers)
+    return None if math.isinf(seconds) else seconds
 
 
 def _give_next(worker: _Worker, waiting: Iterator[Any], busy: dict[Connection, _Worker]) -> None:
@@ -88,17 +120,21 @@ def _give_next(worker: _Worker, waiting: Iterator[Any], busy: dict[Connection, _
 @dataclass(slots=True)
 class _Worker:
     function: Callable[[Any], Any]
+    limits: Limits
     connection: Connection = field(init=False)
     task: Any = None
     _process: Any = None
+    _deadline: float = math.inf
 
     def give(self, task: Any) -> None:
         if self._process is None:
             self.connection, child = _CONTEXT.Pipe()
-            self._process = _CONTEXT.Process(target=_serve, args=(child,), daemon=True)
+            self._process = _CONTEXT.Process(target=_serve, args=(child, self.limits.memory), daemon=True)
             self._process.start()
             child.close()  # ours alone would keep the pipe open after the child's death
         self.task = task
+        if self.limits.seconds is not None:
+            self._deadline = time.monotonic() + self.limits.seconds
         with suppress(BrokenPipeError):  # died while idle: `outcome` finds that out
             self.connection.send((self.function, task))
 
@@ -109,17 +145,30 @@ class _Worker:
             self._process.join()
             return Died(self._process.exitcode)
 
+    @property
+    def seconds_left(self) -> float:
+        """Return the time until the limit of the task; infinity without a limit."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def give_up(self) -> TimedOut:
+        """Kill the process in the middle of its task."""
+        self.stop()
+        assert self.limits.seconds is not None
+        return TimedOut(self.limits.seconds)
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()  # between tasks or not: unfinished work leaves nothing behind
             self._process.join()
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, memory: int | None) -> None:
     # One thread a process is the fastest where every core has a process. Libraries read this when they are imported,
     # which happens when the first task's function is unpickled.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if memory is not None:
+        _limit_memory(memory)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -127,6 +176,14 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         connection.send(_call(function, task))
+
+
+def _limit_memory(memory: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def _end_with_parent() -> None:

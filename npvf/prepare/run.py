@@ -30,10 +30,13 @@ from npvf.io.sources import Source, Sources, find_sources
 from npvf.media.recording import Recording, open_recording
 from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
-from npvf.prepare.pool import Died, Done, Failed, Outcome, run_tasks
+from npvf.prepare.pool import Died, Done, Failed, Limits, Outcome, TimedOut, run_tasks
 
 TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 """Corpora whose file names say what is spoken: file stem -> transcript."""
+
+LIMITS = Limits(seconds=6 * 3600, memory=6 * 2**30)
+"""The limits for each video: hours for a film on a busy machine, and four times the memory that one needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def prepare(
     *,
     settings: IngestSettings = DEFAULTS,
     workers: int | None = None,
+    limits: Limits = LIMITS,
     transcript_from: str | None = None,
     corpus: str | None = None,
     split: Split | None = None,
@@ -69,7 +73,9 @@ def prepare(
         src: see `npvf.io.sources.find_sources`.
         out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards.
         settings: how a video becomes clips.
-        workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this).
+        workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this,
+            and there are no limits).
+        limits: the time and memory that a video may take.
         transcript_from: a key of `TRANSCRIPTS`.
         corpus: which corpus lies at `src` (`npvf.corpora`); its own reader finds the videos and what is known of
             them. None: a folder, a list or a video.
@@ -97,7 +103,13 @@ def prepare(
         todo = store.resume(sources.items)
         if on_start:
             on_start(len(sources.items), len(sources.items) - len(todo))
-        worked = _work_off(todo, store, settings, _cores() if workers is None else workers, on_done)
+        outcomes = _outcomes(
+            partial(prepare_video, settings=settings, work=store.work),
+            todo,
+            _cores() if workers is None else workers,
+            limits,
+        )
+        worked = _work_off(outcomes, store, on_done)
         facts: dict[str, Any] = {"ignored_files": sources.ignored_files, "versions": versions()}
         if split is not None:
             facts |= {"split": split.describe(), "not_in_split": left_out}
@@ -121,20 +133,15 @@ class _Worked:
 
 
 def _work_off(
-    todo: list[Source],
-    store: Store,
-    settings: IngestSettings,
-    workers: int,
-    on_done: Callable[[Line], None] | None,
+    outcomes: Iterator[tuple[Source, Outcome]], store: Store, on_done: Callable[[Line], None] | None
 ) -> _Worked:
-    """Prepare these inputs into the store. Raises NpvfError at what would befall every other input as well."""
+    """Put the outcomes into the store. Raises NpvfError at what would befall every other input as well."""
     worked = _Worked()
-    work = partial(prepare_video, settings=settings, work=store.work)
-    for source, outcome in _outcomes(work, todo, workers):
+    for source, outcome in outcomes:
         if isinstance(outcome, Failed):
             worked.failures.append((source, outcome.trace))
             continue
-        line = outcome.value if isinstance(outcome, Done) else _record_death(source, outcome, store.work)
+        line = outcome.value if isinstance(outcome, Done) else _record_end(source, outcome, store.work)
         if isinstance(line, NpvfError):
             raise line
         store.add(line)
@@ -164,8 +171,8 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
     line = _blank_line(source)
     place = work_path(work, source.video)
     try:
-        if not source.path.exists():
-            raise Refused(Reason.NOT_FOUND, f"{source.path} is not there.")
+        if not (source.path.is_file() or source.path.is_dir()):  # a pipe, or a link to itself, would block
+            raise Refused(Reason.NOT_FOUND, f"{source.path} is not a file.")
         if source.audio is not None and not source.audio.is_file():
             raise Refused(Reason.NOT_FOUND, f"{source.audio}, the sound of {source.video}, is not there.")
         line["sha256"] = _readable_hash(source)
@@ -197,6 +204,9 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
                 "faces": video.faces,
                 "phone_source": video.phone_source,
             }
+    except MemoryError:
+        sentence = f"{source.path.name} needs more memory than the limit (--file-memory)."
+        line |= {"reason": Reason.MEMORY_LIMIT, "sentence": sentence, "clips": []}
     except Refused as refusal:
         line |= {"reason": refusal.reason, "sentence": refusal.sentence}
     except NpvfError as error:
@@ -254,21 +264,28 @@ def _blank_line(source: Source) -> Line:
 
 
 def _outcomes(
-    work: Callable[[Source], Line | NpvfError], todo: list[Source], workers: int
+    work: Callable[[Source], Line | NpvfError], todo: list[Source], workers: int, limits: Limits
 ) -> Iterator[tuple[Source, Outcome]]:
     """Yield one outcome for each source. A source whose process died is tried again alone: it may lack memory."""
     died: list[Source] = []
-    for source, outcome in run_tasks(work, todo, min(workers, len(todo))):
+    for source, outcome in run_tasks(work, todo, min(workers, len(todo)), limits):
         if isinstance(outcome, Died):
             died.append(source)
         else:
             yield source, outcome
-    yield from run_tasks(work, died, 1)
+    yield from run_tasks(work, died, 1, limits)
 
 
-def _record_death(source: Source, death: Died, work: Path) -> Line:
-    sentence = f"{source.path.name}: the process reading it died twice ({death}): a crash of a decoder, or no memory."
-    line = {**_blank_line(source), "reason": Reason.UNDECODABLE, "sentence": sentence}
+def _record_end(source: Source, outcome: Died | TimedOut, work: Path) -> Line:
+    """Write the line of a video whose process was ended."""
+    name = source.path.name
+    if isinstance(outcome, TimedOut):
+        reason = Reason.TIME_LIMIT
+        sentence = f"{name} was not prepared within {outcome.seconds:.0f} s (--file-timeout)."
+    else:
+        reason = Reason.UNDECODABLE
+        sentence = f"{name}: the process reading it died twice ({outcome}): a crash of a decoder, or no memory."
+    line = {**_blank_line(source), "reason": reason, "sentence": sentence}
     write_json(work_path(work, source.video).with_suffix(".json"), line)
     return line
 

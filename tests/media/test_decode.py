@@ -46,6 +46,14 @@ def test_variable_frame_rate(tmp_path):
     assert set(numbers[len(until_last) :]) <= {len(VARIABLE) - 1}
 
 
+def test_frames_that_are_too_large_are_not_decoded(tmp_path, monkeypatch):
+    path = make(tmp_path / "a.mp4", at_rate(25, 5))
+    monkeypatch.setattr("npvf.media.container.MOST_PIXELS", 9000)
+    with pytest.raises(Refused, match="its frames are 192x48; the limit is 0 million") as refusal:
+        list(iter_frames(path))
+    assert refusal.value.reason == Reason.UNDECODABLE
+
+
 def test_any_output_rate(tmp_path):
     path = make(tmp_path / "a.mp4", at_rate(25, 50))
     assert [number_of(p) for p in iter_frames(path, fps=10)] == [k * 5 // 2 for k in range(20)]

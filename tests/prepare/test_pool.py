@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from npvf.prepare.pool import Died, Done, Failed, run_tasks
+from npvf.prepare.pool import Died, Done, Failed, Limits, TimedOut, run_tasks
 
 
 def work(task):
     if task == "die":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if task == "hang":
+        time.sleep(600)
+    if task == "greedy":
+        return len(bytearray(2 * 2**30))
     if task == "raise":
         raise ValueError("what went wrong")
     return os.getpid(), task
@@ -29,6 +33,23 @@ def test_a_death_costs_one_task_only():
     assert all(isinstance(outcome, Done) for outcome in done)
     assert [outcome.value[1] for outcome in done] == ["a", "b", "c"]
     assert os.getpid() not in {outcome.value[0] for outcome in done}
+
+
+@pytest.mark.slow
+def test_a_task_that_hangs_costs_its_time_limit_only():
+    began = time.monotonic()
+    outcomes = dict(run_tasks(work, ["hang", "a", "b"], 2, Limits(seconds=8)))
+    assert outcomes["hang"] == TimedOut(8)
+    assert all(isinstance(outcomes[task], Done) for task in "ab")
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+def test_a_task_that_wants_too_much_memory_fails():
+    outcomes = dict(run_tasks(work, ["a", "greedy", "b"], 1, Limits(memory=2**30)))
+    assert isinstance(outcomes["greedy"], Failed) and "MemoryError" in outcomes["greedy"].trace
+    assert all(isinstance(outcomes[task], Done) for task in "ab")
 
 
 def test_without_workers_the_work_is_done_here():
@@ -51,7 +72,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
-    (tmp_path / "main.py").write_text(ORPHANS)
+    (tmp_path / "main.py").write_text(ORPHANS, encoding="utf-8")
     note = tmp_path / "pid"
     parent = subprocess.Popen([sys.executable, str(tmp_path / "main.py"), str(note)], env=with_repository())
     worker = int(wait_for(lambda: note.exists() and note.read_text()))
