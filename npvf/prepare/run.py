@@ -36,7 +36,7 @@ TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 """Corpora whose file names say what is spoken: file stem -> transcript."""
 
 LIMITS = Limits(seconds=6 * 3600, memory=6 * 2**30)
-"""The limits for each video: hours for a film on a busy machine, and four times the memory that one needs."""
+"""The limits for each video: hours for a long video on a busy machine, and some times the memory that one needs."""
 
 
 @dataclass(frozen=True, slots=True)
