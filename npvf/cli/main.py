@@ -11,43 +11,66 @@ from importlib import import_module
 from npvf.errors import MissingDependency, NpvfError
 from npvf.version import __version__
 
-# command -> one line of help. The module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
-COMMANDS = {
-    "doctor": "list what is installed, what is missing, and how to install it",
-    "models": "list the weights that npvf ships, print their cards, and fetch the face landmark model",
-    "synth": "render the synthetic corpus of talking heads",
-    "corpora": "list the corpora that can be read, check that a copy is complete, and make splits",
-    "prepare": "turn videos into shards of aligned face tracks, audio and phones",
-    "sync": "align audio and lips of a prepared corpus, and drop the clips that do not fit",
-    "forge": "make labelled forgeries from real clips",
-    "mask": "find the forged pixels of a video by comparing it with its original",
-    "perturb": "apply noise, codecs, reverberation and the like to videos, or imitate social networks",
-    "pretrain": "stage 1: self-supervised pre-training on real talking faces",
-    "finetune": "stage 2: train a detector or a localizer",
-    "audit": "find shortcuts and leakage in a labelled corpus before training on it",
-    "evaluate": "measure a detector, a localizer or an encoder on a prepared corpus",
-    "compare": "test whether two detectors differ on the same videos",
-    "motion": "fit the detector of mouth motion on genuine and generated talking faces",
-    "fuse": "combine a detector and a localizer into one detector",
-    "calibrate": "fit the likelihood ratios and thresholds of a detector",
-    "detect": "judge videos: real, fake, mismatch, or abstain",
-    "robustness": "measure a detector on perturbed videos",
-    "demo": "run the whole pipeline on the synthetic corpus",
+# group -> command -> one line of help. A module npvf.cli.<command> has `add_arguments(parser)` and `run(args) -> int`.
+GROUPS = {
+    "Look at a file": {
+        "detect": "judge videos: real, fake, mismatch, or abstain",
+    },
+    "Make data": {
+        "corpora": "list the corpora that npvf reads, check a copy, make splits",
+        "prepare": "turn videos into shards of aligned face tracks, audio and phones",
+        "sync": "align audio and lips of a corpus, drop the clips that do not fit",
+        "synth": "render the synthetic corpus of talking heads",
+        "forge": "make labelled forgeries from real clips",
+        "mask": "find the forged pixels of a video by its original",
+        "perturb": "apply noise, codecs and the like, or imitate social networks",
+    },
+    "Train": {
+        "pretrain": "stage 1: self-supervised pre-training on real talking faces",
+        "finetune": "stage 2: train a detector or a localizer",
+        "motion": "fit the detector of mouth motion on real and generated faces",
+        "fuse": "combine a detector and a localizer into one detector",
+        "calibrate": "fit the likelihood ratios and thresholds of a detector",
+    },
+    "Measure": {
+        "audit": "find shortcuts and leakage in a labelled corpus before training",
+        "evaluate": "measure a detector, localizer or encoder on a prepared corpus",
+        "compare": "test whether two detectors differ on the same videos",
+        "robustness": "measure a detector on perturbed videos",
+    },
+    "The installation": {
+        "doctor": "list what is installed, what is missing, and how to install it",
+        "models": "list shipped weights, print cards, fetch the landmark model",
+        "demo": "run the whole pipeline on the synthetic corpus",
+    },
 }
+COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
 # These commands pass all their arguments to LightningCLI.
 PASS_THROUGH = {"pretrain": "pretrain.cli", "finetune": "finetune.cli"}
+EXIT_STATUS = """\
+Exit status:
+    0    done
+    1    done, but something is missing (doctor, corpora), a shortcut was
+         found (audit), or no video could be prepared (prepare)
+    2    wrong use, or an input that cannot be read: stderr says which
+    3    at least one video was not judged (detect)
+    130  stopped with Ctrl-C
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0 done, 2 wrong usage or broken input, else as the command defines."""
+    """Run one command, or list the commands if none is named. Returns the exit status (`EXIT_STATUS`)."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv:
+        _parser(None).print_help()
+        return 0
     if argv and argv[0] in PASS_THROUGH:
         return _guarded(lambda: _train(argv[0], argv[1:]))
     return _guarded(lambda: _run(argv))
 
 
 def _run(argv: list[str]) -> int | None:
-    args = _parser(argv[0] if argv else None).parse_args(argv)
+    args = _parser(argv[0]).parse_args(argv)
     return import_module(f"npvf.cli.{args.command}").run(args)
 
 
@@ -62,20 +85,33 @@ def _train(stage: str, argv: list[str]) -> int | None:
 
 
 def _parser(called: str | None) -> argparse.ArgumentParser:
-    """Build the parser. It lists all commands, but imports only the called one to add its arguments."""
+    """Build the parser. Its help lists all commands, but only the called one is imported to add its arguments."""
     parser = argparse.ArgumentParser(
-        prog="npvf", description="Audio-visual forensics of talking faces, from raw video to a verdict."
+        prog="npvf",
+        usage="npvf [-h] [--version] COMMAND ...",
+        description="\n".join([*_overview(), "", "'npvf COMMAND --help' explains a command."]),
+        epilog=EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"npvf {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    hidden = argparse.SUPPRESS  # the description lists the commands
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="npvf", help=hidden, required=True)
     for name, line in COMMANDS.items():
-        command = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        command = commands.add_parser(name, description=f"{line[0].upper()}{line[1:]}.")
         if name == called:
             import_module(f"npvf.cli.{name}").add_arguments(command)
     if called and not called.startswith("-") and called not in COMMANDS:
         near = difflib.get_close_matches(called, COMMANDS, n=1)
         parser.error(f"unknown command {called!r}; " + (f"did you mean {near[0]!r}?" if near else "see npvf --help"))
     return parser
+
+
+def _overview() -> list[str]:
+    """Return all commands in their groups, one line each; it fits a terminal of 80 columns."""
+    lines = ["Audio-visual forensics of talking faces, from raw video to a verdict."]
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:", *(f"    {name:<12}{line}" for name, line in commands.items())]
+    return lines
 
 
 def _guarded(command: Callable[[], int | None]) -> int:

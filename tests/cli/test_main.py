@@ -18,7 +18,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         program.main(["--help"])
     printed = capsys.readouterr().out
     assert stop.value.code == 0
-    named = {line.split()[0] for line in printed.splitlines() if line.startswith("    ") and line[4] != " "}
+    named = {line.split()[0] for line in printed.splitlines() if line.startswith("    ") and line[4].isalpha()}
     assert named == set(program.COMMANDS)
 
 
@@ -40,9 +40,25 @@ def test_unknown_command_gets_a_hint(typed: str, hint: str, capsys: pytest.Captu
     assert hint in printed
 
 
-def test_no_command_is_wrong_use() -> None:
+def test_no_command_lists_the_commands_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    titles = [f"{title}:" for title in program.GROUPS]
+    assert [line for line in lines if line in titles] == titles
+    for name, line in program.COMMANDS.items():
+        assert f"    {name:<12}{line}" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_explains_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program.main(["--help"])
+    assert program.EXIT_STATUS in capsys.readouterr().out
+
+
+def test_an_option_without_a_command_is_wrong_use() -> None:
     with pytest.raises(SystemExit) as stop:
-        program.main([])
+        program.main(["--json"])
     assert stop.value.code == 2
 
 
