@@ -19,6 +19,7 @@ from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.manifest import SHARD_BYTES
 from npvf.prepare.pool import Limits
 from npvf.prepare.run import LIMITS, TRANSCRIPTS, Summary, prepare
+from npvf.prepare.verify import verify
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 
@@ -79,6 +80,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard-mb", type=positive, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
     parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
+    parser.add_argument(
+        "--shard-index", type=not_negative, metavar="I", help="prepare only part I of --num-shards (a Slurm array)"
+    )
+    parser.add_argument(
+        "--num-shards",
+        type=at_least_one,
+        metavar="N",
+        help="number of parts; when all are done, the command without these options makes the shards",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="re-read the prepared corpus SRC, compare hashes and counts, and repair what can be repaired",
+    )
     parser.add_argument("--list", action="store_true", help="only print the videos and their annotations")
 
 
@@ -87,8 +102,13 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=True)
     if args.list:
         return _list(args)
+    if args.verify:
+        return _verify(args.src)
     if args.out is None:
         console.print("npvf prepare: OUT is missing: npvf prepare SRC OUT, shards are written to OUT")
+        return 2
+    if (args.shard_index is None) != (args.num_shards is None):
+        console.print("npvf prepare: --shard-index and --num-shards go together")
         return 2
     settings = IngestSettings(
         args.max_seconds, args.max_faces, args.phones, not args.pictures_only, audio_track=args.audio_track
@@ -129,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
             split=read_split(args.split_file) if args.split_file else None,
             shard_bytes=round(args.shard_mb * 2**20),
             overwrite=args.overwrite,
+            part=None if args.shard_index is None else (args.shard_index, args.num_shards),
             on_start=on_start,
             on_done=on_done,
         )
@@ -146,6 +167,19 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
+
+
+def _verify(folder: Path) -> int:
+    """Return 0 if the corpus is right and complete, else 1."""
+    found = verify(folder)
+    print(f"{found.samples} samples are right")
+    for sentence in found.damage:
+        print(f"damaged: {sentence}")
+    for video in found.to_prepare:
+        print(f"to be prepared again: {_printable(video)}")
+    if not found.complete:
+        print("the corpus is not finished: run the same `npvf prepare SRC OUT` again")
+    return 1 if found.damage or not found.complete else 0
 
 
 def _list(args: argparse.Namespace) -> int:

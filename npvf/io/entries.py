@@ -6,16 +6,17 @@ what may differ between the clips of a video; the rest is in the line itself.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from npvf.clip import ClipMeta
 from npvf.io.corpus import MANIFEST, Corpus
 from npvf.io.files import iter_lines
-from npvf.io.shards import sample_places
+from npvf.io.shards import Place, sample_places
 
 _OF_CLIP = ("track", "span", "is_speaker", "no_sound", "label", "audio_label", "video_label")
 _OF_VIDEO = ("faces", "manipulation", "identity", "original", "split", "category")
@@ -42,14 +43,18 @@ class Entry:
 
 def describe_samples(shard: Path) -> dict[str, dict[str, Any]]:
     """Describe each clip of a shard, by key, as a manifest line does in `samples`."""
+    with shard.open("rb") as file:
+        return {place.key: _described(place, file) for place in sample_places(shard)}
+
+
+def _described(place: Place, file: BinaryIO) -> dict[str, Any]:
+    file.seek(place.offset)
     return {
-        place.key: {
-            "offset": place.offset,
-            "size": place.size,
-            "mask": "mask.npz" in place.parts,
-            **{name: place.meta.get(name) for name in _OF_CLIP},
-        }
-        for place in sample_places(shard)
+        "offset": place.offset,
+        "size": place.size,
+        "sha256": hashlib.sha256(file.read(place.size)).hexdigest(),
+        "mask": "mask.npz" in place.parts,
+        **{name: place.meta.get(name) for name in _OF_CLIP},
     }
 
 

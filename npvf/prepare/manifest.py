@@ -18,6 +18,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from npvf.io.annotations import NO_ANNOTATION
 from npvf.io.corpus import DATASET, MANIFEST
 from npvf.io.entries import describe_samples
 from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
-from npvf.io.shards import Sample, read_tar, write_tar
+from npvf.io.shards import Sample, read_sample, read_tar, write_tar
 from npvf.io.sources import Source
 
 Line = dict[str, Any]
-_LOCK = "lock"
+LOCK = "lock"
 SHARD_BYTES = 128 * 2**20
 """A shard is sealed at this size: small enough for many readers to share a corpus, big enough to stream."""
 
@@ -54,21 +55,32 @@ class Store:
         """Raises NpvfError where `out` was made with other settings, holds foreign shards, or is being written."""
         self.out, self.work, self.settings, self.shard_bytes = out, out / ".work", settings, shard_bytes
         self.work.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.work / _LOCK)
+        self._lock = FileLock(self.work / LOCK)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise NpvfError(f"Another `npvf prepare` is writing to {out}. Wait for it, or stop it.") from None
+        self._check_parts()
         if overwrite:
             self._clear()
-        self._check_settings()
-        self.lines = self._load_sealed()
+        check_settings(out, settings)
+        self.lines = load_sealed(out, self.work)
         self._sealed = set(self.lines)
         self._remove_strays()
         self._order: list[str] = []
         self._head = 0  # every video before it in the order is sealed or in the group
         self._group: list[Line] = []
         self._group_bytes = 0
+
+    def _check_parts(self) -> None:
+        """Raise NpvfError if a part of this corpus (`npvf.prepare.parts`) is still being prepared."""
+        for path in self.work.glob(f"{LOCK}-*"):
+            try:
+                with FileLock(path).acquire(timeout=0):
+                    pass
+            except Timeout:
+                raise NpvfError(f"Part {path.name.removeprefix('lock-')} of {self.out} is still prepared.") from None
+            path.unlink(missing_ok=True)
 
     def __enter__(self) -> Store:
         return self
@@ -88,7 +100,7 @@ class Store:
         changed = []
         for source in sources:
             line = self.lines.get(source.video)
-            if line is not None and not _describes(line, source):
+            if line is not None and not still_describes(line, source):
                 if line["clips"]:
                     changed.append(source.video)
                 del self.lines[source.video]
@@ -96,7 +108,7 @@ class Store:
             waiting = work_path(self.work, source.video).with_suffix(".json")
             if source.video not in self.lines and waiting.is_file():
                 line = json.loads(waiting.read_text(encoding="utf-8"))
-                if _describes(line, source):
+                if still_describes(line, source):
                     self.lines[source.video] = line
         if changed:
             raise NpvfError(
@@ -126,8 +138,32 @@ class Store:
         dataset = {"complete": complete, **count_lines(lines), **facts, "settings": self.settings}
         write_json(self.out / DATASET, dataset)
         if complete:
-            shutil.rmtree(self.work)
+            self.remove_work()
         return dataset
+
+    def remove_work(self) -> None:
+        """Remove the folder of unfinished videos."""
+        shutil.rmtree(self.work)
+
+    def unseal(self, shard: str, damaged: set[str]) -> None:
+        """Take a shard apart: its good videos wait in `work` again, and the damaged ones are to be done again."""
+        for video, line in list(self.lines.items()):
+            if line["shard"] != shard:
+                continue
+            if video not in damaged:
+                waiting = work_path(self.work, video)
+                with atomic_write(waiting.with_suffix(".tar")) as file:
+                    places = [(said["offset"], said["size"]) for said in line["samples"]]
+                    write_tar(file, (read_sample(self.out / shard, *place) for place in places))
+                write_json(waiting.with_suffix(".json"), {**line, "shard": None, "samples": []})
+            del self.lines[video]
+            self._sealed.remove(video)
+        # In this order: a process that is killed before the end leaves the shard in the manifest, or as a stray file.
+        write_json(self.out / DATASET, {"complete": False, "settings": self.settings})
+        write_lines(self.out / MANIFEST, self._in_order())
+        for part in self.work.glob("shard-*.jsonl"):
+            part.unlink()
+        (self.out / shard).unlink(missing_ok=True)
 
     def _advance(self, over_gaps: bool = False) -> None:
         """Group the finished videos at the head of the order, and seal the group whenever it is big enough."""
@@ -146,7 +182,7 @@ class Store:
                 self._seal()
 
     def _seal(self) -> None:
-        name = f"shard-{len(self._shards()):06d}"
+        name = self._next_name()
         with atomic_write(self.out / f"{name}.tar") as file:
             write_tar(file, self._samples(self._group))
         described = describe_samples(self.out / f"{name}.tar")
@@ -160,6 +196,11 @@ class Store:
             waiting.with_suffix(".tar").unlink(missing_ok=True)  # a refused video has none
             self._sealed.add(line["video"])
         self._group, self._group_bytes = [], 0
+
+    def _next_name(self) -> str:
+        """Return the first free name: usually the next one, or that of a shard that was taken apart."""
+        taken = self._shards()
+        return next(name for name in map("shard-{:06d}".format, count()) if f"{name}.tar" not in taken)
 
     def _samples(self, lines: list[Line]) -> Iterator[Sample]:
         for line in lines:
@@ -179,26 +220,6 @@ class Store:
                 original = first.setdefault(line["sha256"], line["video"])
                 line["duplicate_of"] = original if original != line["video"] else None
         return lines
-
-    def _load_sealed(self) -> dict[str, Line]:
-        parts = sorted(self.work.glob("shard-*.jsonl"))
-        files = [path for path in (self.out / MANIFEST, *parts) if path.is_file()]
-        return {line["video"]: line for path in files for line in read_lines(path)}
-
-    def _check_settings(self) -> None:
-        path = self.out / DATASET
-        if not path.is_file():
-            if next(self.out.glob("shard-*.tar"), None) or (self.out / MANIFEST).exists():
-                raise NpvfError(f"{self.out} holds shards of something else. Prepare into a new folder.")
-            return
-        made_with = json.loads(path.read_text(encoding="utf-8"))["settings"]
-        if made_with != self.settings:
-            keys = sorted(key for key in {*made_with, *self.settings} if made_with.get(key) != self.settings.get(key))
-            differ = ", ".join(f"{key} was {made_with.get(key)!r}, now {self.settings.get(key)!r}" for key in keys)
-            raise NpvfError(
-                f"{self.out} was prepared with other settings ({differ}). "
-                "Prepare into a new folder, or give --overwrite to make it anew."
-            )
 
     def _remove_strays(self) -> None:
         """Remove unfinished files of a killed run, and files that a shard contains by now."""
@@ -220,11 +241,34 @@ class Store:
         for path in self.work.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != _LOCK:
+            elif path.name != LOCK:
                 path.unlink()
 
 
-def _describes(line: Line, source: Source) -> bool:
+def load_sealed(out: Path, work: Path) -> dict[str, Line]:
+    """Return the lines of all videos that are in shards, or refused, by video id."""
+    files = [path for path in (out / MANIFEST, *sorted(work.glob("shard-*.jsonl"))) if path.is_file()]
+    return {line["video"]: line for path in files for line in read_lines(path)}
+
+
+def check_settings(out: Path, settings: Line) -> None:
+    """Raise NpvfError if `out` was made with other settings, or contains shards of something else."""
+    path = out / DATASET
+    if not path.is_file():
+        if next(out.glob("shard-*.tar"), None) or (out / MANIFEST).exists():
+            raise NpvfError(f"{out} holds shards of something else. Prepare into a new folder.")
+        return
+    made_with = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    if made_with != settings:
+        keys = sorted(key for key in {*made_with, *settings} if made_with.get(key) != settings.get(key))
+        differ = ", ".join(f"{key} was {made_with.get(key)!r}, now {settings.get(key)!r}" for key in keys)
+        raise NpvfError(
+            f"{out} was prepared with other settings ({differ}). "
+            "Prepare into a new folder, or give --overwrite to make it anew."
+        )
+
+
+def still_describes(line: Line, source: Source) -> bool:
     """True if a line of the manifest is still valid for its input. Lines of earlier versions lack newer keys."""
     said, nothing = source.annotation.to_json(), NO_ANNOTATION.to_json()
     if (

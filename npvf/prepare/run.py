@@ -30,6 +30,7 @@ from npvf.io.sources import Source, Sources, find_sources
 from npvf.media.recording import Recording, open_recording
 from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
 from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
+from npvf.prepare.parts import PartStore
 from npvf.prepare.pool import Died, Done, Failed, Limits, Outcome, TimedOut, run_tasks
 
 TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
@@ -64,6 +65,7 @@ def prepare(
     split: Split | None = None,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
+    part: tuple[int, int] | None = None,
     on_start: Callable[[int, int], None] | None = None,
     on_done: Callable[[Line], None] | None = None,
 ) -> Summary:
@@ -82,6 +84,7 @@ def prepare(
         split: prepare only the videos of its parts.
         shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.
         overwrite: make `out` anew instead of going on with it.
+        part: do only the inputs of part i of n, (i, n), and make no shards (`npvf.prepare.parts`).
         on_start: called with the number of inputs and of those that were finished by earlier runs.
         on_done: called with the manifest line of each input that this run finishes.
 
@@ -99,10 +102,13 @@ def prepare(
     need_face_model()  # fetched before the workers start, or missing: say so before any work
     began = time.monotonic()
     made_with = {**settings.to_json(), "transcript_from": transcript_from, **({"corpus": corpus} if corpus else {})}
-    with Store(out, made_with, overwrite, shard_bytes) as store:
+    if part is not None and overwrite:
+        raise NpvfError("a part cannot be prepared with --overwrite: the other parts would lose their work.")
+    with Store(out, made_with, overwrite, shard_bytes) if part is None else PartStore(out, made_with, *part) as store:
         todo = store.resume(sources.items)
         if on_start:
-            on_start(len(sources.items), len(sources.items) - len(todo))
+            inputs = len(sources.items) if part is None else len(sources.items[part[0] :: part[1]])
+            on_start(inputs, inputs - len(todo))
         outcomes = _outcomes(
             partial(prepare_video, settings=settings, work=store.work),
             todo,
@@ -133,7 +139,7 @@ class _Worked:
 
 
 def _work_off(
-    outcomes: Iterator[tuple[Source, Outcome]], store: Store, on_done: Callable[[Line], None] | None
+    outcomes: Iterator[tuple[Source, Outcome]], store: Store | PartStore, on_done: Callable[[Line], None] | None
 ) -> _Worked:
     """Put the outcomes into the store. Raises NpvfError at what would befall every other input as well."""
     worked = _Worked()
