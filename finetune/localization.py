@@ -21,7 +21,7 @@ from npvf.faces.geometry import face_hull
 from npvf.io.shards import clip_track
 from npvf.losses import LocalizationLosses, LocalizationObjective
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called
+from npvf.metrics.pixels import PixelTally, best_mask_threshold, pixel_metrics, share_called, threshold_calling
 from npvf.metrics.place import PlaceTally, placed_auc
 from npvf.models import STDDL, FaceBatch, STDDLOutput
 from npvf.training.gather import gather
@@ -31,6 +31,7 @@ from npvf.training.optim import OptimConfig
 # Of the paper's training nothing is published; its test code has a learning rate of 1e-4 and imports Adam's module.
 ADAM = OptimConfig(lr=1e-4, weight_decay=0.0, betas=(0.9, 0.999), schedule="plateau")
 AT_ONCE = 8  # windows of a validation
+GENUINE_AREA = 0.02  # the working threshold marks no more than this share of genuine faces, whatever the IoU gains
 
 
 @dataclass(slots=True)
@@ -165,6 +166,8 @@ class LocalizationModule(TrainingModule):
         placed = placed_auc(gather(list(self.places.values())), bootstrap=Bootstrap(n=0))
         values |= {} if placed is None else {"placed_auc": placed.value}
         self.mask_threshold = best_mask_threshold(tallies)
+        if genuine:
+            self.mask_threshold = max(self.mask_threshold, threshold_calling(genuine, GENUINE_AREA))
         self.genuine_areas = [share_called(tally, self.mask_threshold) for tally in genuine]
         values |= {"genuine_area": float(np.mean(self.genuine_areas))} if genuine else {}
         values["score"] = values.get("placed_auc", values["auc"])

@@ -153,7 +153,19 @@ def best_mask_threshold(tallies: Sequence[PixelTally]) -> float:
         return 0.5
     false_K, true_K = (np.cumsum(counts_K[::-1])[::-1] for counts_K in (genuine_K, forged_K))
     best = int((true_K / (false_K + forged_K.sum())).argmax())
-    return float(1 / (1 + np.exp(REACH - 2 * REACH * best / (BINS - 1))))
+    return _level(best)
+
+
+def _level(place: int) -> float:
+    """The probability at the lower edge of a bin."""
+    return float(1 / (1 + np.exp(REACH - 2 * REACH * place / (BINS - 1))))
+
+
+def threshold_calling(tallies: Sequence[PixelTally], share: float) -> float:
+    """The lowest threshold that calls at most this share of the pixels of all frames forged, the mean over tallies."""
+    parts = [counts_K / counts_K.sum() for counts_K in (tally.counts_2K.sum(0) + tally.genuine_K for tally in tallies)]
+    called_K = np.cumsum(np.mean(parts, axis=0)[::-1])[::-1]
+    return _level(int(np.argmax(called_K <= share)) if (called_K <= share).any() else BINS - 1)
 
 
 def share_called(tally: PixelTally, threshold: float) -> float:

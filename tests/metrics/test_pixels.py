@@ -3,7 +3,16 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
 
 from npvf.metrics.bootstrap import Bootstrap
-from npvf.metrics.pixels import BINS, REACH, PixelTally, auc_error, best_mask_threshold, pixel_metrics, share_called
+from npvf.metrics.pixels import (
+    BINS,
+    REACH,
+    PixelTally,
+    auc_error,
+    best_mask_threshold,
+    pixel_metrics,
+    share_called,
+    threshold_calling,
+)
 
 NONE = Bootstrap(n=0)
 
@@ -98,6 +107,15 @@ def test_a_perfect_answer_on_half_genuine_frames_is_perfect() -> None:
     found = values(tally_of([(forged_HW.astype(float), forged_HW) for _, forged_HW in frames]))
     figures = ("auc", "f1", "iou", "auc_pooled", "f1_pooled", "iou_pooled")
     assert {found.pop(name) for name in figures} == {1.0} and set(found.values()) == {0.0}
+
+
+def test_the_threshold_that_calls_a_share_of_genuine_faces() -> None:
+    tallies = [tally_of(frames_of(seed, share=0.0)) for seed in (1, 2)]
+    for share in (0.02, 0.5):
+        threshold = threshold_calling(tallies, share)
+        called = np.mean([share_called(tally, threshold) for tally in tallies])
+        assert share - 0.03 < called <= share
+    assert threshold_calling(tallies, 1.0) < 1e-3
 
 
 def test_marking_genuine_frames_costs_false_positives_and_no_iou() -> None:

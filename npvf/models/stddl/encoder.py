@@ -6,7 +6,7 @@ import itertools
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
@@ -27,6 +27,8 @@ class EncoderSpec:
         timm_name: any network of timm that gives features at several resolutions; the paper's is an HRNet.
         strides: the resolutions that are read, as the factor by which the picture's side is divided; at most 16. The
             paper reads HRNet's highest, 4. Layers that only serve coarser ones are left out.
+        norm: on the way to tokens, "batch", the paper's, or "instance": each channel of each picture by its own mean
+            and deviation, so that a token says how it differs from the rest of its picture, whatever the camera.
         width: of an HRNet, channels of the highest resolution; each branch below has twice as many. None: as
             `timm_name` says. Another width has no ImageNet weights.
         stem: of an HRNet with a width of its own, channels after the first convolution.
@@ -34,6 +36,7 @@ class EncoderSpec:
 
     timm_name: str = "hrnet_w32"
     strides: tuple[int, ...] = (HRNET_STRIDE,)
+    norm: Literal["batch", "instance"] = "batch"
     width: int | None = None
     stem: int = 64
 
@@ -76,7 +79,7 @@ class PyramidEncoder(nn.Module):
                 raise ValueError(f"only an HRNet takes a width of its own, not {spec.timm_name}")
             self.network, widths = _pyramid(spec, channels, source)
         self.reduce = nn.ModuleList(
-            _reduction(width, stride, dim) for width, stride in zip(widths, spec.strides, strict=True)
+            _reduction(width, stride, dim, spec.norm) for width, stride in zip(widths, spec.strides, strict=True)
         )
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -111,7 +114,7 @@ def _pyramid(spec: EncoderSpec, channels: int, source: dict[str, Any]) -> tuple[
     return network, network.feature_info.channels()
 
 
-def _reduction(width: int, stride: int, dim: int) -> nn.Sequential:
+def _reduction(width: int, stride: int, dim: int, norm: Literal["batch", "instance"]) -> nn.Sequential:
     """Return the convolutions from one level to tokens; on the way they have a quarter of `dim`, as in the paper."""
     halvings = (TOKEN_STRIDE // stride).bit_length() - 1
     widths = [width, *(dim // 4 for _ in range(halvings - 1)), dim]
@@ -119,5 +122,5 @@ def _reduction(width: int, stride: int, dim: int) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for place, (before, after) in enumerate(itertools.pairwise(widths)):
         layers[f"conv{place}"] = nn.Conv2d(before, after, kernel, step, kernel // 2)
-        layers[f"norm{place}"] = nn.BatchNorm2d(after)
+        layers[f"norm{place}"] = nn.BatchNorm2d(after) if norm == "batch" else nn.InstanceNorm2d(after, affine=True)
     return nn.Sequential(layers)

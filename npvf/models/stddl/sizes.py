@@ -29,8 +29,8 @@ def stddl_lite() -> STDDLConfig:
     return STDDLConfig(
         name="stddl_lite",
         size=128,
-        picture=EncoderSpec("efficientnet_lite0", (4, 8, 16)),
-        motion_encoder=EncoderSpec("efficientnet_lite0", (4, 8)),
+        picture=EncoderSpec("efficientnet_lite0", (4, 8, 16), "instance"),
+        motion_encoder=EncoderSpec("efficientnet_lite0", (4, 8), "instance"),
         dim=128,
         heads=4,
         decoder=(64, 32),

@@ -74,6 +74,15 @@ def test_a_pyramid_reads_the_levels_of_any_network():
     assert not any(name.startswith("model.blocks.5") for name in encoder.network.state_dict()), "nothing reads it"
 
 
+@torch.no_grad()
+def test_instance_norms_compare_a_place_with_the_rest_of_its_picture():
+    torch.manual_seed(0)
+    encoder = PyramidEncoder(EncoderSpec("efficientnet_lite0", (4,), "instance"), 3, 8)
+    features = torch.randn(2, 24, 16, 16)
+    assert_close(encoder.reduce[0](3 * features), encoder.reduce[0](features), atol=1e-3, rtol=1e-3)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in encoder.reduce.modules())
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
