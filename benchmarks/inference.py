@@ -13,19 +13,15 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import wraps
+from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import cv2
 import numpy as np
 import torch
-from machine import device_name, report
+from machine import device_name, report, stopwatch
 
 from npvf.clip import FPS, SAMPLE_RATE
 from npvf.data.transforms import ClipTransform
@@ -94,7 +90,7 @@ def measure(name: str, video: Path, args: argparse.Namespace) -> dict[str, Any]:
     detector = SpeechDetector(NPV.create(name))
     runs = []
     for _ in range(args.repeats + 1):
-        with stopwatch() as spent:
+        with stopwatch(STAGES) as spent:
             wall, cpu = time.perf_counter(), time.process_time()
             with Landmarker(max_faces=DEFAULTS.max_faces) as landmarker:
                 verdict = detector(video, landmarker=landmarker)
@@ -113,39 +109,6 @@ def measure(name: str, video: Path, args: argparse.Namespace) -> dict[str, Any]:
         "encoders_share": round(spent["encoders"] / total, 3),
         "verdict": verdict.verdict,
     }
-
-
-@contextmanager
-def stopwatch() -> Iterator[Counter[str]]:
-    """Count CPU seconds of each stage while the context lasts."""
-    spent: Counter[str] = Counter()
-    with ExitStack() as stack:
-        for stage, (owner, name) in STAGES.items():
-            stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), stage, spent)))
-        yield spent
-
-
-def _timed(function: Callable[..., Any], stage: str, spent: Counter[str]) -> Callable[..., Any]:
-    @wraps(function)
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        started = time.process_time()
-        result = function(*args, **kwargs)
-        spent[stage] += time.process_time() - started
-        return _timed_items(result, stage, spent) if isinstance(result, Iterator) else result
-
-    return timed
-
-
-def _timed_items(items: Iterator[Any], stage: str, spent: Counter[str]) -> Iterator[Any]:
-    while True:
-        started = time.process_time()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        finally:
-            spent[stage] += time.process_time() - started
-        yield item
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ import csv
 import platform
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +21,8 @@ from rich.table import Table
 def device_name(device: str = "cpu") -> str:
     """Return the device as part of a file name: `amd-epyc-cpu`, `nvidia-h100-80gb-hbm3`."""
     if device.startswith("cuda"):
+        import torch
+
         return _slug(torch.cuda.get_device_name(device))
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", info.read_text(encoding="utf-8")) if info.exists() else None
@@ -30,6 +35,8 @@ def seconds(action: Callable[[], object], device: str = "cpu") -> float:
         started = time.process_time()
         action()
         return time.process_time() - started
+    import torch
+
     torch.cuda.synchronize(device)
     started = time.perf_counter()
     action()
@@ -53,3 +60,40 @@ def report(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
+
+
+@contextmanager
+def stopwatch(stages: Mapping[str, tuple[Any, str]]) -> Iterator[Counter[str]]:
+    """Count CPU seconds of each stage while the context lasts.
+
+    Args:
+        stages: the owner and the name of a function by the name of its stage.
+    """
+    spent: Counter[str] = Counter()
+    with ExitStack() as stack:
+        for stage, (owner, name) in stages.items():
+            stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), stage, spent)))
+        yield spent
+
+
+def _timed(function: Callable[..., Any], stage: str, spent: Counter[str]) -> Callable[..., Any]:
+    @wraps(function)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        started = time.process_time()
+        result = function(*args, **kwargs)
+        spent[stage] += time.process_time() - started
+        return _timed_items(result, stage, spent) if isinstance(result, Iterator) else result
+
+    return timed
+
+
+def _timed_items(items: Iterator[Any], stage: str, spent: Counter[str]) -> Iterator[Any]:
+    while True:
+        started = time.process_time()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            spent[stage] += time.process_time() - started
+        yield item

@@ -153,8 +153,9 @@ class Landmarker:
 
     def reset(self) -> None:
         """Forget the faces seen so far: after a scene cut, or for the next video."""
-        self._running.close()
-        self._start()
+        if self._last_ms:  # a new graph costs as much as some frames
+            self._running.close()
+            self._start()
 
     def close(self) -> None:
         """Free the native graphs."""

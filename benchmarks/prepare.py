@@ -1,0 +1,161 @@
+"""Measure preparation: seconds of video per second, stage by stage, against a plain pipeline, frame by frame.
+
+    python benchmarks/prepare.py CLIP [--heights 288 720 1080] [--workers 1 2] [--out docs/results]
+
+The clip is scaled to each height (`--heights 0`: as it is). Stages are CPU seconds per second of video in one process,
+which a busy machine changes less than wall-clock time; `x_real_time` is the inverse of their sum. The plain pipeline
+reads each frame with OpenCV, runs MediaPipe's FaceLandmarker on it (IMAGE mode, one face), resizes the box around the
+landmarks to 224 pixels and writes it as JPEG; it has no audio, no phones and no tracks. Both run in processes of their
+own, and peak memory is that of the process. Figures are those of a second video; `start` is the additional time of the
+first one, which imports packages and reads models. `wall_N_workers` is the time that `prepare` took for four copies of
+the clip, its start included, per second of video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+from machine import device_name, report, stopwatch
+
+from npvf.clip import FPS
+from npvf.faces import tracks
+from npvf.faces.graph import LandmarkGraph
+from npvf.faces.landmarks import Landmarker
+from npvf.faces.model_file import face_model_path
+from npvf.io.sources import Source
+from npvf.media import iter_frames, read_audio, write_video
+from npvf.media.recording import Recording
+from npvf.prepare import ingest, pieces, run
+from npvf.prepare.ingest import DEFAULTS
+
+COPIES = 4
+STAGES: dict[str, tuple[Any, str]] = {
+    "decode": (Recording, "frames"),
+    "landmarks": (Landmarker, "detect"),
+    "crop": (tracks, "align"),
+    "encode": (pieces, "encode_crops"),
+    "phones": (ingest, "find_phones"),
+    "write": (run, "write_tar"),
+}
+
+
+def main() -> None:
+    """Make the clip in each size, measure both pipelines, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--heights", nargs="+", type=int, default=[288, 720, 1080])
+    parser.add_argument("--workers", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    args = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for height in args.heights:
+            video = Path(folder) / f"{height}.mp4"
+            seconds, size = _scaled(args.clip, video, height)
+            ours, plain = (_alone(pipeline, video, seconds) for pipeline in (prepared, plainly))
+            walls = {f"wall_{n}_workers": _wall(video, n, Path(folder)) / (COPIES * seconds) for n in args.workers}
+            figures = {
+                **{f"{name}_s": value for name, value in ours.items()},
+                **{f"plain_{name}_s": value for name, value in plain.items()},
+                **walls,
+                "x_real_time": 1 / ours["all"],
+                "plain_times_ours": plain["all"] / ours["all"],
+            }
+            memory = {f"{name}_mib": round(figures.pop(f"{name}_s")) for name in ("peak", "plain_peak")}
+            rows.append({"frames": size, **{name: round(value, 3) for name, value in figures.items()}, **memory})
+    report(rows, args.out / f"prepare-{device_name()}.csv")
+
+
+def prepared(video: Path, folder: Path) -> dict[str, float]:
+    """Return CPU seconds of each stage of one video in this process."""
+    work = folder / ".work"
+    work.mkdir()
+    with stopwatch(STAGES) as spent:
+        began = time.process_time()
+        line = run.prepare_video(Source(video.name, video), DEFAULTS, work)
+        total = time.process_time() - began
+    assert isinstance(line, dict) and line["status"] == "prepared", line
+    return {**{name: spent[name] for name in STAGES}, "rest": total - sum(spent.values()), "all": total}
+
+
+def plainly(video: Path, folder: Path) -> dict[str, float]:
+    """Return CPU seconds of the plain pipeline."""
+    cv2.setNumThreads(1)
+    began = time.process_time()
+    graph, capture, written = (
+        LandmarkGraph(face_model_path(), max_faces=1, video=False),
+        cv2.VideoCapture(str(video)),
+        0,
+    )
+    while True:
+        read, frame = capture.read()
+        if not read:
+            break
+        for landmarks_N2, _ in graph.detect(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)):
+            x0, y0 = landmarks_N2.min(axis=0).clip(0).astype(int)
+            x1, y1 = landmarks_N2.max(axis=0).astype(int)
+            cv2.imwrite(str(folder / f"{written:06d}.jpg"), cv2.resize(frame[y0:y1, x0:x1], (224, 224)))
+            written += 1
+    assert written, f"{video} shows no face"
+    return {"all": time.process_time() - began}
+
+
+def _alone(pipeline: Callable[[Path, Path], dict[str, float]], video: Path, seconds: float) -> dict[str, float]:
+    """Run a pipeline in a new process. Return its figures per second of video, and its peak memory in MiB."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, get_context("spawn")) as pool,
+    ):
+        figures, peak = pool.submit(_with_peak, pipeline, video, Path(folder)).result()
+    return {**{name: value / seconds for name, value in figures.items()}, "peak": peak}
+
+
+def _with_peak(
+    pipeline: Callable[[Path, Path], dict[str, float]], video: Path, folder: Path
+) -> tuple[dict[str, float], float]:
+    """Return the figures of a second run: the first one imports packages and reads models."""
+    figures: dict[str, float] = {}
+    for name in ("first", "second"):
+        (folder / name).mkdir()
+        start = figures.get("all", 0.0)
+        figures = pipeline(video, folder / name)
+    figures["start"] = start - figures["all"]
+    return figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _wall(video: Path, workers: int, folder: Path) -> float:
+    source, out = folder / "copies", folder / "out"
+    source.mkdir()
+    for number in range(COPIES):
+        shutil.copy(video, source / f"{number}.mp4")
+    began = time.perf_counter()
+    run.prepare(source, out, workers=workers)
+    taken = time.perf_counter() - began
+    shutil.rmtree(source)
+    shutil.rmtree(out)
+    return taken
+
+
+def _scaled(clip: Path, target: Path, height: int) -> tuple[float, str]:
+    """Write the clip with another height. Return its seconds and its size."""
+    frames = list(iter_frames(clip))
+    if height:
+        width = round(frames[0].shape[1] * height / frames[0].shape[0] / 2) * 2
+        frames = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in frames]
+    seconds = len(frames) / FPS
+    write_video(target, frames, audio=read_audio(clip, end=seconds))
+    return seconds, f"{frames[0].shape[1]}x{frames[0].shape[0]}"
+
+
+if __name__ == "__main__":
+    main()
