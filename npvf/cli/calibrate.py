@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
             _, evidence, mismatch = observe_videos(Corpus(args.genuine), detector, genuine, on_clip)
         detector = with_thresholds(detector, evidence, mismatch)
     record = {"calibrated_on": str(args.corpus), "split": args.split, "genuine": str(args.genuine or ""), **figures}
+    record["fake_from"] = f"{detector.settings.threshold:.3f}: {detector.settings.false_alarms}"
+    record["mismatch_from"] = f"{detector.settings.mismatch:.3f}: {detector.settings.mismatch_alarms}"
     shutil.copytree(predictor_folder(args.detector), args.out, dirs_exist_ok=True)
     detector.save_settings(args.out, record)
     if args.json:

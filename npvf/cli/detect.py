@@ -15,6 +15,8 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.clip import PhoneSource
+from npvf.detect.findings import QUESTIONS, evidence_text
+from npvf.detect.likelihood import SCALE
 from npvf.detect.loading import from_pretrained
 from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
@@ -30,6 +32,7 @@ EXPLANATION = """\
 --json prints a list with one object for each file, in the given order. If a file cannot be judged, its verdict is
 "abstain" and its reason begins with a stable code (no_face: ..., silent_audio: ..., too_little_speech: ...). A file
 that cannot be read is in the list, too (not_found, undecodable, bad_sidecar, error), and is reported on stderr.
+The verdict "mismatch" means that sound and lips do not fit each other, as in a dub. It is not a sign of a forgery.
 
 exit status: 0 all files were judged; 3 at least one was not judged; 2 at least one could not be read.
 """
@@ -75,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([_rounded(j.verdict.to_json()) for j in judgements], indent=2, ensure_ascii=False))
     else:
         Console().print(_table(judgements))
+        for line in _findings(judgements):
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
     if args.report:
         _write(judgements, predictor, args.report)
     return exit_status(judgements)
@@ -145,6 +150,18 @@ def _table(judgements: Sequence[Judgement]) -> Table:
             _forged_pixels(judgement),
         )
     return table
+
+
+def _findings(judgements: Sequence[Judgement]) -> Iterator[str]:
+    """Yield a line for each finding of a `Detector`, the scale of their strengths, and the warnings."""
+    for judgement in judgements:
+        name = Path(judgement.verdict.video).name
+        for found in judgement.verdict.findings:
+            said = evidence_text(found) or found.reason
+            yield f"{name}: {QUESTIONS[found.name].title}: {found.statement.replace('_', ' ')}; {said}"
+        yield from (f"{name}: warning: {warning}" for warning in judgement.verdict.warnings)
+    if any(judgement.verdict.findings for judgement in judgements):
+        yield f"LR above 1 supports a mismatch, a generator, a replaced face; below 1 the opposite. Words: {SCALE}"
 
 
 def _forged_pixels(judgement: Judgement) -> str:

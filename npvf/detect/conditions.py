@@ -29,6 +29,7 @@ from npvf.faces.geometry import face_size
 from npvf.faces.lips import INNER_LIPS, OUTER_LIPS
 from npvf.faces.mouth_geometry import mouth_geometry
 from npvf.faces.speaking import energy_envelope, lip_aperture
+from npvf.media.probe import MediaInfo
 from npvf.speech.inventory import SILENCE, UNKNOWN
 
 UPPER_FACE = np.array([6, 197, 151, 9, 108, 337])  # bridge of the nose and forehead: a mask leaves them free
@@ -36,6 +37,7 @@ AROUND_LIPS = np.array([164, 167, 393, 18, 83, 313, 57, 287, 43, 273, 186, 410, 
 LOOKS = 12  # frames of a clip whose colours are measured
 SOUND_DB = -45.0  # frames above this level count as sound
 PITCH_STEP = SAMPLE_RATE // 100
+LEAST_BITS = 0.03  # of the file, a pixel of the video: about 0.7 Mbit/s at 720p
 LEAST_SOUND = 1.0  # seconds from which on sound can be told from speech
 HELD = 20  # steps of 10 ms during which a held pitch stays
 HELD_WITHIN = 0.6  # semitones; speech glides farther in 0.2 s
@@ -202,6 +204,15 @@ def _warn(found: dict[str, float], settings: ConditionSettings) -> tuple[str, ..
     if found["seconds"] < settings.short_clip:
         warnings.append(f"short_clip: the face is seen for {found['seconds']:.1f} s")
     return tuple(warnings)
+
+
+def file_warnings(media: MediaInfo) -> list[str]:
+    """Return warnings about a file as a whole. The limit is our choice; it was not measured."""
+    video = media.video
+    if video is None or not (media.duration and video.average_fps):
+        return []
+    bits = 8 * media.size_bytes / (media.duration * video.average_fps * video.width * video.height)
+    return [f"strong_compression: the file has {bits:.3f} bits a pixel"] if bits < LEAST_BITS else []
 
 
 def _colour(lab_HW3: np.ndarray, points_N2: np.ndarray) -> np.ndarray:

@@ -118,11 +118,23 @@ class Detector(Predictor):
         return self.save_settings(folder, training)
 
     def save_settings(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
-        """Write `config.json` and the model card, into a folder that has the methods already."""
+        """Write `config.json` and the model card, into a folder that has the methods; other records there are kept."""
+        path = Path(folder) / CONFIG_FILE
+        before = read_config(folder) if path.is_file() else {}
         likelihood = {name: ratio.to_json() for name, ratio in self.likelihood.items()}
         content = {KEY: {"likelihood": likelihood, "settings": self.settings.to_json()}}
-        write_json(Path(folder) / CONFIG_FILE, {**content, "training": training or {}, "npvf": __version__})
+        record = {**before.get("training", {}), **(training or {})}
+        card = self._card(before.get("card", {}))
+        write_json(path, {**before, **content, "card": card, "training": record, "npvf": __version__})
         return write_card(folder).parent
+
+    def _card(self, card: dict[str, Any]) -> dict[str, Any]:
+        """Return the records of the model card, with the genuine videos that chose the thresholds among the limits."""
+        settings = self.settings
+        fitted = {"fake": settings.false_alarms, "mismatch": settings.mismatch_alarms}
+        limits = [limit for limit in card.get("limits", ()) if not limit.startswith("Threshold of ")]
+        limits += [f"Threshold of {name}: {alarms}." for name, alarms in fitted.items()]
+        return {**card, "limits": limits}
 
     @property
     def speech_inputs(self) -> InputSpec | None:  # type: ignore[override]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from npvf.clip import Clip, ClipMeta, PhoneSource, Verdict
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, aggregate
+from npvf.detect.conditions import file_warnings
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
@@ -117,8 +118,10 @@ class Predictor(ABC):
             with Landmarker(max_faces=DEFAULTS.max_faces) as opened:
                 return self.judge(video, phones, opened, pictures)
         settings = replace(DEFAULTS, phones=phones, need_sound=self.needs_sound)
-        clips = read_clips(video, landmarker, settings=settings)
-        return self.judge_clips(clips, str(video), probe(video).duration, pictures)
+        clips, media = read_clips(video, landmarker, settings=settings), probe(video)
+        judgement = self.judge_clips(clips, str(video), media.duration, pictures)
+        judgement.verdict.warnings = [*judgement.verdict.warnings, *file_warnings(media)]
+        return judgement
 
     def judge_clips(self, clips: Iterable[Clip], video: str, seconds: float, pictures: bool = True) -> Judgement:
         """Return the same as `judge` for a video of `seconds` from its clips, at least one."""

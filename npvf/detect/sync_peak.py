@@ -4,6 +4,7 @@
 |---|---|---|
 | stands out | small, so corrected | are compared there, and never disagree, whatever the likelihood ratio says |
 | stands out | larger, up to the edge of the search | `out_of_sync`: the sound fits these lips, but earlier or later |
+| is unknown | the speech is too short to search for it | never disagree |
 | does not | any | disagree, if the likelihood ratio says so: a dub fits at no offset |
 | does not | any | `out_of_sync`, if the likelihood ratio says that they agree: nothing says when |
 """
@@ -64,7 +65,8 @@ def with_peak(found: Finding, clips: Sequence[Mapping[str, float]], clear_peak: 
     """Return the finding on sound and lips, corrected by the peaks of the clips of its face; the table is above."""
     peaks = [clip["offset_peak"] for clip in clips if "offset_peak" in clip]
     if not peaks:
-        return found
+        too_short = any("seconds" in clip for clip in clips) and found.statement == "disagree"
+        return replace(found, statement="undecided") if too_short else found
     if max(peaks) >= clear_peak:
         return replace(found, statement="undecided") if found.statement == "disagree" else found
     if found.statement != "agree":

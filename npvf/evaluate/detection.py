@@ -16,6 +16,7 @@ from npvf.clip import FAKE, REAL
 from npvf.data.selection import Selection
 from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
+from npvf.evaluate.ratio_metrics import ratio_metrics, ratios_of
 from npvf.evaluate.results import AttributeMetrics, ClassMetrics, DetectionMetrics, DetectionReport
 from npvf.evaluate.row_metrics import MetricSettings, gap, segment_metrics, span_metrics, video_metrics
 from npvf.evaluate.video_scores import (
@@ -131,6 +132,8 @@ def detection_metrics_of(
         by_attribute=_by_attribute(counted, names, settings),
         segments=segment_metrics(segments, counted, names, settings) if segments else None,
         spans=span_metrics(segments, counted, names, settings) if segments else None,
+        mismatches=_mismatches(counted),
+        ratios=ratio_metrics(ratios_of(counted)),
     )
 
 
@@ -183,6 +186,11 @@ def _measured(
 def _code(row: Row) -> str:
     """The reason's code, without the details of the video."""
     return row.reason.partition(":")[0]
+
+
+def _mismatches(rows: Sequence[Row]) -> dict[str, int]:
+    labels = [row.label for row in rows if row.verdict == "mismatch"]
+    return {"real": labels.count(REAL), "fake": labels.count(FAKE)} if labels else {}
 
 
 def _unlabelled(corpus: Corpus, selection: Selection) -> int:

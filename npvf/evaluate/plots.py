@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,8 +10,10 @@ import numpy as np
 from scipy.stats import norm
 
 from npvf.errors import MissingDependency
+from npvf.evaluate.ratio_metrics import Ratios
 from npvf.evaluate.video_scores import Scores
 from npvf.metrics.detection import auc, eer, roc_curve
+from npvf.metrics.likelihood import cllr, tippett
 from npvf.metrics.reliability import balancing_weights, reliability_curve
 
 if TYPE_CHECKING:
@@ -55,11 +57,20 @@ def need_matplotlib() -> None:
         ) from error
 
 
-def write_plots(series: Mapping[str, Series], folder: Path) -> list[Path]:
-    """`roc`, `det` and `calibration` as SVG and PNG, the same bytes for the same scores; the SVG files are returned."""
+def write_plots(series: Mapping[str, Series], folder: Path, ratios: Mapping[str, Ratios] | None = None) -> list[Path]:
+    """Write `roc`, `det`, `calibration` and, with `ratios`, `tippett` as SVG and PNG; return the SVG files.
+
+    The same scores give the same bytes.
+    """
     import matplotlib
 
-    drawn = {"roc": draw_roc, "det": draw_det, "calibration": draw_calibration}
+    drawn: dict[str, Callable[[Mapping[str, Series]], Figure]] = {
+        "roc": draw_roc,
+        "det": draw_det,
+        "calibration": draw_calibration,
+    }
+    if ratios:
+        drawn["tippett"] = lambda _: draw_tippett(ratios)
     paths = []
     with matplotlib.rc_context(
         {"svg.hashsalt": "npvf", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
@@ -114,6 +125,24 @@ def draw_calibration(series: Mapping[str, Series]) -> Figure:
         axes.plot(curve.probability[filled], curve.rate[filled], label=name, **_line(n))
         axes.scatter(curve.probability[filled], curve.rate[filled], s=size, color=COLOURS[n], zorder=3)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    axes.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    return figure
+
+
+def draw_tippett(ratios: Mapping[str, Ratios]) -> Figure:
+    """Share of fakes (solid) and of reals (dotted) whose likelihood ratio is at least a value.
+
+    The curves should be far apart at 0. Beyond it, on the right of reals and on the left of fakes, is what misleads.
+    """
+    figure, axes = _blank("log10 of the likelihood ratio", "share with at least this ratio", "Tippett")
+    axes.axvline(0, color="#b9b5ac", linewidth=0.8)
+    for n, (name, (values_N, labels_N)) in enumerate(ratios.items()):
+        curve = tippett(values_N, labels_N)
+        colour = COLOURS[n % len(COLOURS)]
+        label = f"{name}: Cllr {cllr(values_N, labels_N):.2f}"
+        axes.step(curve.log10_lr, curve.first, where="pre", color=colour, linewidth=1.8, label=label)
+        axes.step(curve.log10_lr, curve.second, where="pre", color=colour, linewidth=1.8, linestyle=":")
+    axes.set(ylim=(-0.01, 1.01))
     axes.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
     return figure
 

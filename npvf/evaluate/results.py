@@ -86,6 +86,27 @@ class AttributeMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class RatioMetrics:
+    """Likelihood ratios against the labels (`npvf.metrics.likelihood`).
+
+    Attributes:
+        real, fake: videos with a ratio.
+        cllr, cllr_min: the cost of the ratios, and after the best calibration.
+        misleading_real, misleading_fake: share of the reals with a ratio above 1, and of the fakes with one below 1.
+    """
+
+    real: int
+    fake: int
+    cllr: float
+    cllr_min: float
+    misleading_real: float
+    misleading_fake: float
+
+    def to_json(self) -> Json:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class DetectionMetrics:
     """All metrics of one way to judge the clips: whole, or without the silence that they begin with.
 
@@ -98,6 +119,8 @@ class DetectionMetrics:
         videos, segments, spans: metrics at three levels; None where there are no segments, or no known spans.
         by_manipulation, by_category: each kind of fake against all reals.
         by_attribute: by group of people.
+        mismatches: videos with the verdict "mismatch", by label; they are not called fake. Empty if there are none.
+        ratios: of the video, and of each finding that is evidence for a forgery.
     """
 
     group: str
@@ -112,11 +135,14 @@ class DetectionMetrics:
     by_attribute: Mapping[str, AttributeMetrics]
     segments: ClassMetrics | None = None
     spans: SpanMetrics | None = None
+    mismatches: Mapping[str, int] = field(default_factory=dict)
+    ratios: Mapping[str, RatioMetrics] = field(default_factory=dict)
 
     def to_json(self) -> Json:
         content = {"group": self.group, "groups": self.groups, "refused_as": self.refused_as}
         content |= {"threshold": self.threshold, "duplicates": self.duplicates, "reasons": dict(self.reasons)}
-        content |= self.videos.to_json()
+        content |= self.videos.to_json() | {"mismatches": dict(self.mismatches)}
+        content["likelihood_ratios"] = json_of(self.ratios)
         for name in ("by_manipulation", "by_category", "by_attribute"):
             content[name] = json_of(getattr(self, name))
         content |= {"segments": self.segments.to_json()} if self.segments else {}

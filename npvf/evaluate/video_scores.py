@@ -32,9 +32,10 @@ class Row:
     """One video of the corpus: its annotation and the result of the detector.
 
     `score` is its probability of fake; None where `status` is "refused" (not prepared), "abstained" (not judged) or
-    "duplicate" (of an earlier row; in no denominator). `verdict` is "real", "fake" or "abstain"; a video that is too
-    close to call has a score and abstains. `reason` says why there is no verdict.
+    "duplicate" (of an earlier row; in no denominator). `verdict` is "real", "fake", "mismatch" or "abstain"; a video
+    that is too close to call has a score and abstains. `reason` says why there is no verdict.
     `silence` is the silence, in seconds, that its first clip begins with; `intervals` are the forged spans in seconds.
+    `findings` are the log10 likelihood ratios of a `Detector`, by name.
     """
 
     video: str
@@ -53,6 +54,7 @@ class Row:
     intervals: list[list[float]] = field(default_factory=list)
     seconds: float = 0.0
     silence: float | None = None
+    findings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,9 @@ def _filled(row: Row, clips: Sequence[ScoredClip], predictor: Predictor) -> Row:
         )
     found = predictor.aggregate([clip.score for clip in clips])
     status = "abstained" if found.probability is None else "judged"
-    return replace(row, score=found.probability, status=status, reason=found.reason, verdict=found.verdict)
+    ratios: dict[str, float] = {one.name: one.log10_lr for one in found.findings if one.log10_lr is not None}
+    row = replace(row, score=found.probability, status=status, findings=ratios)
+    return replace(row, reason=found.reason, verdict=found.verdict)
 
 
 def _segments(row: Row, clip: ScoredClip, predictor: Predictor) -> Iterator[SegmentRow]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from npvf.clip import FPS, PhoneEvidence, TrackVerdict
 from npvf.detect.evidence import MOUTHS, ClipEvidence
+from npvf.detect.findings import QUESTIONS, evidence_text
+from npvf.detect.likelihood import SCALE
 from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
 from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, ChartRow, chart_rows, colour_of, leaning, y_of
@@ -110,12 +112,21 @@ def render_report(judgements: Sequence[Judgement], detector: Predictor, folder: 
     inputs = detector.speech_inputs
     return render(
         "report",
-        {"seconds": _seconds, "sentence": _sentence, "colour": colour_of, "y": y_of},
+        {
+            "evidence": evidence_text,
+            "question": lambda name: QUESTIONS[name].title,
+            "seconds": _seconds,
+            "sentence": _sentence,
+            "colour": colour_of,
+            "y": y_of,
+        },
         videos=[_video(judgement, detector, folder) for judgement in judgements],
         settings=settings,
         gate=inputs.gate if inputs else None,
         critical=sorted(inputs.critical) if inputs else [],
         pictures=detector.finds_pixels,
+        findings=any(judgement.verdict.findings for judgement in judgements),
+        scale=SCALE,
         heat=gradient(),
         reach=REACH,
         lean=lambda p: leaning(p, settings.threshold),
@@ -197,3 +208,13 @@ def _seconds(time: float) -> str:
     """`4.20 s`, or `1:04.20` from a minute on."""
     minutes, rest = divmod(time, 60)
     return f"{rest:.2f} s" if not minutes else f"{minutes:.0f}:{rest:05.2f}"
+
+
+FILTERS = {
+    "seconds": _seconds,
+    "sentence": _sentence,
+    "colour": colour_of,
+    "y": y_of,
+    "evidence": evidence_text,
+    "question": lambda name: QUESTIONS[name].title,
+}

@@ -21,7 +21,7 @@ from tests.helpers.labelled_videos import Teller, people_corpus
 FILES = {"metrics.json", "config.yaml", "report.html"} | {
     f"{name}{suffix}.csv" for name in ("scores", "segments") for suffix in ("", "_trimmed")
 }
-CURVES = {f"{name}.{suffix}" for name in ("roc", "det", "calibration") for suffix in ("svg", "png")}
+CURVES = {f"{name}.{suffix}" for name in ("roc", "det", "calibration", "tippett") for suffix in ("svg", "png")}
 
 
 def call(command: ModuleType, *words: object) -> int:
@@ -94,7 +94,7 @@ class Page(HTMLParser):
 def test_the_page_stands_alone_and_says_what_matters(runs: Path) -> None:
     page = Page()
     page.feed((runs / "good" / "report.html").read_text())
-    assert len(page.addresses) == 3 and all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
+    assert len(page.addresses) == 4 and all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
     for said in (
         "24 of 26 videos were judged", "silence at the start alone", "AUC without leading silence", "By manipulation",
         "By category", "By gender", "Gap in AUC", "Where in time", "2 not_found", "tiny <corpus>",

@@ -44,8 +44,10 @@ def test_a_mismatch_has_no_clear_offset_and_agreement_has_one(log_odds: float, p
     assert (found.log10_lr is None) == found.reason.startswith("out_of_sync: ") == (statement == "not_judged")
 
 
-def test_without_a_curve_the_ratio_decides() -> None:
+def test_where_the_speech_is_too_short_for_a_curve_nothing_disagrees() -> None:
     assert with_peak(heard(-3.0), [{"seconds": 1.0}], clear_peak=4.0) == heard(-3.0)
+    assert with_peak(heard(3.0), [{"seconds": 1.0}], clear_peak=4.0).statement == "undecided"
+    assert with_peak(heard(3.0), [{}], clear_peak=4.0) == heard(3.0)  # another method, which measures no offset
 
 
 def test_sound_that_fits_much_later_is_out_of_sync_and_not_a_mismatch() -> None:

@@ -59,6 +59,7 @@ def test_the_command_fits_ratios_and_thresholds_on_other_people(detector: Path, 
     assert ratio.log10(9.0) == ratio.upper and 0.5 < ratio.upper < 1.12  # at most log10(13)
     alarms = loaded.settings.false_alarms
     assert (alarms.videos, alarms.people, alarms.alarms) == (12, 12, 0) and loaded.settings.people == 12
+    assert "0 of 12 genuine videos of 12 people reach it: at most 22.1%" in (tmp_path / "o" / "card.md").read_text()
     highest = ratio.log_odds(-2.0 + 0.1 * 31)
     assert loaded.settings.threshold == pytest.approx(max(0.5, 1 / (1 + np.exp(-highest))))
 

@@ -17,6 +17,7 @@ from npvf.models import create_model
 from npvf.report.charts import LEFT, LETTER, WIDTH, ChartRow, chart_rows, colour_of, leaning, smoothed
 from npvf.report.report import EXAMPLES, render_report, write_report
 from npvf.speech.inventory import PHONES
+from tests.helpers.findings import moving_clip, told
 from tests.helpers.html_page import Page
 from tests.helpers.tiny_corpus import blob_clip
 
@@ -157,3 +158,13 @@ def test_smoothing_looks_at_compared_frames_alone() -> None:
 def test_colours_run_from_orange_over_grey_to_blue() -> None:
     assert (colour_of(-9), colour_of(0), colour_of(1)) == ("#c95214", "#e8e6e1", "#2667b2")
     assert [leaning(p, 0.8) for p in (0.0, 0.8, 1.0)] == [1.0, 0.0, -1.0]
+
+
+def test_findings_stand_in_a_table_with_their_ratios_and_warnings() -> None:
+    detector = told(sound=6.0, motion=-3.0)
+    judgement = detector.judge_clips([moving_clip()], "a.mp4", 2.0)
+    page = render_report([judgement], detector)
+    assert "Sound and lips do not fit each other" in page and "Is this face genuine?" in page
+    assert "<b>disagree</b>" in page and "strong: LR 100 (log10 +2.00, supported -2.00 to +2.00)" in page
+    assert "<b>person</b>" in page and "moderate: LR 0.05" in page
+    assert "a dub, an interpreter, a voice-over" in page and "short_clip" in page.lower()

@@ -37,6 +37,7 @@ from npvf.evaluate.detection import Evaluation, run_evaluation
 from npvf.evaluate.pages import detection_page, segmentation_page, synchrony_page
 from npvf.evaluate.plots import need_matplotlib, series_of, write_plots
 from npvf.evaluate.provenance import Video, provenance, selected_videos
+from npvf.evaluate.ratio_metrics import ratios_of
 from npvf.evaluate.results import Report, RunRecord
 from npvf.evaluate.row_metrics import MetricSettings
 from npvf.evaluate.segmentation import FindsPixels, evaluate_segmentation
@@ -86,7 +87,8 @@ def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunR
     record = _record(settings, corpus, found.scores.rows)
     _write(found.report, record, settings)
     _write_scores(found, settings.folder)
-    plots = write_plots(series_of(found.kept, found.trimmed), settings.folder) if settings.plots else []
+    series, ratios = series_of(found.kept, found.trimmed), ratios_of(found.scores.rows)
+    plots = write_plots(series, settings.folder, ratios) if settings.plots else []
     _write_page(settings, detection_page(found.report, record, found.scores.rows, plots))
     return found.report, record
 

@@ -50,6 +50,7 @@ def notes(report: Report, record: RunRecord) -> Iterator[str]:
         yield f"split of {split['corpus']}: {split['protocol']}, sha256 {split['hash'][:12]}"
     if isinstance(report, DetectionReport):
         yield _unjudged(report.main, report.unlabelled)
+        yield from _ratios(report.main)
         yield from _shortcut(report)
         yield from _gaps(report)
         yield from _spans(report)
@@ -130,6 +131,15 @@ def _segments(column: SynchronyMetrics) -> str:
 def _unjudged(report: DetectionMetrics | SegmentationReport, unlabelled: int) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
     return f"not judged: {reasons or 'none'}; duplicates: {report.duplicates}; unlabelled: {unlabelled}"
+
+
+def _ratios(main: DetectionMetrics) -> Iterator[str]:
+    """The likelihood ratios, and the videos whose sound and lips do not fit each other."""
+    for name, one in main.ratios.items():
+        yield f"likelihood ratios of {name}: Cllr {one.cllr:.3f}, {one.cllr_min:.3f} after the best calibration"
+    if main.mismatches:
+        counts = ", ".join(f"{count} {label}" for label, count in main.mismatches.items())
+        yield f"mismatches of sound and lips, not called fake: {counts}"
 
 
 def _shortcut(report: DetectionReport) -> Iterator[str]:
