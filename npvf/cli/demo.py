@@ -1,7 +1,8 @@
 """`npvf demo`: run the whole pipeline on the synthetic corpus, with the commands that a user would type.
 
 The demo makes two corpora: real talking heads of the training people for pre-training, and clips of all people to make
-forgeries from. Train, validation and test have different people; no step before the evaluation uses the test people.
+forgeries from. Train, validation and test have different people; no training step uses the test people. If npvf ships
+a detector, the demo begins with its verdict on two clips.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from npvf.cli.main import main as npvf
 from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.files import config_path, write_json
+from npvf.weights import DEFAULT, shipped_folder
 
 # People by number: eight for training, three for validation and calibration, five for the test.
 TRAIN, VAL, TEST = "0-7", "8-10", "11-15"
+FIRST_LOOK, FIRST_KIND = "11-12", "mouth_reanimated"  # what the shipped detector judges first
 KINDS = ("sound_swap", "sound_shift", "calibrated")  # for the audio-visual detector
 PICTURE_KINDS = ("mouth_reanimated",)  # for the localizer; more kinds would train better and take longer
 # Without a pre-trained encoder to preserve, the towers use the learning rate of the head.
@@ -58,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and any(args.out.iterdir()):
         raise NpvfError(f"{args.out} is not empty: remove it, or choose another folder with --out")
     demo = Demo(args.out, args.out, args.seed, args.workers)
+    if shipped_folder(DEFAULT):
+        with demo.step("first_look"):
+            demo.first_look()
     with demo.step("synth"):
         demo.synth(args.clips, args.forged_clips)
     with demo.step("prepare"):
@@ -114,6 +120,15 @@ class Demo:
         status = npvf(argv)
         if status not in accept:
             raise NpvfError(f"npvf {argv[0]} ended with status {status}: the demo stops here")
+
+    def first_look(self) -> None:
+        """Judge a genuine clip and a forgery with the detector that npvf ships, before anything is trained."""
+        real, forged = self.out / "first-look" / "real", self.out / "first-look" / "forged"
+        self.npvf("synth", real, "--clips", 2, "--people", FIRST_LOOK, "--seed", self.seed)
+        self.npvf("forge", real, forged, "--kinds", FIRST_KIND, "--copies", "--seed", self.seed)
+        copy, forgery = (_first_clip(forged / kind) for kind in ("none", FIRST_KIND))
+        report = ("--report", self.out / "first-look" / "report.html")
+        self.npvf("detect", copy, forgery, *report, accept=(0, 3))
 
     def synth(self, clips: int, forged_clips: int) -> None:
         """Render unlabelled clips of the training people, and clips of all people in three splits for the forgeries."""
@@ -246,6 +261,13 @@ class Demo:
                 for row in csv.DictReader(file):
                     found.setdefault(row["manipulation"] or "none", self.corpora / "forged" / row["video"])
         return [found[kind] for kind in ("none", *KINDS, *PICTURE_KINDS) if kind in found]
+
+
+def _first_clip(folder: Path) -> Path:
+    clips = sorted(folder.rglob("*.mp4"))
+    if not clips:
+        raise NpvfError(f"{folder} has no clip: see forge.jsonl beside it for the reason")
+    return clips[0]
 
 
 def _named(*kinds: str) -> Iterator[str]:

@@ -29,6 +29,29 @@ def test_only_people_of_the_train_part_are_pretrained_on(commands, tmp_path) -> 
     assert speech[speech.index("--people") + 1] == TRAIN
 
 
+def test_the_shipped_detector_judges_a_copy_and_a_forgery_first(commands, tmp_path, some_weights) -> None:
+    for kind in ("none", demo_module.FIRST_KIND):
+        (tmp_path / "first-look" / "forged" / kind / "person11").mkdir(parents=True)
+        (tmp_path / "first-look" / "forged" / kind / "person11" / "a.mp4").touch()
+    Demo(tmp_path, tmp_path, 5, 2).first_look()
+    assert [argv[0] for argv in commands] == ["synth", "forge", "detect"]
+    assert commands[1][commands[1].index("--kinds") + 1] == demo_module.FIRST_KIND
+    videos = [tmp_path / "first-look/forged" / kind / "person11/a.mp4" for kind in ("none", demo_module.FIRST_KIND)]
+    assert commands[2][1:3] == [str(video) for video in videos] and "--detector" not in commands[2]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_without_shipped_weights_the_demo_begins_with_the_corpus(there, commands, tmp_path, request, capsys) -> None:
+    request.getfixturevalue("some_weights" if there else "no_weights")
+    if there:
+        assert main(["demo", "--out", str(tmp_path / "demo")]) == 2  # nothing is rendered here: no clip to judge
+        assert "first-look" in commands[0][1] and "has no clip" in capsys.readouterr().err
+    else:
+        with pytest.raises(FileNotFoundError):  # nothing is trained here, so there are no scores to choose clips by
+            main(["demo", "--out", str(tmp_path / "demo")])
+        assert commands[0][1] == str(tmp_path / "demo" / "speech")
+
+
 def test_from_scratch_has_no_encoder(commands, tmp_path) -> None:
     run = Demo(tmp_path, tmp_path, 5, 2)
     run.finetune()
