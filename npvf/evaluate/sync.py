@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any
@@ -92,15 +92,12 @@ def evaluate_synchrony(
         NpvfError: no clip is left, or none is long enough.
     """
     lines = selected_lines(corpus, selection)
-    first = {line["sha256"]: line["video"] for line in reversed(lines) if line["status"] == "prepared"}
-    distinct = set(first.values())
+    distinct = distinct_videos(lines)
     chosen = set(nsmallest(max_videos, distinct, key=hash_share))
     measured = _ClipStreams()
-    for sample in corpus.samples:
-        meta = read_meta(sample)
-        if meta.is_speaker and meta.video in chosen and selection.reason_against(meta) is None:
-            measured.add(decode_clip(sample), embed)
-            on_clip()
+    for clip in speaker_clips(corpus, selection, chosen):
+        measured.add(clip, embed)
+        on_clip()
     if not measured.keys:
         raise NpvfError(f"{corpus.folder} holds no clip for the synchrony protocol in this selection")
     groups, grouping = bootstrap_groups(list(zip(measured.identities, measured.videos, strict=True)), group)
@@ -122,6 +119,21 @@ def evaluate_synchrony(
         columns=columns,
     )
     return report, [_row(measured, index, columns) for index in range(len(measured.keys))]
+
+
+def distinct_videos(lines: Iterable[dict[str, Any]]) -> set[str]:
+    """Return the prepared videos among some lines of a manifest; of several with the same content, the first."""
+    return set(
+        {line["sha256"]: line["video"] for line in reversed(list(lines)) if line["status"] == "prepared"}.values()
+    )
+
+
+def speaker_clips(corpus: Corpus, selection: Selection, videos: Container[str]) -> Iterator[Clip]:
+    """Yield the clips that the protocol measures: those of a selection, of some videos, that show who speaks."""
+    for sample in corpus.samples:
+        meta = read_meta(sample)
+        if meta.is_speaker and meta.video in videos and selection.reason_against(meta) is None:
+            yield decode_clip(sample)
 
 
 def _row(measured: _ClipStreams, index: int, columns: dict[str, SynchronyMetrics]) -> dict[str, Any]:
