@@ -20,6 +20,7 @@ SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 POSTERIORS_PER_FRAME = 2  # the phone recogniser hears 50 frames a second
 SEGMENT_FRAMES = 24  # 0.96 s, the "96 x 64 log-mel" clip of NPVForensics
 N_MELS = 64
+MOUTH_POINTS = 64  # of lips, jaw and cheeks, see npvf.faces.mouth_geometry
 CROP_SIZE = 224
 
 REAL = 0

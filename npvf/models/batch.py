@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from npvf.clip import MEL_PER_FRAME, N_MELS, POSTERIORS_PER_FRAME, SEGMENT_FRAMES
+from npvf.clip import MEL_PER_FRAME, MOUTH_POINTS, N_MELS, POSTERIORS_PER_FRAME, SEGMENT_FRAMES
 from npvf.speech.gate import GATE_PAD, Gate
 from npvf.speech.inventory import CRITICAL
 from npvf.speech.recogniser import POSTERIORS
@@ -51,7 +51,7 @@ class InputSpec:
     n_mels: int = N_MELS
     picture: tuple[Picture, ...] = ("pixels",)
     sound: tuple[Sound, ...] = ("mel",)
-    geometry_points: int = 64
+    geometry_points: int = MOUTH_POINTS
     posteriors: int = POSTERIORS
     gate: Gate = "noncritical"
     critical: tuple[str, ...] = CRITICAL

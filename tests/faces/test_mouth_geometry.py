@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from npvf.clip import MOUTH_POINTS
 from npvf.faces.mouth_geometry import GEOMETRY_POINTS, NOSE_BRIDGE, OUTER_EYE_CORNERS, mouth_geometry
 
 
@@ -27,4 +28,4 @@ def test_a_still_head_gives_offsets_from_the_nose_over_the_eye_distance(landmark
 
 
 def test_each_point_is_taken_once():
-    assert len(set(GEOMETRY_POINTS)) == len(GEOMETRY_POINTS) == 64
+    assert len(set(GEOMETRY_POINTS)) == len(GEOMETRY_POINTS) == MOUTH_POINTS
