@@ -9,6 +9,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -128,8 +129,10 @@ def names(lines: list[str]) -> set[str]:
 
 
 def constraints() -> dict[str, str]:
+    """The pinned version of each package, on this Python."""
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
-    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    here = [pin for pin in map(Requirement, lines) if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in here}
 
 
 def imports(folders: Iterable[str]) -> dict[Path, set[str]]:
@@ -152,6 +155,7 @@ def distributions(module: str) -> set[str]:
     return {canonicalize_name(name) for name in BROUGHT_BY.get(module, [module])}
 
 
+@cache  # every test of this file asks, and nothing is edited meanwhile
 def imported(file: Path) -> set[str]:
     """Top-level names of the third-party modules that a file imports, at the top or inside a function."""
     modules: set[str] = set()

@@ -14,6 +14,8 @@ from npvf.corpora.splits import Split
 from tests.helpers.talkers import talker
 from tests.helpers.tiny_corpus import write_corpus
 
+pytestmark = pytest.mark.slow
+
 
 def people(silence: int = 0) -> list[Clip]:
     """Eight reals and eight fakes of eight people in two parts; fakes begin with `silence` frames of nothing."""

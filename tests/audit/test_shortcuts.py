@@ -21,6 +21,8 @@ from npvf.prepare.run import prepare
 from tests.helpers.astronaut import head, scene, with_head
 from tests.helpers.tiny_corpus import labelled_corpus
 
+pytestmark = pytest.mark.slow
+
 QUICK = Bootstrap(100)
 PEOPLE, FRAMES = 6, 24
 
@@ -58,7 +60,6 @@ def named(found: list[Shortcut], name: str) -> Shortcut:
     return next(one for one in found if one.name == name)
 
 
-@pytest.mark.slow
 def test_80_ms_of_silence_are_found(corpus: Corpus) -> None:
     found = shortcuts(corpus, Selection(label="known", exclude=("clean*",)), QUICK)
     silence = named(found, "silence at the start")

@@ -96,6 +96,7 @@ def verdicts(all_files: Ran) -> dict[str, dict]:
     return {Path(verdict["video"]).name: verdict for verdict in json.loads(all_files.out)}
 
 
+@pytest.mark.slow
 def test_every_file_has_its_object_in_the_order_given(verdicts: dict[str, dict]) -> None:
     assert list(verdicts) == ["gone.mp4", "text.mp4", "good.mp4", "mute.mp4", "wall.mp4"]
     assert all(set(verdict) == KEYS for verdict in verdicts.values())
@@ -139,6 +140,7 @@ def test_the_report_has_all_of_them(all_files: Ran, folder: Path) -> None:
     assert f"report: {folder / 'out' / 'r.html'}" in all_files.err
 
 
+@pytest.mark.slow
 def test_one_file_that_is_judged_ends_with_0_and_a_table(folder: Path, detector: Path) -> None:
     ran = npvf("detect", folder / "good.mp4", "--detector", detector, "--phones", "times")
     assert ran.status == 0
@@ -203,6 +205,7 @@ def both(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_fused(Fusion(undecided=0.0), detector, folder / "picture", folder / "fused", {})
 
 
+@pytest.mark.slow
 def test_a_mute_video_is_judged_by_its_picture_and_gets_a_mask(folder: Path, both: Path, tmp_path: Path) -> None:
     report = tmp_path / "r.html"
     videos = [folder / name for name in ("good.mp4", "mute.mp4", "wall.mp4")]
@@ -220,6 +223,7 @@ def test_a_mute_video_is_judged_by_its_picture_and_gets_a_mask(folder: Path, bot
     assert "by the frames alone" in report.read_text().lower()
 
 
+@pytest.mark.slow
 def test_masks_go_where_they_are_asked_for_and_nowhere_else(folder: Path, both: Path, tmp_path: Path) -> None:
     ran = npvf("detect", folder / "mute.mp4", "--detector", both / "picture", "--masks", tmp_path / "m")
     assert ran.status == 0 and len(list((tmp_path / "m").iterdir())) == 1 and "face 1" in " ".join(ran.out.split())

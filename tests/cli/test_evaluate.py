@@ -18,6 +18,8 @@ from npvf.errors import MissingDependency, NpvfError
 from npvf.io.corpus import Corpus
 from tests.helpers.labelled_videos import Teller, people_corpus
 
+pytestmark = pytest.mark.slow
+
 FILES = {"metrics.json", "config.yaml", "report.html"} | {
     f"{name}{suffix}.csv" for name in ("scores", "segments") for suffix in ("", "_trimmed")
 }

@@ -135,6 +135,7 @@ def test_a_corpus_is_read_and_prepared(name: str, templates: Path, tmp_path: Pat
     assert (clip.mask_THW is not None) == (first["mask"] is not None)
 
 
+@pytest.mark.slow
 def test_sound_out_of_another_file_starts_with_the_picture(templates: Path, tmp_path: Path) -> None:
     for name, suffix in (("voxceleb2", ".m4a"), ("deepfaketimit", ".wav")):
         src = build(name, templates, tmp_path / name)

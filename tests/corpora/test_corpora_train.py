@@ -13,6 +13,8 @@ from npvf.corpora.splits import read_split
 from npvf.io.corpus import Corpus
 from tests.helpers.miniatures import Maker, fakeavceleb, lavdf
 
+pytestmark = pytest.mark.slow
+
 CONFIG = str(Path(__file__).parents[1] / "conf" / "finetune.yaml")
 PREPARE = ("--workers", "0", "--phones", "voice_activity")
 
@@ -38,7 +40,6 @@ def detector(home: Path) -> Path:
     return run / "detector"
 
 
-@pytest.mark.slow
 def test_what_is_missing_is_in_the_manifest(home: Path) -> None:
     manifest = Corpus(home / "fakeavceleb").manifest
     reasons = [line["reason"] for line in manifest]

@@ -38,6 +38,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Listing:
     return FAKEAVCELEB.read(folder)
 
 
+@pytest.mark.slow
 def test_the_full_list_of_fakeavceleb_in_both_its_forms(listing: Listing, tmp_path: Path) -> None:
     assert len(listing.records) == 21_544
     assert Counter(map(FAKEAVCELEB.class_of, listing.records)) == FAKEAVCELEB.counts
@@ -61,6 +62,7 @@ def split(listing: Listing) -> Split:
     return make_split(FAKEAVCELEB, listing.records, "identity-disjoint", seed=0)
 
 
+@pytest.mark.slow
 def test_nobody_of_fakeavceleb_is_in_two_parts(listing: Listing, split: Split) -> None:
     records = {record.path: record for record in listing.records}
     # Straight from the file names and columns: whoever is named anywhere.

@@ -62,6 +62,7 @@ def test_padding_is_not_valid() -> None:
     assert not batch.gate_BT[0, 30:].any() and not batch.speech_BT[0, 30:].any()
 
 
+@pytest.mark.slow
 def test_shards_and_memory_give_equal_tensors(tmp_path: Path) -> None:
     clips = [blob_clip(f"v{i}", i, frames=90, label=1, intervals=((2.0, 2.5),)) for i in range(5)]
     rng = np.random.default_rng(0)
@@ -102,6 +103,7 @@ def test_a_clip_without_a_window_is_left_out_or_replaced(tmp_path: Path) -> None
     assert everything == [sample.video for sample in memory.samples] == ["a", "c", "d"]
 
 
+@pytest.mark.slow
 def test_a_draw_reads_one_sample_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = [blob_clip(f"v{i:03d}", i, frames=24, label=0 if i == 42 else 1) for i in range(43)]
     folder = write_corpus(tmp_path, clips, shards=8)
@@ -171,6 +173,7 @@ def test_parts_by_hash_are_disjoint_complete_and_do_not_move(folders: list[str])
     assert not parts["train"] & parts["val"] and parts["train"] and parts["val"]
 
 
+@pytest.mark.slow
 def test_parts_by_hash_keep_all_clips_of_a_person_together(tmp_path: Path) -> None:
     clips = [blob_clip(f"v{i:02d}", i, frames=24, identity=f"p{i % 5}", identities=(f"p{i % 5}",)) for i in range(20)]
     clips += [blob_clip(f"nobody{i}", i, frames=24) for i in range(10)]

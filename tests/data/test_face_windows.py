@@ -111,6 +111,7 @@ def test_flow_comes_with_the_batch_where_it_is_asked_for():
     assert batch.rows(slice(1, 2)).motion_BTCHW.shape[0] == 1 and len(batch.rows(slice(0, 1))) == 1
 
 
+@pytest.mark.slow
 def test_memory_and_shards_give_the_same(tmp_path: Path):
     folders = [str(masked_corpus(tmp_path / "corpus", reals=1, fakes=2))]
     windows = FaceWindows(PLAIN, length=3)

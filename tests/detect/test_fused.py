@@ -99,6 +99,7 @@ def test_a_forged_mouth_lands_on_its_pixels_of_the_source(joint: FusedDetector) 
     assert len(rows) == pytest.approx(40 * 56 / np.linalg.det(turn[:, :2]), rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_folder_of_either_kind_or_both_is_opened_by_one_call(joint: FusedDetector, tmp_path: Path) -> None:
     joint.speech.save_pretrained(tmp_path / "npv")
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")

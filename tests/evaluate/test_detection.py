@@ -222,6 +222,7 @@ def test_synchrony_of_a_model_and_of_the_baseline(talkers: Corpus) -> None:
     assert report["model"]["retrieval_r1"] == 1 and report["model"]["retrieval_chance"] == 1 / 16
 
 
+@pytest.mark.slow
 def test_synchrony_keeps_no_more_videos_in_memory_than_asked_for(talkers: Corpus) -> None:
     settings = Settings(segments=16, bootstrap=QUICK)
     found, rows = evaluate_synchrony(talkers, embed_energy, settings=settings, max_videos=3)

@@ -23,6 +23,8 @@ from npvf.metrics.bootstrap import Bootstrap
 from tests.helpers.labelled_videos import PEOPLE, Teller, line, make_corpus, people_corpus
 from tests.helpers.tiny_corpus import blob_clip
 
+pytestmark = pytest.mark.slow
+
 QUICK = MetricSettings(bootstrap=Bootstrap(50))
 
 
@@ -36,7 +38,6 @@ def found(corpus: Corpus) -> Evaluation:
     return run_evaluation(corpus, Teller(), settings=QUICK)
 
 
-@pytest.mark.slow
 def test_planted_missing_files_change_the_coverage_and_never_the_denominator(tmp_path: Path, found: Evaluation) -> None:
     whole = run_evaluation(people_corpus(tmp_path, silence=2, missing=False), Teller(), settings=QUICK).report.to_json()
     report = found.report.to_json()
@@ -168,7 +169,6 @@ def test_a_group_without_a_class_has_no_gap() -> None:
     assert group["gap"] is None and "0 real and 2 fake" in group["parts"]["women"]["missing"]
 
 
-@pytest.mark.slow
 def test_forged_seconds_are_found_and_lost_videos_miss_theirs(corpus: Corpus, tmp_path: Path) -> None:
     sharp = run_evaluation(corpus, Teller(blind=0.02), silence="kept", settings=QUICK).report.to_json()[
         "temporal_localization"

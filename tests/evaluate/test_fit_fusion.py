@@ -22,6 +22,8 @@ from npvf.models import create_model
 from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
+pytestmark = pytest.mark.slow
+
 MOUTH = (slice(140, 180), slice(84, 140))
 EVERYONE = Selection(speakers_only=False, label="known")
 
@@ -53,7 +55,6 @@ def test_clips_come_video_by_video(corpus: Path) -> None:
     assert found[0] == ["v0-t0-000", "v0-t1-000"] and len(found) == 11
 
 
-@pytest.mark.slow
 def test_the_speaking_face_of_each_video_is_asked_and_the_rest_is_counted(corpus: Path, speech: SpeechDetector) -> None:
     joint = FusedDetector(speech, red_localizer())
     found = collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="val"))
@@ -70,7 +71,6 @@ def test_one_class_is_no_fusion(corpus: Path, speech: SpeechDetector) -> None:
         fit_fusion(collect_opinions(Corpus(corpus), joint, replace(EVERYONE, split="train")))
 
 
-@pytest.mark.slow
 def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: SpeechDetector, tmp_path: Path) -> None:
     speech.save_pretrained(tmp_path / "npv", {"seed": 1})
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
@@ -88,7 +88,6 @@ def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: SpeechDet
     assert main([*map(str, words)]) == 2  # nothing is overwritten
 
 
-@pytest.mark.slow
 def test_a_fused_folder_is_evaluated_like_a_detector(corpus: Path, speech: SpeechDetector, tmp_path: Path) -> None:
     speech.save_pretrained(tmp_path / "npv")
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")

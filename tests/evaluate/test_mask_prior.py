@@ -24,6 +24,8 @@ from tests.helpers.masked_corpus import masked_clip
 from tests.helpers.red_localizer import red_localizer
 from tests.helpers.tiny_corpus import write_corpus
 
+pytestmark = pytest.mark.slow
+
 QUICK = Bootstrap(n=20)
 TESTED = Selection(label="known", split="test")
 

@@ -22,6 +22,8 @@ from npvf.metrics.bootstrap import Bootstrap
 from npvf.perturb.apply import Condition
 from tests.helpers.astronaut import scene, with_head
 
+pytestmark = pytest.mark.slow
+
 CONDITIONS = [Condition("blur", 1), Condition("band_limit", 5), Condition("whatsapp")]
 
 

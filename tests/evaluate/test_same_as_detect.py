@@ -27,6 +27,8 @@ from tests.helpers.labelled_videos import line, make_corpus
 from tests.helpers.red_localizer import red_localizer
 from tests.helpers.tiny_corpus import blob_clip
 
+pytestmark = pytest.mark.slow
+
 MOUTH = (slice(140, 180), slice(84, 140))
 LITTLE = Phones((Phone("sil", 0.0, 0.2), Phone("aa", 0.2, 0.6), Phone("sil", 0.6, 2.0)), "times")
 

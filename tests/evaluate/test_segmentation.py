@@ -65,6 +65,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "corpus"
 
 
+@pytest.mark.slow
 def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
     without = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["video"]
     assert "auc_within_originals" not in without
@@ -79,6 +80,7 @@ def test_a_forgery_is_compared_with_its_own_original_too(folder: Path) -> None:
     assert "auc_within_originals" not in report["by_manipulation"]["swap"]["video"]
 
 
+@pytest.mark.slow
 def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path) -> None:
     found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
@@ -95,6 +97,7 @@ def test_videos_and_pixels_are_measured_and_what_is_not_is_counted(folder: Path)
     assert (pixel["frames"], pixel["forged_frames"], pixel["genuine_frames"]) == (160, 64, 96)
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
     found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)
     report = found.to_json()
@@ -109,6 +112,7 @@ def test_the_figures_are_those_of_full_frames(folder: Path) -> None:
     assert set(report["pixel"]) >= {"auc", "auc_ci", "f1", "iou_ci", "fpr", "auc_pooled", "iou_pooled", "auc_error"}
 
 
+@pytest.mark.slow
 def test_each_kind_stands_against_all_reals(folder: Path) -> None:
     kinds = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)[0].to_json()["by_manipulation"]
     assert set(kinds) == {"mouth", "swap"}
@@ -144,6 +148,7 @@ def test_one_class_is_an_error(tmp_path: Path) -> None:
         evaluate_segmentation(Corpus(corpus), red_localizer(), bootstrap=QUICK)
 
 
+@pytest.mark.slow
 def test_the_command_measures_a_localizer(folder: Path, tmp_path: Path) -> None:
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
     words = ["evaluate", folder, "--localizer", tmp_path / "stddl", "--bootstrap", 20, "--out", tmp_path / "out"]

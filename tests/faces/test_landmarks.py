@@ -64,6 +64,7 @@ def test_blendshapes_on_demand() -> None:
     assert face.blendshapes.min() >= 0 and face.blendshapes.max() > 0.3
 
 
+@pytest.mark.slow
 def test_stderr_stays_clean_but_for_what_others_write() -> None:
     code = (
         "import os, threading, numpy as np\n"
@@ -76,6 +77,7 @@ def test_stderr_stays_clean_but_for_what_others_write() -> None:
     assert done.stderr == "mine\n"
 
 
+@pytest.mark.slow
 def test_restoring_the_signal_handlers_that_python_knows_of_does_not_kill(tmp_path):
     """MediaPipe's timers send SIGPROF; Lightning restores all handlers after training."""
     script = tmp_path / "restore.py"

@@ -37,6 +37,7 @@ def test_one_face_makes_one_piece_of_every_frame(landmarker: Landmarker) -> None
     assert np.abs(np.diff(piece.face_THWC[5:-5, 40:180, 40:180].astype(float), axis=0)).mean() < 6
 
 
+@pytest.mark.slow
 def test_a_long_track_continues_in_further_pieces_without_a_seam(landmarker: Landmarker) -> None:
     frames = [with_head(ROOM, 60 + 2 * k, 15) for k in range(27)]
     whole, parts = tracks(frames, landmarker), tracks(frames, landmarker, max_seconds=0.4)
@@ -78,6 +79,7 @@ def test_two_faces_are_two_tracks(landmarker: Landmarker) -> None:
     assert (np.diff(right.source_landmarks_TN2[:, 168, 0]) < 0).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_faces_that_cross_keep_their_numbers(landmarker: Landmarker) -> None:
     """The larger face passes before the smaller one, which is out of sight for a moment."""
     room = scene(600, 240)
@@ -106,6 +108,7 @@ def test_a_cut_ends_the_track(landmarker: Landmarker, other_room: np.ndarray) ->
     assert {track for track, _, _ in spans(pieces)} == {0, 1}
 
 
+@pytest.mark.slow
 def test_rapid_cuts_between_two_people_before_the_same_wall(landmarker: Landmarker) -> None:
     shot = 6
     people = [with_head(ROOM, 80, 15), with_head(ROOM, 84, 15, mirrored=True)[..., ::-1]]
@@ -114,6 +117,7 @@ def test_rapid_cuts_between_two_people_before_the_same_wall(landmarker: Landmark
     assert spans(pieces) == [(n, n * shot, (n + 1) * shot) for n in range(5)]
 
 
+@pytest.mark.slow
 def test_the_crop_of_a_still_face_does_not_tremble(landmarker: Landmarker) -> None:
     """Noise of a sensor moves landmarks by tenths of a pixel; smoothing keeps the crop still."""
     rng, still = np.random.default_rng(0), with_head(ROOM, 80, 15).astype(np.float32)
@@ -123,6 +127,7 @@ def test_the_crop_of_a_still_face_does_not_tremble(landmarker: Landmarker) -> No
     assert np.abs(np.diff(corners, axis=0)).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_frames_are_read_as_they_are_needed(landmarker: Landmarker) -> None:
     """Pieces come out while the video is still being read, a look-ahead behind it: memory is bounded."""
     read = 0

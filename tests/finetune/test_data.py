@@ -16,6 +16,8 @@ from npvf.training.data import Loader, SegmentWindows
 from tests.helpers.stub_trainer import SMALL, set_up
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
+pytestmark = pytest.mark.slow
+
 SETTINGS: dict[str, Any] = {"batch_size": 8, "steps_per_epoch": 10}
 
 
@@ -64,7 +66,6 @@ def test_epochs_are_balanced(from_memory: list[list[str]]) -> None:
     assert kinds == {"real": 40, "common": 20, "rare": 20}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 4, 8])
 def test_batches_from_shards_are_those_from_memory(
     corpus: Path, module: DetectionModule, from_memory: list[list[str]], workers: int

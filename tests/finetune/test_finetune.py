@@ -17,6 +17,8 @@ from npvf.io.corpus import Corpus
 from npvf.models import create_model
 from tests.helpers.tiny_corpus import blob_clip, labelled_corpus, write_corpus
 
+pytestmark = pytest.mark.slow
+
 CONFIG = str(Path(__file__).parents[1] / "conf" / "finetune.yaml")
 
 
@@ -35,7 +37,6 @@ def fit(corpus: Path, run: Path, *more: str) -> None:
     main(["fit", "--config", CONFIG, f"--data.train=[{corpus}]", f"--trainer.default_root_dir={run}", *more])
 
 
-@pytest.mark.slow
 def test_the_product_is_a_detector(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path)
     detector = SpeechDetector.from_pretrained(tmp_path / "detector")
@@ -45,7 +46,6 @@ def test_the_product_is_a_detector(corpus: Path, tmp_path: Path) -> None:
     assert all(0 < detector.aggregate([score]).probability < 1 for score in scores)
 
 
-@pytest.mark.slow
 def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_path: Path, encoder: Path) -> None:
     run = tmp_path / "run"
     fit(corpus, run, f"--model.encoder={encoder}", "--model.model_args=null", "--model.freeze=true", "--export=last")
@@ -55,7 +55,6 @@ def test_an_encoder_is_where_it_starts_and_freezing_keeps_it(corpus: Path, tmp_p
     assert changed <= {"head", "awareness_va", "awareness_fa"} and "head" in changed
 
 
-@pytest.mark.slow
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     fit(corpus, tmp_path, "--config", CONFIG.replace(".yaml", "_switches.yaml"))
     saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
@@ -130,7 +129,6 @@ def test_validation_without_fakes_is_refused(tmp_path: Path) -> None:
         fit(write_corpus(tmp_path / "corpus", clips), tmp_path / "run")
 
 
-@pytest.mark.slow
 def test_people_can_be_held_out_by_name(corpus: Path, tmp_path: Path) -> None:
     held = "--data.clips.val_identities=[p100,p101]"
     fit(corpus, tmp_path, held, "--trainer.max_epochs=1")

@@ -62,6 +62,7 @@ def _tone(audio_N: np.ndarray) -> float:
     return float(np.argmax(spectrum) * 16000 / len(audio_N))
 
 
+@pytest.mark.slow
 def test_a_copy_says_what_it_is_a_copy_of(forged: Path) -> None:
     copies = {video.name[:2]: read_sidecar(video) for video in (forged / "none").rglob("*.mp4")}
     assert {name: (said.label, said.original) for name, said in copies.items()} == {

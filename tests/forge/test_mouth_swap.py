@@ -21,6 +21,8 @@ from npvf.media.encode import write_video
 from npvf.speech.gate import gate
 from npvf.synth.corpus import synthesise
 
+pytestmark = pytest.mark.slow
+
 CLIPS = os.environ.get("NPVF_CLIPS")
 KINDS = ("mouth_calibrated", "mouth_reanimated")
 
@@ -54,7 +56,6 @@ def _aperture(path: Path) -> np.ndarray:
     return lip_aperture(track_of(SourceVideo(path.name, path, Annotation(), 0.0)).landmarks_TN2)
 
 
-@pytest.mark.slow
 def test_what_is_not_masked_is_the_original_to_the_bit(forged: Path, source: Path) -> None:
     path = next(source.rglob("*.mp4"))
     source = SourceVideo(path.relative_to(source).as_posix(), path, read_sidecar(path), len(_pictures(path)) / FPS)
@@ -91,7 +92,6 @@ def test_the_sidecar_says_what_was_done_to_whom_and_when(forged: Path, source: P
         np.testing.assert_array_equal(masks.any(axis=(1, 2)), inside)
 
 
-@pytest.mark.slow
 def test_closures_stay_and_the_rest_says_something_else(forged: Path) -> None:
     free = []
     for kind in KINDS:
@@ -108,7 +108,6 @@ def test_closures_stay_and_the_rest_says_something_else(forged: Path) -> None:
     assert np.mean(free) < 0.6
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(forged: Path, source: Path, tmp_path: Path) -> None:
     forge(source, tmp_path, kinds=("mouth_calibrated",), seed=5)
     for video, again in zip(_files(forged, "mouth_calibrated"), _files(tmp_path, "mouth_calibrated"), strict=True):
@@ -116,7 +115,6 @@ def test_the_same_seed_gives_the_same_bytes(forged: Path, source: Path, tmp_path
             assert video.with_suffix(suffix).read_bytes() == again.with_suffix(suffix).read_bytes()
 
 
-@pytest.mark.slow
 def test_a_frame_without_a_face_and_unnamed_sounds_are_refused(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +130,6 @@ def test_a_frame_without_a_face_and_unnamed_sounds_are_refused(
         mouth_calibrated(source, 25, [], np.random.default_rng(0))
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
 def test_a_real_clip_says_what_was_planned(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")

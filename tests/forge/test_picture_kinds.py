@@ -25,6 +25,8 @@ from npvf.media.encode import write_video
 from npvf.prepare.run import prepare
 from npvf.synth.corpus import synthesise
 
+pytestmark = pytest.mark.slow
+
 FRAMES, LONG = 20, 40
 
 
@@ -47,7 +49,6 @@ def sources(source: Path) -> list[SourceVideo]:
     return [SourceVideo(path.relative_to(source).as_posix(), path, read_sidecar(path), LONG / FPS) for path in paths]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["face_swap", "self_blend", "smoothed"])
 def test_outside_the_mask_nothing_changes_and_inside_it_all_does(sources: list[SourceVideo], kind: str) -> None:
     for seed, source in enumerate(sources[:2]):
@@ -151,7 +152,6 @@ def test_a_twin_is_the_splice_without_its_forgery(sources: list[SourceVideo]) ->
         np.testing.assert_array_equal(mine[~mask], real[~mask])
 
 
-@pytest.mark.slow
 def test_of_several_people_the_forged_one_is_found_in_the_prepared_corpus(source: Path, tmp_path: Path) -> None:
     summary = forge(source, tmp_path / "forged", kinds=("multi_source",), copies=True, seed=2, crf=23)
     assert summary.count("written") == {"multi_source": 3, "none": 6}

@@ -17,6 +17,8 @@ from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
 from tests.helpers.tiny_model import TINY_MODEL, synthetic_batch
 
+pytestmark = pytest.mark.slow
+
 STARTS = torch.tensor([[0, 8, 24], [3, 10, 20], [1, 2, 12], [0, 5, 16]])
 
 
@@ -94,7 +96,6 @@ def batch() -> Batch:
     return batch
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["together", "in chunks", "fine-tuning"])
 def test_two_processes_learn_what_one_would(name: str, ranks: list[dict[str, Any]], batch: Batch) -> None:
     whole = OBJECTIVES["together" if name == "in chunks" else name]

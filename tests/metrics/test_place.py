@@ -47,6 +47,7 @@ def naive(frames: list[Frame]) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_auc_pixel_by_pixel(seed: int) -> None:
     videos = [frames_of(seed, 3, True), frames_of(seed + 10, 2, False), frames_of(seed + 20, 2, True)]

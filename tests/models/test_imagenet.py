@@ -50,6 +50,7 @@ def test_pictures_start_as_timms_swin(plain, size, position):
     assert_close(tower.swin.forward_features(picture), plain(img_size=size).forward_features(picture))
 
 
+@pytest.mark.slow
 def test_gray_pictures_sum_the_colours(plain):
     tower = VisualTower(SPEC, 112, 1, 8, backbone_pretrained=True).eval()
     gray = torch.rand(1, 1, 112, 112)
@@ -57,6 +58,7 @@ def test_gray_pictures_sum_the_colours(plain):
     assert_close(tower.swin.forward_features(gray), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_sound_starts_as_timms_swin_up_to_the_first_merging(plain):
     """From there on sound keeps its rows of time, so that only what happens within a stage can be the same."""
     tower = AudioTower(SPEC, 64, 8, backbone_pretrained=True).eval()

@@ -174,6 +174,7 @@ def test_pieces_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(done, resampled(sound / 32768), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_pitch_moves_the_pitch_and_not_the_time(tmp_path: Path) -> None:
     time = np.arange(2 * RATE) / RATE
     source = film(tmp_path / "tone.mp4", (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32))

@@ -65,6 +65,7 @@ def test_an_original_of_another_size_rate_and_brightness_will_do(films, tmp_path
     assert _iou(np.stack(list(aligned.masks())), exact_THW) > 0.5
 
 
+@pytest.mark.slow
 def test_where_nothing_moves_no_offset_is_made_up(films, tmp_path):
     still = next(iter_frames(films[1]))
     noise = np.random.default_rng(0)
@@ -74,6 +75,7 @@ def test_where_nothing_moves_no_offset_is_made_up(films, tmp_path):
     assert pair(tmp_path / "fake.mp4", tmp_path / "real.mp4").offset == 0
 
 
+@pytest.mark.slow
 def test_an_unforged_pair_has_hardly_a_mask(films, tmp_path):
     _, real, _ = films
     write_video(tmp_path / "copy.mp4", iter_frames(real), crf=26)

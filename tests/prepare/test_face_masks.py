@@ -85,6 +85,7 @@ def test_only_the_face_that_the_mask_meets_is_forged(src):
     assert [decode_clip(encoded, at, 8).meta.label for at in (0, 12, 21)] == [REAL, FAKE, REAL]
 
 
+@pytest.mark.slow
 def test_a_forged_sound_stays_forged_under_an_empty_mask(src):
     two_faces(src / "a.mp4", 25)
     write_masks(src / "a.mask.npz", np.zeros((30, SIDE, 2 * SIDE), bool))
@@ -93,6 +94,7 @@ def test_a_forged_sound_stays_forged_under_an_empty_mask(src):
     assert all(clip.mask_THW is not None and not clip.mask_THW.any() for clip in clips)
 
 
+@pytest.mark.slow
 def test_a_video_without_a_mask_has_none(src):
     two_faces(src / "a.mp4", 25)
     clips, _ = prepared(src, {"label": 1})

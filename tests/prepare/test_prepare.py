@@ -119,6 +119,7 @@ class Killer:
         return changed
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_the_rest_is_done_by_the_next_run(src, tmp_path):
     prepare(src, tmp_path / "whole", **SMALL_SHARDS)
     for at in count():

@@ -26,6 +26,7 @@ def test_each_speaker_is_followed_from_the_first_frame_to_the_last(tmp_path):
         assert clip.meta.speaking > 0.1
 
 
+@pytest.mark.slow
 def test_a_shard_keeps_the_posteriors_that_the_phones_came_from():
     video = next((Path(CLIPS) / "grid" / "speakers").glob("*.mpg"))
     with Landmarker() as landmarker:

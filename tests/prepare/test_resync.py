@@ -69,6 +69,7 @@ def corpus(tmp_path: Path) -> Corpus:
     return Corpus(write_corpus(tmp_path / "corpus", clips, shards=2))
 
 
+@pytest.mark.slow
 def test_a_corpus_is_written_anew(corpus: Corpus, tmp_path: Path) -> None:
     dataset = synchronise(corpus, tmp_path / "out", embed_by_name)
     assert dataset["synchronised"]["clips_by_offset"] == {"0": 1, "3": 1}

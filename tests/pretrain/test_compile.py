@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from npvf.models import NPV, Batch
@@ -12,6 +13,7 @@ from pretrain.module import PretrainModule
 from tests.helpers.tiny_model import TINY_MODEL
 
 
+@pytest.mark.slow
 def test_a_compiled_model_has_the_weights_of_a_plain_one(make_batch: Callable[..., Batch], tmp_path: Path) -> None:
     module = PretrainModule(model_args=TINY_MODEL).eval()
     module.compile_towers(backend="eager")  # the graph is traced as ever, the machine's compiler left alone

@@ -49,6 +49,7 @@ def test_gradients_are_those_of_the_plain_batch(chunk_clips: int, batch: Batch) 
     assert same(gradients(model, plain["loss"]), gradients(model, cached["loss"]))
 
 
+@pytest.mark.slow
 def test_both_passes_drop_the_same_and_count_the_batch_once(batch: Batch) -> None:
     objective, states, found = NPVObjective(), [], []
     for cached in (False, True):

@@ -17,6 +17,8 @@ from pretrain.cli import main
 from pretrain.module import PretrainModule, chosen_by_hash
 from tests.helpers.tiny_corpus import real_corpus
 
+pytestmark = pytest.mark.slow
+
 CONFIG = str(Path(__file__).parents[1] / "conf" / "pretrain.yaml")
 
 
@@ -74,7 +76,6 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_were_not(
     assert same_weights(resumed, undisturbed[1])
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     corpus: Path, tmp_path: Path, undisturbed: tuple[Path, NPV]
 ) -> None:
@@ -95,7 +96,6 @@ def learning_rates(run: Path) -> list[float]:
         return [float(row["lr-AdamW/pg1"]) for row in csv.DictReader(file) if row.get("lr-AdamW/pg1")]
 
 
-@pytest.mark.slow
 def test_every_switch_at_once(corpus: Path, tmp_path: Path) -> None:
     model = fit(corpus, tmp_path, "--config", str(CONFIG).replace(".yaml", "_switches.yaml"))
     saved = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)

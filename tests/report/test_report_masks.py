@@ -82,6 +82,7 @@ def test_a_localizer_alone_has_a_page_without_speech() -> None:
     assert "audio offset" not in page.text and page.open == []
 
 
+@pytest.mark.slow
 def test_masks_are_written_on_the_clock_of_the_source_and_named(joint: FusedDetector, tmp_path: Path) -> None:
     judgement = joint.judge_clips([forged(), forged(1, is_speaker=False)], "clips/a.mp4", 2.4)
     write_masks(judgement, tmp_path / "masks")

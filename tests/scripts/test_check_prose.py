@@ -68,5 +68,6 @@ def test_comments_of_configurations_are_read(tmp_path: Path) -> None:
     assert found(tmp_path, "a.yaml", "film: 3  # each visit\n") == ["1: 'visit'"]
 
 
+@pytest.mark.slow
 def test_the_repository_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert check_prose.main([]) == 0, capsys.readouterr().out

@@ -17,7 +17,10 @@ from npvf.speech.sources import find_phones
 from npvf.speech.transcript import align_transcript
 
 CLIPS = os.environ.get("NPVF_CLIPS")
-pytestmark = pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CLIPS, reason="set NPVF_CLIPS to a folder with grid/ and wild/"),
+]
 
 SENTENCES = {
     "s1/bgaa8p": "bin green at a eight please",

@@ -14,6 +14,8 @@ from npvf.media.probe import probe
 from npvf.synth.corpus import Recipe, plan, synthesise
 from npvf.synth.tracking import tracking_correlation
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 pytest.importorskip("skimage")
 
@@ -25,7 +27,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_each_clip_is_a_video_with_all_that_is_known_of_it(corpus: Path) -> None:
     videos = sorted(corpus.rglob("*.mp4"))
     assert len(videos) == 2

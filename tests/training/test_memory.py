@@ -74,6 +74,7 @@ print("tracked")
 """
 
 
+@pytest.mark.slow
 def test_mediapipe_tracks_beside_it_and_its_timers_do_not_end_the_process() -> None:
     """MediaPipe's timers send SIGPROF, whose default ends a process; that once looked like this setting's doing."""
     assert run(TRACKS) == "tracked"

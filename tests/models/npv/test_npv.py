@@ -184,6 +184,7 @@ def test_imagenet_weights_start_the_towers(monkeypatch, tiny_overrides):
     assert_close(tower.forward_features(picture), plain.forward_features(picture), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_small_stands_between(make_batch):
     sizes = {n: sum(p.numel() for p in create_model(n).parameters()) for n in ("npv_nano", "npv_small")}
     assert sizes["npv_nano"] < 4e6 < 15e6 < sizes["npv_small"] < 25e6
@@ -200,6 +201,7 @@ def test_the_place_of_lfa_is_a_switch(tiny_overrides, position, tmp_path):
     assert NPV.from_pretrained(tmp_path).config.viseme.lfa_position == position
 
 
+@pytest.mark.slow
 def test_tiny_is_the_papers_scale():
     model = create_model("npv_tiny")
     assert model.config.inputs.mouth_size == 224

@@ -172,6 +172,7 @@ def test_degenerate_triangles_are_not_drawn():
     assert torch.isfinite(landmarks.grad).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", ["triangles", "lattice"])
 def test_a_batch_is_its_clips_one_by_one(face_N2, fill):
     clips = torch.stack([jitter(face_N2, 12, seed) for seed in range(2)]).float()

@@ -120,6 +120,7 @@ def test_from_scratch_only_the_finest_branch_is_heard():
     assert torch.equal(before, model(*inputs).mask_logits_BTHW)
 
 
+@pytest.mark.slow
 def test_a_folder_says_which_family_it_holds(tmp_path, tiny_overrides):
     model, inputs = tiny(motion="flow"), clips()
     model.save_pretrained(tmp_path / "stddl", {"localizer": {"threshold": 0.4}})
@@ -145,6 +146,7 @@ def test_a_folder_that_names_no_family_is_npv(tmp_path, tiny_overrides):
         PretrainedModel.from_pretrained(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_papers_sizes():
     model = create_model("stddl_hrnet_w32")
     assert model.config.size == 512 and model.fusion.heads == 16 and model.config.dim // model.fusion.heads == 32
