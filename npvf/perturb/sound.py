@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from types import ModuleType
 
 import numpy as np
 from scipy.signal import firwin, lfilter, oaconvolve
 
-from npvf.errors import MissingDependency
 from npvf.media.decode import to_float
 from npvf.media.transcode import blocks_of
 from npvf.perturb.registry import perturbation
@@ -62,7 +60,9 @@ def band_limit(video: VideoEdit, cutoff: float, rng: np.random.Generator) -> Vid
 @perturbation("sound", (0.5, 1.0, 2.0, 3.0, 4.0), "{} semitones up or down")
 def pitch(video: VideoEdit, semitones: float, rng: np.random.Generator) -> VideoEdit:
     """Change the pitch at the same tempo (librosa's phase vocoder), randomly up or down."""
-    effects, steps = _librosa().effects, semitones * float(rng.choice([-1, 1]))
+    import librosa  # takes a second to import
+
+    effects, steps = librosa.effects, semitones * float(rng.choice([-1, 1]))
     audio_N, rate = video.audio()
     blocks = _in_pieces(audio_N, rate, lambda x_N: effects.pitch_shift(x_N, sr=rate, n_steps=steps))
     return replace(video.with_audio(blocks, rate), drawn={"semitones": steps})
@@ -74,8 +74,9 @@ def stretch(video: VideoEdit, factor: float, rng: np.random.Generator) -> VideoE
 
     To stretch the audio alone would make a genuine video a badly dubbed one: a forgery, not a perturbation.
     """
-    factor = factor ** float(rng.choice([-1, 1]))
-    effects = _librosa().effects
+    import librosa  # takes a second to import
+
+    factor, effects = factor ** float(rng.choice([-1, 1])), librosa.effects
     audio_N, rate = video.audio()
     blocks = _in_pieces(audio_N, rate, lambda x_N: effects.time_stretch(x_N, rate=1 / factor), factor)
     video = video.with_frames(shown_at=video.fps / factor).with_audio(blocks, rate)
@@ -140,11 +141,3 @@ def _in_pieces(
             piece[:fade] = tail * (1 - rising) + piece[:fade] * rising
         tail = piece[length : length + fade].copy()
         yield piece[:length]
-
-
-def _librosa() -> ModuleType:
-    try:
-        import librosa
-    except ModuleNotFoundError as error:
-        raise MissingDependency("pitch and stretch need librosa: pip install 'npvf[prepare]'") from error
-    return librosa
