@@ -38,6 +38,7 @@ PATHS = [
     "npvf/evaluate",
     "npvf/faces",
     "npvf/forge",
+    "npvf/inspect",
     "npvf/io",
     "npvf/losses",
     "npvf/media",

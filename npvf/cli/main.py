@@ -15,6 +15,7 @@ from npvf.version import __version__
 GROUPS = {
     "Look at a file": {
         "detect": "judge videos: real, fake, mismatch, or abstain",
+        "inspect": "list the facts of videos, and how well they can be judged",
     },
     "Make data": {
         "corpora": "list the corpora that npvf reads, check a copy, make splits",
@@ -53,7 +54,7 @@ Exit status:
     1    done, but something is missing (doctor, corpora), a shortcut was
          found (audit), or no video could be prepared (prepare)
     2    wrong use, or an input that cannot be read: stderr says which
-    3    at least one video was not judged (detect)
+    3    at least one video was not judged (detect), or cannot be (inspect)
     130  stopped with Ctrl-C
 """
 

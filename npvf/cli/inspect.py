@@ -1,0 +1,231 @@
+"""`npvf inspect VIDEO...`: the facts of each file and how well it can be judged, before any score."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from npvf.clip import PhoneSource
+from npvf.detect.conditions import ConditionSettings
+from npvf.detect.quality import Quality, quality
+from npvf.detect.verdict import BROKEN as BROKEN_FILE
+from npvf.errors import MissingDependency, NpvfError, Reason, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.inspect.container import Container, tree_of_types
+from npvf.inspect.credentials import Credentials, check_trust
+from npvf.inspect.facts import FileFacts, inspect_file
+from npvf.inspect.streams import AudioFacts, StreamFacts, VideoFacts
+from npvf.prepare.ingest import DEFAULTS, IngestSettings
+
+BROKEN, NOT_JUDGED = 2, 3
+STYLES = {"good": "green", "limited": "yellow", "bad": "bold red"}
+EXPLANATION = """\
+Facts are kept apart from scores: nothing here says whether a video is real or fake. Most oddities have a harmless
+cause. --json prints a list with one object for each file, in the given order. A file that cannot be read has an
+"error" that begins with a stable code (not_found, undecodable, no_video_stream), and is reported on stderr, too.
+
+exit status: 0 all files were read; 3 at least one has no face that could be judged, or is too short; 2 at least one
+could not be read.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """The findings in one file; `error` is the reason why something is missing."""
+
+    video: str
+    facts: FileFacts | None = None
+    quality: Quality | None = None
+    error: NpvfError | None = None
+
+    @property
+    def status(self) -> int:
+        """The exit status for this file."""
+        if self.error is not None:
+            return BROKEN
+        return NOT_JUDGED if self.quality and self.quality.refused else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts, the quality list and the error, as far as there are some."""
+        found: dict[str, Any] = self.facts.to_json() if self.facts else {"video": self.video}
+        if self.quality:
+            refused = str(self.quality.refused or "")
+            found["quality"] = {"refused": refused, "marks": [asdict(mark) for mark in self.quality.marks]}
+        return found | ({"error": _code(self.error)} if self.error else {})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the whole box tree, instead of tables")
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        metavar="FILE.pem",
+        help="certificates of those whose Content Credentials are trusted (needs npvf[inspect]; default: nobody's)",
+    )
+    parser.add_argument(
+        "--no-quality", action="store_true", help="leave out the quality list, for which the whole video is decoded"
+    )
+    parser.add_argument(
+        "--phones",
+        choices=("auto", *get_args(PhoneSource)),
+        default=DEFAULTS.phones,
+        help="the source of phone times for the quality list (default: %(default)s)",
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXPLANATION
+
+
+def run(args: argparse.Namespace) -> int:
+    """Inspect every file, print, and return the exit status: 2 if a file could not be read, else 3, else 0."""
+    if args.trust:
+        check_trust(args.trust)
+    console, found = Console(), []
+    for one in _inspect(args):
+        found.append(one)
+        if not args.json:
+            _print(one, console)
+    if args.json:
+        print(json.dumps([one.to_json() for one in found], indent=2, ensure_ascii=False))
+    statuses = {one.status for one in found}
+    return next((status for status in (BROKEN, NOT_JUDGED) if status in statuses), 0)
+
+
+def _inspect(args: argparse.Namespace) -> Iterator[Inspected]:
+    """Inspect each file. An error in one file does not stop the others."""
+    console = Console(stderr=True)
+    with nullcontext() if args.no_quality else Landmarker(max_faces=DEFAULTS.max_faces) as landmarker:
+        for number, video in enumerate(args.videos, 1):
+            with console.status(escape(f"{Path(video).name} ({number} of {len(args.videos)})")):
+                found = _one(video, args, landmarker)
+            if found.error:
+                console.print(f"npvf: {video}: {found.error}", markup=False, highlight=False, soft_wrap=True)
+            yield found
+
+
+def _one(video: str, args: argparse.Namespace, landmarker: Landmarker | None) -> Inspected:
+    facts = None
+    try:
+        facts = inspect_file(video, args.trust)
+        if landmarker is None:
+            return Inspected(video, facts)
+        settings = IngestSettings(phones=args.phones, need_sound=False)
+        measured = quality(Path(video), facts.streams, landmarker, settings, ConditionSettings())
+    except MissingDependency:
+        raise  # it would be missing for every other file as well
+    except NpvfError as error:
+        return Inspected(video, facts, error=error)
+    except MemoryError:
+        return Inspected(video, facts, error=Refused(Reason.MEMORY_LIMIT, f"{video} needs more memory than there is."))
+    refused = measured.refused
+    return Inspected(video, facts, measured, refused if refused and refused.reason in BROKEN_FILE else None)
+
+
+def _code(error: NpvfError) -> str:
+    return str(error) if isinstance(error, Refused) else f"error: {error}"
+
+
+def _print(found: Inspected, console: Console) -> None:
+    console.print(f"[bold]{escape(found.video)}")
+    if found.facts:
+        console.print(_facts(found.facts))
+    if found.quality:
+        console.print(_quality(found.quality))
+    if found.error:
+        console.print(f"[red]{escape(_code(found.error))}")
+    console.print()
+
+
+def _facts(facts: FileFacts) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = [("file", f"{facts.size} bytes, sha256 {facts.sha256}")]
+    rows += _container(facts.container)
+    streams: tuple[VideoFacts | AudioFacts, ...] = (*facts.streams.video, *facts.streams.audio)
+    for stream in streams:
+        rows += _stream(stream)
+    rows += [(f"stream {s.index}", f"{s.kind}: {s.codec}{_tags(s)}") for s in facts.streams.other]
+    rows += _credentials(facts.credentials)
+    rows += [("odd", odd.sentence) for odd in facts.oddities] or [("odd", "nothing")]
+    for name, text in rows:
+        table.add_row(name, escape(text))
+    return table
+
+
+def _container(container: Container) -> Iterator[tuple[str, str]]:
+    brands = f", brand {container.major_brand} ({' '.join(container.compatible_brands)})" if container.boxes else ""
+    yield "container", f"{container.format}{brands}"
+    if tags := {key: value for key, value in container.tags.items() if "brand" not in key and "version" not in key}:
+        yield "tags", "; ".join(f"{key}: {value}" for key, value in tags.items())
+    if container.boxes:
+        yield "created", f"{container.created or 'not given'}, modified {container.modified or 'not given'}"
+        yield "boxes", tree_of_types(container.boxes)
+    for track in container.tracks:
+        edits = "; ".join(
+            f"{edit.seconds:.3f} s from {edit.media_start:.3f} s"
+            if edit.media_start is not None
+            else f"nothing for {edit.seconds:.3f} s"
+            for edit in track.edits
+        )
+        made = f", created {track.created}" if track.created else ""
+        yield (
+            f"track {track.id}",
+            f"{track.kind} {track.sample_entry}, {track.seconds:.3f} s in {track.chunks} chunks{made}"
+            + (f", shown: {edits}" if edits else ""),
+        )
+
+
+def _stream(stream: VideoFacts | AudioFacts) -> Iterator[tuple[str, str]]:
+    times = f"{stream.start:.3f} to {stream.start + stream.seconds:.3f} s, {stream.bit_rate / 1000:.0f} kbit/s"
+    name = f"{stream.codec} {stream.profile or ''}".strip()
+    if isinstance(stream, AudioFacts):
+        sound = f"{stream.sample_rate} Hz, {stream.channels} channels ({stream.layout})"
+        yield f"stream {stream.index}", f"audio: {name}, {sound}, {times}{_tags(stream)}"
+        return
+    shape = f", pixels {stream.pixel_shape:.3f} : 1" if stream.pixel_shape != 1 else ""
+    turned = f", turned by {stream.rotation} degrees" if stream.rotation else ""
+    picture = f"{stream.width} x {stream.height}{shape}{turned}, {stream.pixel_format}, {stream.bits} bits"
+    colours = f"primaries {stream.primaries}, transfer {stream.transfer}, matrix {stream.matrix}"
+    yield f"stream {stream.index}", f"video: {name}, {picture}, {times}{_tags(stream)}"
+    yield "", f"{colours}, range {stream.colour_range}, HDR: {', '.join(stream.hdr) or 'no'}"
+    varies = f", {stream.steps.irregular:.0%} of the steps irregular" if stream.steps else ""
+    yield "", f"{stream.packets} frames, {stream.average_fps:.3f} a second{varies}; {stream.key_frames} key frames"
+    yield "", f"{stream.bits_per_pixel:.4f} bits per pixel"
+    for settings in stream.settings:
+        yield settings.encoder, f"at {settings.at:.2f} s: {settings.options}"
+
+
+def _tags(stream: StreamFacts) -> str:
+    return "".join(f"; {key}: {value}" for key, value in stream.tags.items())
+
+
+def _credentials(found: Credentials) -> Iterator[tuple[str, str]]:
+    yield "credentials", f"{found.state}: {found.reason}" if found.state != "not_read" else found.reason
+    if found.signer or found.issuer:
+        yield "signed by", f"{found.signer} of {found.issuer}{f', {found.signed_at}' if found.signed_at else ''}"
+    if found.claim_generator:
+        yield "made with", f'"{found.claim_generator}"'
+    for one in found.declared:
+        yield "declared", ", ".join(f'"{text}"' for text in (one.action, one.source_type, one.program) if text)
+
+
+def _quality(found: Quality) -> Table:
+    table = Table("quality", "face", "value", "", "reason", box=None, pad_edge=False)
+    for mark in found.marks:
+        face = "" if mark.face is None else str(mark.face + 1)
+        value = f"{mark.value:.3g} {mark.unit}"
+        table.add_row(mark.name, face, value, f"[{STYLES[mark.level]}]{mark.level}", escape(mark.reason))
+    if found.refused:
+        table.add_row("faces", "", "", f"[{STYLES['bad']}]bad", escape(str(found.refused)))
+    return table

@@ -1,0 +1,172 @@
+"""The quality list: measurements of how well a video can be judged, with reasons, before any score.
+
+It joins the measurements that decide whether a method is asked (`npvf.detect.conditions`) with blur and compression.
+A bad mark says that an answer would be worth little; it says nothing about real and fake.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from npvf.clip import Clip
+from npvf.detect.conditions import LOOKS, Conditions, ConditionSettings, measure
+from npvf.errors import Reason, Refused
+from npvf.faces.landmarks import Landmarker
+from npvf.inspect.streams import Streams, VideoFacts
+from npvf.prepare.ingest import IngestSettings, read_clips
+
+Level = Literal["good", "limited", "bad"]
+
+# Bits per pixel. Below are a tenth of 62 genuine H.264 videos, and a tenth of 15 in MPEG-4; newer codecs need half.
+LEAST_BITS = {"hevc": 0.01, "vp9": 0.01, "av1": 0.01, "libdav1d": 0.01, "h264": 0.02, "vp8": 0.02}
+LEAST_BITS_OTHERS = 0.13
+MOST_BLUR = 0.62  # `blur` of a face; a tenth of 35 faces in genuine videos is above
+LEAST_SPEECH = 2.0  # seconds of speech in which a comparison of sound and lips rests on several phones
+BLUR_WIDTH = 11  # pixels of the crop, as in the paper
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One measurement: its name, the face it belongs to (None: the whole file), what it means, and why."""
+
+    name: str
+    face: int | None
+    value: float
+    unit: str
+    level: Level
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The marks of a file. `refused` is the refusal, with its code, of a file whose faces cannot be looked at."""
+
+    marks: tuple[Mark, ...]
+    refused: Refused | None = None
+
+
+def quality(
+    path: Path, streams: Streams, landmarker: Landmarker, ingest: IngestSettings, settings: ConditionSettings
+) -> Quality:
+    """Measure how well a video can be judged.
+
+    Args:
+        path: the video; all of it is decoded.
+        streams: of the same file.
+        landmarker: is reset; its `max_faces` holds.
+        ingest: `need_sound` must be False, or a video without sound is refused.
+        settings: the limits.
+    """
+    marks = list(_compression(streams.video[:1]))
+    faces: dict[int, list[Conditions]] = defaultdict(list)
+    blurs: dict[int, list[float]] = defaultdict(list)
+    try:
+        for clip in read_clips(path, landmarker, settings=ingest):
+            faces[clip.meta.track].append(measure(clip, settings))
+            blurs[clip.meta.track].append(face_blur(clip))
+    except Refused as refusal:
+        return Quality(tuple(marks), refusal)
+    for number, found in sorted(faces.items()):
+        marks += _face(number, found, median(blurs[number]), settings)
+    longest = max(faces.values(), key=lambda found: sum(one.measurements["seconds"] for one in found))
+    return Quality((*marks, *_sound(longest)))
+
+
+def face_blur(clip: Clip) -> float:
+    """Return how blurred the crops of a clip are, the median over some frames: 0 is sharp, 1 has no detail."""
+    last = len(clip.face_THWC) - 1
+    return median(blur(clip.face_THWC[t]) for t in np.linspace(0, last, min(last + 1, LOOKS)).astype(int))
+
+
+def blur(image_HWC: np.ndarray) -> float:
+    """Return the share of the steps between neighbouring pixels that is left after blurring the image once more.
+
+    An image that is blurred already hardly changes. Crete et al., "The blur effect", SPIE 2007, section 2; the larger
+    one of both directions. scikit-image has it, too, but belongs to the extra `demo`.
+
+    Examples:
+        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        >>> round(blur(noise), 1), round(blur(cv2.blur(noise, (9, 9))), 1)
+        (0.1, 0.2)
+    """
+    grey_HW = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    shares = []
+    for axis, width in ((0, (1, BLUR_WIDTH)), (1, (BLUR_WIDTH, 1))):
+        steps = np.abs(np.diff(grey_HW, axis=axis))
+        left = np.abs(np.diff(cv2.blur(grey_HW, width), axis=axis))
+        total = float(steps.sum())
+        shares.append(1 - float(np.maximum(steps - left, 0).sum()) / total if total else 1.0)
+    return max(shares)
+
+
+def _compression(streams: Sequence[VideoFacts]) -> Iterator[Mark]:
+    for stream in streams:
+        bits, least = stream.bits_per_pixel, LEAST_BITS.get(stream.codec, LEAST_BITS_OTHERS)
+        if bits < least:
+            level: Level = "limited"
+            reason = f"strongly compressed: less than {least}, as one {stream.codec} video in ten"
+        else:
+            level, reason = "good", f"at least {least} with {stream.codec}"
+        yield Mark("compression", None, bits, "bits per pixel", level, reason)
+
+
+def _face(number: int, found: Sequence[Conditions], blurred: float, settings: ConditionSettings) -> Iterator[Mark]:
+    """Yield the marks of one face: limited if a reason holds for some of its clips, bad if it holds for all."""
+    yield Mark("seen", number, sum(one.measurements["seconds"] for one in found), "s", *_seen(found, settings))
+    size = median(one.measurements["face_px"] for one in found)
+    small = size < settings.small_face
+    yield Mark(
+        "face size",
+        number,
+        size,
+        "pixels from hairline to chin",
+        "limited" if small else "good",
+        f"errors are more frequent below {settings.small_face:.0f} pixels" if small else "large enough",
+    )
+    soft = blurred > MOST_BLUR
+    reason = "the face has little detail" if soft else "the face has detail"
+    yield Mark("blur", number, blurred, "of 1", "limited" if soft else "good", reason)
+    hidden = [one.against_motion for one in found if one.against_motion.startswith(Reason.MOUTH_HIDDEN)]
+    contrast = median(one.measurements["lip_contrast"] for one in found)
+    yield Mark("mouth", number, contrast, "contrast of the lips", *_level(hidden, found, "the mouth can be seen"))
+    still = [one.against_motion for one in found if one.against_motion and one.against_motion not in hidden]
+    motion = median(one.measurements["lip_motion"] for one in found)
+    yield Mark("lip motion", number, motion, "face sizes", *_level(still, found, "the lips move"))
+
+
+def _seen(found: Sequence[Conditions], settings: ConditionSettings) -> tuple[Level, str]:
+    if sum(one.measurements["seconds"] for one in found) < settings.short_clip:
+        return "limited", f"errors are more frequent below {settings.short_clip:g} s"
+    return "good", "long enough"
+
+
+def _sound(found: Sequence[Conditions]) -> Iterator[Mark]:
+    """Yield the marks of the sound during one face."""
+    heard = [one for one in found if "speech_s" in one.measurements]
+    if not heard:
+        yield Mark("speech", None, 0.0, "s", "bad", f"{Reason.NO_AUDIO}: there is no sound to compare lips with")
+        return
+    speech = sum(one.measurements["speech_s"] for one in heard)
+    few = speech < LEAST_SPEECH
+    reason = f"{Reason.TOO_LITTLE_SPEECH}: less than {LEAST_SPEECH:g} s" if few else "enough to compare lips with"
+    yield Mark("speech", None, speech, "s", "bad" if few else "good", reason)
+    codes = (Reason.MUSIC_OR_NOISE, Reason.SUNG)
+    music = [one.against_sound for one in heard if one.against_sound.startswith(codes)]
+    held = median(one.measurements["held_pitch"] for one in heard)
+    yield Mark("music", None, held, "share of a held pitch", *_level(music, heard, "no music or song was found"))
+
+
+def _level(against: Sequence[str], found: Sequence[Conditions], good: str) -> tuple[Level, str]:
+    if not against:
+        return "good", good
+    if len(against) == len(found):
+        return "bad", against[0]
+    return "limited", f"{against[0]} (in {len(against)} of {len(found)} clips)"
