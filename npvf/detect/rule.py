@@ -64,4 +64,6 @@ def explain(verdict: VerdictName, findings: Sequence[Finding]) -> str:
         parts = ["sound and lips do not fit each other", f"{HARMLESS} does the same"]
         return "; ".join([*parts, *(describe(found) for found in findings if found.name in FORGERY)])
     looked = " and ".join(QUESTIONS[found.name].title for found in judged)
-    return "; ".join([f"no sign of a forgery in {looked}", *map(describe, judged), *rest])
+    suspicious = any((found.log10_lr or 0) > 0 and found.words != "no" for found in judged)
+    first = f"nothing in {looked} reaches its threshold" if suspicious else f"no sign of a forgery in {looked}"
+    return "; ".join([first, *map(describe, judged), *rest])
