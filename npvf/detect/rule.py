@@ -65,5 +65,5 @@ def explain(verdict: VerdictName, findings: Sequence[Finding]) -> str:
         return "; ".join([*parts, *(describe(found) for found in findings if found.name in FORGERY)])
     looked = " and ".join(QUESTIONS[found.name].title for found in judged)
     suspicious = any((found.log10_lr or 0) > 0 and found.words != "no" for found in judged)
-    first = f"nothing in {looked} reaches its threshold" if suspicious else f"no sign of a forgery in {looked}"
-    return "; ".join([first, *map(describe, judged), *rest])
+    start = f"nothing in {looked} reaches its threshold" if suspicious else f"no sign of a forgery in {looked}"
+    return "; ".join([start, *map(describe, judged), *rest])
