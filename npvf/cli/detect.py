@@ -1,4 +1,4 @@
-"""`npvf detect VIDEO...`: one verdict for each file, as a table, as JSON, or as a report."""
+"""`npvf detect VIDEO...`: one verdict for each file, as text, as JSON, or as a report."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ships (npvf models list); the id of a hub repository; or the name of a baseline (default: the detector that "
         "npvf ships)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")
     parser.add_argument(
         "--masks",
@@ -77,9 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_rounded(j.verdict.to_json()) for j in judgements], indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(judgements))
-        for line in _findings(judgements):
-            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        _print(judgements)
     if args.report:
         _write(judgements, predictor, args.report)
     return exit_status(judgements)
@@ -133,35 +131,40 @@ def _keep_masks(judgement: Judgement, folder: Path | None) -> None:
         raise NpvfError(f"the masks cannot be written: {error}") from error
 
 
-def _table(judgements: Sequence[Judgement]) -> Table:
-    table = Table()
-    for title in ("video", "verdict", "fake", "offset", "reason", "most suspicious phone", "forged pixels"):
-        table.add_column(title, overflow="fold")  # do not shorten file names
+def _print(judgements: Sequence[Judgement]) -> None:
+    """Print a block for each file, and the scale of the evidence below."""
+    console = Console()
     for judgement in judgements:
         verdict = judgement.verdict
-        probability, offset = verdict.fake_probability, verdict.audio_offset_s
-        table.add_row(
-            escape(Path(verdict.video).name),
-            f"[{STYLES[verdict.verdict]}]{verdict.verdict}",
-            "" if probability is None else f"{probability:.2f}",
-            "" if offset is None else f"{offset:+.2f} s",
-            escape(verdict.reason),
-            _worst_sound(judgement),
-            _forged_pixels(judgement),
-        )
-    return table
-
-
-def _findings(judgements: Sequence[Judgement]) -> Iterator[str]:
-    """Yield a line for each finding of a `Detector`, the scale of their strengths, and the warnings."""
-    for judgement in judgements:
-        name = Path(judgement.verdict.video).name
-        for found in judgement.verdict.findings:
-            said = evidence_text(found) or found.reason
-            yield f"{name}: {QUESTIONS[found.name].title}: {found.statement.replace('_', ' ')}; {said}"
-        yield from (f"{name}: warning: {warning}" for warning in judgement.verdict.warnings)
+        title = f"[bold]{escape(Path(verdict.video).name)}[/]: [{STYLES[verdict.verdict]}]{verdict.verdict}[/]"
+        console.print(title, highlight=False, soft_wrap=True)
+        facts = Table.grid("", "", padding=(0, 2))
+        for name, text in _facts(judgement):
+            facts.add_row(f"  {name}", escape(text))
+        console.print(facts, highlight=False)
     if any(judgement.verdict.findings for judgement in judgements):
-        yield f"LR above 1 supports a mismatch, a generator, a replaced face; below 1 the opposite. Words: {SCALE}"
+        scale = (
+            f"LR above 1 supports a mismatch, a generator, a replaced face; below 1 the opposite. Evidence is {SCALE}"
+        )
+        console.print(scale, style="dim", highlight=False)
+
+
+def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """Yield what the block of a file lists, with its names; what is unknown is left out."""
+    verdict = judgement.verdict
+    yield "because", verdict.reason
+    for found in verdict.findings:
+        said = evidence_text(found) or found.reason
+        yield QUESTIONS[found.name].title, f"{found.statement.replace('_', ' ')}; {said}"
+    if verdict.fake_probability is not None:
+        yield "probability", f"{verdict.fake_probability:.2f} of fake; fake from {verdict.threshold:.2f}"
+    if verdict.audio_offset_s is not None:
+        yield "audio offset", f"{verdict.audio_offset_s:+.2f} s"
+    if worst := _worst_sound(judgement):
+        yield "lowest agreement", worst
+    if pixels := _forged_pixels(judgement):
+        yield "forged pixels", pixels
+    yield from (("warning", warning) for warning in verdict.warnings)
 
 
 def _forged_pixels(judgement: Judgement) -> str:

@@ -93,14 +93,14 @@ def evidence_text(found: Finding) -> str:
     Examples:
         >>> ratio = LikelihoodRatio(lower=-2.0, upper=1.5)
         >>> evidence_text(finding("mouth_motion", 9.0, ratio, 2.0, track=0, measurements={}))
-        'moderate: LR 32 (log10 +1.50, supported -2.00 to +1.50)'
+        'moderate evidence: LR 32 (log10 +1.50, supported -2.00 to +1.50)'
     """
     if found.log10_lr is None or found.bounds is None:
         return ""
     ratio = 10**found.log10_lr
     shown = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
     low, high = found.bounds
-    return f"{found.words}: LR {shown} (log10 {found.log10_lr:+.2f}, supported {low:+.2f} to {high:+.2f})"
+    return f"{found.words} evidence: LR {shown} (log10 {found.log10_lr:+.2f}, supported {low:+.2f} to {high:+.2f})"
 
 
 def describe(found: Finding) -> str:

@@ -165,6 +165,6 @@ def test_findings_stand_in_a_table_with_their_ratios_and_warnings() -> None:
     judgement = detector.judge_clips([moving_clip()], "a.mp4", 2.0)
     page = render_report([judgement], detector)
     assert "Sound and lips do not fit each other" in page and "Is this face genuine?" in page
-    assert "<b>disagree</b>" in page and "strong: LR 100 (log10 +2.00, supported -2.00 to +2.00)" in page
-    assert "<b>person</b>" in page and "moderate: LR 0.05" in page
+    assert "<b>disagree</b>" in page and "strong evidence: LR 100 (log10 +2.00, supported -2.00 to +2.00)" in page
+    assert "<b>person</b>" in page and "moderate evidence: LR 0.05" in page
     assert "a dub, an interpreter, a voice-over" in page and "short_clip" in page.lower()
