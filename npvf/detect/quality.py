@@ -16,7 +16,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from npvf.clip import Clip
+from npvf.clip import FPS, SEGMENT_FRAMES, Clip
 from npvf.detect.conditions import LOOKS, Conditions, ConditionSettings, measure
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
@@ -29,7 +29,8 @@ Level = Literal["good", "limited", "bad"]
 LEAST_BITS = {"hevc": 0.01, "vp9": 0.01, "av1": 0.01, "libdav1d": 0.01, "h264": 0.02, "vp8": 0.02}
 LEAST_BITS_OTHERS = 0.13
 MOST_BLUR = 0.62  # `blur` of a face; a tenth of 35 faces in genuine videos is above
-LEAST_SPEECH = 2.0  # seconds of speech in which a comparison of sound and lips rests on several phones
+SEGMENT = SEGMENT_FRAMES / FPS  # seconds: with less speech there is nothing to compare lips with
+LITTLE_SPEECH = 2.0  # seconds: up to here a comparison rests on one or two segments
 BLUR_WIDTH = 11  # pixels of the crop, as in the paper
 
 
@@ -155,9 +156,13 @@ def _sound(found: Sequence[Conditions]) -> Iterator[Mark]:
         yield Mark("speech", None, 0.0, "s", "bad", f"{Reason.NO_AUDIO}: there is no sound to compare lips with")
         return
     speech = sum(one.measurements["speech_s"] for one in heard)
-    few = speech < LEAST_SPEECH
-    reason = f"{Reason.TOO_LITTLE_SPEECH}: less than {LEAST_SPEECH:g} s" if few else "enough to compare lips with"
-    yield Mark("speech", None, speech, "s", "bad" if few else "good", reason)
+    level: Level = "good"
+    reason = "enough to compare lips with"
+    if speech < SEGMENT:
+        level, reason = "bad", f"{Reason.TOO_LITTLE_SPEECH}: less than {SEGMENT:g} s"
+    elif speech < LITTLE_SPEECH:
+        level, reason = "limited", f"lips are compared with less than {LITTLE_SPEECH:g} s"
+    yield Mark("speech", None, speech, "s", level, reason)
     codes = (Reason.MUSIC_OR_NOISE, Reason.SUNG)
     music = [one.against_sound for one in heard if one.against_sound.startswith(codes)]
     held = median(one.measurements["held_pitch"] for one in heard)

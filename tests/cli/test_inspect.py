@@ -1,7 +1,9 @@
 """`npvf inspect`: table, JSON, exit status."""
 
 import json
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,7 @@ def test_json_keeps_the_order_and_names_what_cannot_be_read(folder, capsys):
     assert plain["sha256"] and "error" not in plain and "quality" not in plain
 
 
+@pytest.mark.slow
 def test_a_video_without_a_face_has_facts_and_status_3(folder, capsys):
     status, out, _ = run(capsys, "--json", folder / "plain.mp4")
     (found,) = json.loads(out)
@@ -58,6 +61,19 @@ def test_a_video_without_a_face_has_facts_and_status_3(folder, capsys):
     assert found["quality"]["refused"].startswith("no_face: ")
     assert [mark["name"] for mark in found["quality"]["marks"]] == ["compression"]
     assert "no_face" in run(capsys, folder / "plain.mp4")[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("NPVF_CLIPS" not in os.environ, reason="needs real clips")
+def test_the_quality_list_of_a_real_clip(capsys):
+    clip = Path(os.environ["NPVF_CLIPS"]) / "grid/speakers/bbaf2n.mpg"
+    status, out, _ = run(capsys, "--json", clip)
+    marks = {mark["name"]: mark for mark in json.loads(out)[0]["quality"]["marks"]}
+    assert status == 0
+    assert [name for name, mark in marks.items() if mark["level"] != "good"] == ["speech"]
+    assert (
+        marks["seen"]["value"] == 3 and 0.96 < marks["speech"]["value"] < 2 and 100 < marks["face size"]["value"] < 150
+    )
 
 
 def test_a_file_damaged_further_on_keeps_its_facts(folder, capsys, monkeypatch):

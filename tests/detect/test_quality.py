@@ -60,6 +60,7 @@ def test_a_good_video_has_good_marks(monkeypatch, streams):
         ({"face_px": 60.0}, ("face size", 0), "limited", "below 100 pixels"),
         ({"seconds": 1.0}, ("seen", 0), "limited", "below 3 s"),
         ({"speech_s": 0.4}, ("speech", None), "bad", "too_little_speech: "),
+        ({"speech_s": 1.4}, ("speech", None), "limited", "less than 2 s"),
     ],
 )
 def test_a_weak_measurement_lowers_its_mark(monkeypatch, streams, change, mark, level, reason):
