@@ -269,6 +269,7 @@ class Verdict:
     findings: Sequence[Finding] = ()
     measurements: dict[str, float] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    changed: Sequence[str] = ()  # what was done to the file before it was judged, such as removing interlacing
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -164,6 +164,7 @@ def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
         yield "lowest agreement", worst
     if pixels := _forged_pixels(judgement):
         yield "forged pixels", pixels
+    yield from (("changed first", change) for change in verdict.changed)
     yield from (("warning", warning) for warning in verdict.warnings)
 
 

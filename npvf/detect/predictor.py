@@ -132,6 +132,7 @@ class Predictor(ABC):
         score = self.aggregate([item.score for item in evidence])
         reason = score.reason or self.explain(score, evidence)
         verdict = build_verdict(evidence, score, self.settings, reason, video, seconds)
+        verdict.changed = meta.media.get("changed", [])
         masks = [item.mask for item in evidence if item.mask is not None]
         for item in evidence:
             item.mask = None  # `masks` has it now; each mask keeps a temporary file open

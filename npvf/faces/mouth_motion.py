@@ -56,7 +56,7 @@ def motion_statistics(geometry_TP2: np.ndarray) -> np.ndarray:
     Examples:
         >>> rng = np.random.default_rng(0)
         >>> values = motion_statistics(rng.normal(size=(72, 64, 2)).cumsum(0))
-        >>> dict(zip(STATISTICS, values.round(1)))["opening_fast"] < 0.1
+        >>> bool(dict(zip(STATISTICS, values))["opening_fast"] < 0.1)
         True
     """
     smooth_TP2 = gaussian_filter1d(geometry_TP2.astype(np.float64), SMOOTHING, axis=0)

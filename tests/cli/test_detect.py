@@ -41,6 +41,7 @@ KEYS = {
     "findings",
     "measurements",
     "warnings",
+    "changed",
 }
 
 

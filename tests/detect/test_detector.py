@@ -61,6 +61,12 @@ def test_a_face_that_does_not_move_is_never_fake() -> None:
     assert verdict.findings[0].measurements["face_motion"] < 0.001
 
 
+def test_the_verdict_says_what_was_done_to_the_file_first() -> None:
+    changed = ["interlaced: each frame was made of two fields"]
+    clip = moving_clip(media={"changed": changed})
+    assert told(motion=3.0).judge_clips([clip], "a.mp4", 2.0).verdict.changed == changed
+
+
 def test_a_video_without_sound_is_judged_by_the_rest() -> None:
     silent = moving_clip(no_sound="no_audio", is_speaker=False)
     assert told(sound=0.0, motion=5.0).judge_clips([silent], "a.mp4", 2.0).verdict.verdict == "fake"
