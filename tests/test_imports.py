@@ -40,7 +40,7 @@ def test_loads_nothing_heavy(code: str) -> None:
     assert not loaded_by(code) & HEAVY
 
 
-@pytest.mark.parametrize("command", ["doctor", "models"])
+@pytest.mark.parametrize("command", ["doctor", "inspect", "models"])
 def test_commands_that_only_look_load_nothing_heavy(command: str) -> None:
     assert not loaded_by(f"import npvf.cli.{command}") & HEAVY
 

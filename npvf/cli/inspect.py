@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from npvf.clip import PhoneSource
-from npvf.detect.conditions import ConditionSettings
-from npvf.detect.quality import Quality, quality
-from npvf.detect.verdict import BROKEN as BROKEN_FILE
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
-from npvf.faces.landmarks import Landmarker
 from npvf.inspect.container import Container, tree_of_types
 from npvf.inspect.credentials import Credentials, check_trust
 from npvf.inspect.facts import FileFacts, inspect_file
-from npvf.inspect.streams import AudioFacts, StreamFacts, VideoFacts
-from npvf.prepare.ingest import DEFAULTS, IngestSettings
+from npvf.inspect.streams import AudioFacts, StreamFacts, Streams, VideoFacts
+
+if TYPE_CHECKING:  # the quality list imports torch, which takes seconds
+    from npvf.detect.quality import Quality
 
 BROKEN, NOT_JUDGED = 2, 3
+# The refusals that mean that a file is broken. Others mean that the content cannot be judged.
+BROKEN_FILE = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR, Reason.MEMORY_LIMIT})
 STYLES = {"good": "green", "limited": "yellow", "bad": "bold red"}
 EXPLANATION = """\
 Facts are kept apart from scores: nothing here says whether a video is real or fake. Most oddities have a harmless
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--phones",
         choices=("auto", *get_args(PhoneSource)),
-        default=DEFAULTS.phones,
+        default="auto",
         help="the source of phone times for the quality list (default: %(default)s)",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -104,30 +105,43 @@ def run(args: argparse.Namespace) -> int:
 def _inspect(args: argparse.Namespace) -> Iterator[Inspected]:
     """Inspect each file. An error in one file does not stop the others."""
     console = Console(stderr=True)
-    with nullcontext() if args.no_quality else Landmarker(max_faces=DEFAULTS.max_faces) as landmarker:
+    with _quality_list(args) as measure:
         for number, video in enumerate(args.videos, 1):
             with console.status(escape(f"{Path(video).name} ({number} of {len(args.videos)})")):
-                found = _one(video, args, landmarker)
+                found = _one(video, args.trust, measure)
             if found.error:
                 console.print(f"npvf: {video}: {found.error}", markup=False, highlight=False, soft_wrap=True)
             yield found
 
 
-def _one(video: str, args: argparse.Namespace, landmarker: Landmarker | None) -> Inspected:
-    facts = None
+@contextmanager
+def _quality_list(args: argparse.Namespace) -> Iterator[Callable[[Path, Streams], Quality] | None]:
+    """Yield the function that measures the quality of a file; None with --no-quality."""
+    if args.no_quality:
+        yield None
+        return
+    from npvf.detect.conditions import ConditionSettings
+    from npvf.detect.quality import quality
+    from npvf.faces.landmarks import Landmarker
+    from npvf.prepare.ingest import IngestSettings
+
+    settings = IngestSettings(phones=args.phones, need_sound=False)
+    with Landmarker(max_faces=settings.max_faces) as landmarker:
+        yield partial(quality, landmarker=landmarker, ingest=settings, settings=ConditionSettings())
+
+
+def _one(video: str, trust: Path | None, measure: Callable[[Path, Streams], Quality] | None) -> Inspected:
+    facts = measured = None
     try:
-        facts = inspect_file(video, args.trust)
-        if landmarker is None:
-            return Inspected(video, facts)
-        settings = IngestSettings(phones=args.phones, need_sound=False)
-        measured = quality(Path(video), facts.streams, landmarker, settings, ConditionSettings())
+        facts = inspect_file(video, trust)
+        measured = measure(Path(video), facts.streams) if measure else None
     except MissingDependency:
         raise  # it would be missing for every other file as well
     except NpvfError as error:
         return Inspected(video, facts, error=error)
     except MemoryError:
         return Inspected(video, facts, error=Refused(Reason.MEMORY_LIMIT, f"{video} needs more memory than there is."))
-    refused = measured.refused
+    refused = measured.refused if measured else None
     return Inspected(video, facts, measured, refused if refused and refused.reason in BROKEN_FILE else None)
 
 
