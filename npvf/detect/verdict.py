@@ -185,10 +185,10 @@ def _coverage(evidence: Sequence[ClipEvidence], seconds: float) -> float:
 
 
 def _judged_frames(item: ClipEvidence) -> Iterator[slice]:
-    """Yield the judged frames: the whole clip if a localizer saw it or its score has no segments, else each segment."""
+    """Yield the judged frames: the whole clip if a localizer saw it or a score has no segments, else each segment."""
     begin, end = (round(time * FPS) for time in item.span)
-    if item.picture is not None or (item.score.logits and not item.score.starts):
-        yield slice(begin, end)
-    else:
-        for first in item.score.starts:
+    for score in item.score.parts.values() or (item.score,):
+        if item.picture is not None or (score.logits and not score.starts):
+            yield slice(begin, end)
+        for first in score.starts:
             yield slice(begin + first, begin + first + SEGMENT_FRAMES)

@@ -67,6 +67,10 @@ def test_the_verdict_says_what_was_done_to_the_file_first() -> None:
     assert told(motion=3.0).judge_clips([clip], "a.mp4", 2.0).verdict.changed == changed
 
 
+def test_what_any_method_judged_is_covered() -> None:
+    assert told(motion=3.0).judge_clips([moving_clip()], "a.mp4", 2.0).verdict.coverage == 24 / 50
+
+
 def test_a_video_without_sound_is_judged_by_the_rest() -> None:
     silent = moving_clip(no_sound="no_audio", is_speaker=False)
     assert told(sound=0.0, motion=5.0).judge_clips([silent], "a.mp4", 2.0).verdict.verdict == "fake"
