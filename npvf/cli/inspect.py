@@ -150,7 +150,7 @@ def _code(error: NpvfError) -> str:
 
 
 def _print(found: Inspected, console: Console) -> None:
-    console.print(f"[bold]{escape(found.video)}")
+    console.print(f"[bold]{escape(found.video)}", highlight=False, soft_wrap=True)
     if found.facts:
         console.print(_facts(found.facts))
     if found.quality:

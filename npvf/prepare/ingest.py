@@ -142,7 +142,12 @@ def ingest(
     if settings.need_sound and audio is None and not recording.has_sound:
         raise Refused(Reason.NO_AUDIO, f"{path.name} has no audio stream.")
     with tempfile.TemporaryDirectory(dir=spool, prefix="spool-") as folder:
-        frames, pieces = spool_pieces(recording, landmarker, settings.max_seconds, Path(folder))
+        try:
+            frames, pieces = spool_pieces(recording, landmarker, settings.max_seconds, Path(folder))
+        except Refused as refusal:
+            if refusal.reason is Reason.NO_FACE:  # a file without sound as well is refused for its sound
+                _Sound.of(recording, audio, settings.need_sound)
+            raise
         sound = _Sound.of(recording, audio, settings.need_sound)
         masks = None if mask is None else VideoMasks(mask, frames, (stream.height, stream.width))
         if masks is not None:

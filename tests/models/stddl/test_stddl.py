@@ -161,4 +161,4 @@ def test_the_papers_sizes():
 
 def test_weights_that_know_rgb_do_not_look_at_residuals():
     with pytest.raises(NpvfError, match="stddl_nano cannot be made so: ImageNet's weights know RGB"):
-        STDDL.create("stddl_nano", True)
+        STDDL.create("stddl_nano", backbone_pretrained=True)
