@@ -25,6 +25,7 @@ def leakage(folder: Path, clips: list[Clip], parts: dict[str, str] | None = None
     return find_leakage(*corpus_entries(Corpus(write_corpus(folder, clips)), parts))
 
 
+@pytest.mark.slow
 def test_nothing_in_common(tmp_path: Path) -> None:
     clips = [
         talker(f"v{i}", split, i, identity=f"p{i}", identities=(f"p{i}",))

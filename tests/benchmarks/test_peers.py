@@ -41,6 +41,7 @@ def test_windows_pair_mouths_with_the_speech_of_other_people(peers) -> None:
         assert windows.people[picture] != windows.people[sound] and sound != 2
 
 
+@pytest.mark.slow
 def test_one_run_measures_everything_on_the_same_clips(peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_lips().save_pretrained(tmp_path / "encoder")
     corpus = write_corpus(tmp_path / "data", [talking(name, seed) for seed, name in enumerate("abcd")])

@@ -103,6 +103,7 @@ def test_every_file_has_its_object_in_the_order_given(verdicts: dict[str, dict])
     assert all(set(verdict) == KEYS for verdict in verdicts.values())
 
 
+@pytest.mark.slow
 def test_a_good_file_is_judged_although_others_are_broken(verdicts: dict[str, dict]) -> None:
     good = verdicts["good.mp4"]
     assert good["verdict"] in {"real", "fake"} and 0 < good["fake_probability"] < 1
@@ -232,6 +233,7 @@ def test_masks_go_where_they_are_asked_for_and_nowhere_else(folder: Path, both: 
     assert json.loads(ran.out)[0]["tracks"][0]["mask"] is None
 
 
+@pytest.mark.slow
 def test_the_default_detector_judges_where_none_is_named(folder: Path, some_weights: Path) -> None:
     ran = npvf("detect", folder / "good.mp4", "--json")
     assert ran.status in (0, 3) and json.loads(ran.out)[0]["threshold"] == 0.625

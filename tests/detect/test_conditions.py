@@ -18,6 +18,7 @@ def codes(found: Conditions) -> tuple[str, str]:
     return found.against_motion.partition(":")[0], found.against_sound.partition(":")[0]
 
 
+@pytest.mark.slow
 def test_a_talking_face_is_judged_and_every_measurement_is_kept() -> None:
     found = measure(moving_clip(), ConditionSettings())
     assert codes(found) == ("", "")

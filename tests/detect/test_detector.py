@@ -100,6 +100,7 @@ def real(tiny_overrides: dict) -> Detector:
     return Detector({"picture": Localizer(tiny_stddl()), "sound_and_lips": speech}, {"picture": SUPPORTED}, settings)
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_says_the_same(real: Detector, tmp_path: Path) -> None:
     folder = real.save_pretrained(tmp_path / "d", training={"seed": 3})
     loaded = from_pretrained(folder)

@@ -233,6 +233,7 @@ def test_synchrony_keeps_no_more_videos_in_memory_than_asked_for(talkers: Corpus
     assert [row["video"] for row in again] == [row["video"] for row in rows]
 
 
+@pytest.mark.slow
 def test_the_baseline_alone_needs_no_model(talkers: Corpus) -> None:
     report, _ = evaluate_synchrony(talkers, None, settings=Settings(bootstrap=QUICK))
     assert set(report.columns) == {"baseline", "baseline_change"}

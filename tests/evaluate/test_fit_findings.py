@@ -16,6 +16,8 @@ from npvf.io.corpus import Corpus
 from tests.helpers.findings import Told, moving_clip
 from tests.helpers.tiny_corpus import write_corpus
 
+pytestmark = pytest.mark.slow
+
 
 class Loud(Told):
     """Hears whether the audio is that of the clip: its logit is high if the pitch at the start is another one."""
@@ -48,7 +50,6 @@ def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Detector({"mouth_motion": Told(0.0, **fakes)}).save_pretrained(tmp_path / "d")
 
 
-@pytest.mark.slow
 def test_the_command_fits_ratios_and_thresholds_on_other_people(detector: Path, tmp_path: Path, capsys) -> None:
     fitted, genuine = corpus(tmp_path / "a"), corpus(tmp_path / "b", first=20)
     words = ["calibrate", fitted, "--detector", detector, "--genuine", genuine, "--out", tmp_path / "o", "--json"]
@@ -79,7 +80,6 @@ def test_a_finding_of_one_class_is_refused_with_advice(detector: Path, tmp_path:
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.slow
 def test_sound_and_lips_need_no_forgery(tmp_path: Path) -> None:
     from npvf.evaluate.fit_findings import fit_ratio, observe_sound
 

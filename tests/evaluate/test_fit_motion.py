@@ -28,6 +28,7 @@ def empty_model() -> MouthMotion:
     return model
 
 
+@pytest.mark.slow
 def test_each_generator_is_found_by_a_model_that_has_not_seen_it(folder: Path) -> None:
     found = collect_mouths([Corpus(folder)], MouthMotionDetector(empty_model()), Selection(label="known"))
     assert len(found.items) == 14

@@ -14,6 +14,8 @@ from npvf.metrics.bootstrap import Bootstrap
 from tests.helpers.findings import SUPPORTED, Told, moving_clip
 from tests.helpers.tiny_corpus import write_corpus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def found(tmp_path: Path):

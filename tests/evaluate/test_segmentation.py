@@ -132,6 +132,7 @@ def test_every_face_of_a_video_is_looked_at(tmp_path: Path) -> None:
     assert (forged.faces, forged.clips) == (2, 2) and forged.score > real.score + 0.1
 
 
+@pytest.mark.slow
 def test_a_mask_that_is_gone_is_said(folder: Path) -> None:
     (folder.parent / "a1.mask.npz").unlink()
     found, rows = evaluate_segmentation(Corpus(folder), red_localizer(), bootstrap=QUICK)

@@ -70,6 +70,7 @@ def test_a_copy_says_what_it_is_a_copy_of(forged: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_swap_takes_a_sound_of_its_own_split_and_says_whose(forged: Path) -> None:
     own = {"a1": 300, "a2": 500, "b1": 700, "b2": 900}
     partner = {"a1": "a2", "a2": "a1", "b1": "b2", "b2": "b1"}

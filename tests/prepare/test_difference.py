@@ -82,6 +82,7 @@ def test_an_unforged_pair_has_hardly_a_mask(films, tmp_path):
     assert np.mean(list(pair(tmp_path / "copy.mp4", real).masks())) < 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [

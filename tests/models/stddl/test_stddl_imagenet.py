@@ -34,6 +34,7 @@ def plain(weights, monkeypatch):
     return create(NAME, pretrained=True).eval()
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_pictures_start_as_timms_hrnet(plain):
     encoder = PyramidEncoder(EncoderSpec(NAME), 3, 16, backbone_pretrained=True).eval()
