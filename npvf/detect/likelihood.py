@@ -4,8 +4,8 @@ A calibration with equal class weights gives log-odds at equal prior odds, and t
 likelihood ratio. Few calibration data cannot support a ratio of a million, whatever the fit extrapolates. So the ratio
 is limited to the empirical bounds (ELUB) of Vergeer, van Es, de Jongh, Alberink and Stoel, "Numerical likelihood ratios
 outputted by LR systems are often based on extrapolation: when to stop extrapolating?", Science & Justice 56 (2016).
-The code is ours, written from that paper: the package `lir` of the Netherlands Forensic Institute (Apache-2.0) has the
-bounds, too, but it would become a core dependency of every detector.
+The code is ours, after the method of that paper as we understand it. The package `lir` of the Netherlands Forensic
+Institute (Apache-2.0) has the bounds, too, but it would become a core dependency of every detector.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read the box tree of an MP4 or QuickTime file (ISO/IEC 14496-12, sections 4.2 and 8).
 
-The one parser on PyPI (pymp4) had its last release in 2023 and pins a version of `construct` from 2016, so that few
-other packages can stand beside it. Here only headers are read, and a damaged tree is described instead of refused.
+It is our own because the one parser on PyPI, pymp4, had its last release in 2023. Only headers are read, and a damaged
+tree is described instead of refused.
 """
 
 from __future__ import annotations
