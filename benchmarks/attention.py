@@ -12,7 +12,7 @@ frames of both clips; the mean maps have scales of their own.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.saliency import mouth_saliency
-from npvf.clip import FPS, SAMPLES_PER_FRAME, Clip
+from npvf.clip import FPS, Clip
 from npvf.data.datasets import collate
 from npvf.data.transforms import ClipTransform
 from npvf.detect.scoring import ScoredClip, ScoringSettings, score_features
+from npvf.evaluate.fit_findings import other_audio
 from npvf.io.corpus import Corpus
 from npvf.io.shards import decode_clip
 from npvf.models import NPV
@@ -68,7 +69,7 @@ def main() -> None:
         parser.error(f"{args.corpus} has no clip {', '.join(sorted(missing))}")
     model = NPV.from_pretrained(args.pretrained)
     real, other = found[args.clip], found[args.sound]
-    pair = [explain(model, "real", real), explain(model, "forged: another sentence's sound", swapped(real, other))]
+    pair = [explain(model, "real", real), explain(model, "forged: another sentence's sound", other_audio(real, other))]
     args.out.mkdir(parents=True, exist_ok=True)
     target = args.out / "attention.png"
     save(draw(pair, args.credit), target)
@@ -76,21 +77,6 @@ def main() -> None:
         gated = item.scored.agreement_T[item.scored.gate_T]
         print(f"{item.title}: agreement of gated frames {np.nanmean(gated):+.2f}, offset {item.scored.offset}")
     print(f"written: {target}")
-
-
-def swapped(clip: Clip, other: Clip) -> Clip:
-    """The pictures of `clip` with the sound of `other`, as far as both go."""
-    frames = min(clip.frames, other.frames)
-    return replace(
-        clip,
-        face_THWC=clip.face_THWC[:frames],
-        audio_N=other.audio_N[: frames * SAMPLES_PER_FRAME],
-        landmarks_TN2=clip.landmarks_TN2[:frames],
-        source_landmarks_TN2=clip.source_landmarks_TN2[:frames],
-        transform_T23=clip.transform_T23[:frames],
-        confidence_T=clip.confidence_T[:frames],
-        phones=other.phones.between(0.0, frames / FPS, 0.0),
-    )
 
 
 def explain(model: NPV, title: str, clip: Clip) -> Explained:

@@ -22,6 +22,21 @@ SEGMENT_FRAMES = 24  # 0.96 s, the "96 x 64 log-mel" clip of NPVForensics
 N_MELS = 64
 MOUTH_POINTS = 64  # of lips, jaw and cheeks, see npvf.faces.mouth_geometry
 CROP_SIZE = 224
+# How a mouth moves: npvf.faces.mouth_motion measures it, and npvf.models.motion judges it.
+MOTION_STATISTICS = (
+    "asymmetry",
+    "jaw_with_opening",
+    "width_with_opening",
+    "jaw_share",
+    "opening_jerk",
+    "jaw_jerk",
+    "width_jerk",
+    "opening_fast",
+    "jaw_fast",
+    "width_fast",
+    "cheeks_share",
+    "chin_share",
+)
 
 REAL = 0
 FAKE = 1
@@ -108,6 +123,11 @@ class ClipMeta:
     attributes: dict[str, str] = field(default_factory=dict)  # race, gender, ... as the corpus gives them
     settings: dict[str, Any] = field(default_factory=dict)  # the versions and settings that made the clip
     media: dict[str, Any] = field(default_factory=dict)  # "changed": what was done to the file before it was cut up
+
+    @property
+    def person(self) -> str:
+        """The person shown; if unknown, each video counts as one person, and a forgery as that of its original."""
+        return self.identity or self.original or self.video
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

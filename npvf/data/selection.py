@@ -81,7 +81,7 @@ class Selection:
 
     def _part_of(self, meta: ClipMeta) -> Part:
         """The part in which a division by hash puts a clip."""
-        return "val" if hash_share(meta.identity or meta.original or meta.video) < self.held_out else "train"
+        return "val" if hash_share(meta.person) < self.held_out else "train"
 
 
 def people(meta: ClipMeta) -> frozenset[str]:

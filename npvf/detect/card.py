@@ -55,7 +55,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FalseAlarms:
+class SourceAlarms:
     """The number of genuine videos of one source that were called fake, at the threshold of the folder."""
 
     source: str
@@ -82,14 +82,14 @@ class ModelCard:
     data: tuple[DataRecord, ...] = ()
     protocol: str = ""
     figures: tuple[Figure, ...] = ()
-    false_alarms: tuple[FalseAlarms, ...] = ()
+    false_alarms: tuple[SourceAlarms, ...] = ()
     languages: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Read the key "card". Raises NpvfError if a key is unknown or one that is needed is missing."""
-        parts: dict[str, Callable[..., Any]] = {"data": DataRecord, "figures": Figure, "false_alarms": FalseAlarms}
+        parts: dict[str, Callable[..., Any]] = {"data": DataRecord, "figures": Figure, "false_alarms": SourceAlarms}
         found: dict[str, Any] = {}
         try:
             for name, value in content.items():
@@ -208,7 +208,7 @@ def _alarms(name: str, metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for source, part in parts.items():
         if part.get("fpr") is not None:
             genuine = part["judged_real"]
-            yield asdict(FalseAlarms(source=source, genuine=genuine, called_fake=round(part["fpr"] * genuine)))
+            yield asdict(SourceAlarms(source=source, genuine=genuine, called_fake=round(part["fpr"] * genuine)))
 
 
 def _networks(folder: Path) -> Iterator[Sequence[str]]:
@@ -241,7 +241,7 @@ def _figure_row(figure: Figure) -> Sequence[str]:
     return figure.on, figure.metric, f"{figure.value:.3f}", _ends(figure.low, figure.high), str(figure.n or "")
 
 
-def _alarm_row(alarms: FalseAlarms) -> Sequence[str]:
+def _alarm_row(alarms: SourceAlarms) -> Sequence[str]:
     """With Wilson's interval, which holds near 0 too."""
     if not alarms.genuine:
         return alarms.source, "0", "0", "", ""

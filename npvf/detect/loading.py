@@ -28,6 +28,9 @@ FOLDERS = {
 OF_PARTS = frozenset({"findings", "fusion"})
 """The keys of predictors that consist of others: their weights are in the folders of the parts."""
 
+MADE_BY = {"mouth_motion": "npvf motion makes one"}
+"""How to make a predictor that fine-tuning does not make, by its key."""
+
 UNTRAINED = {
     "silence": "npvf.evaluate.baselines.silence:SilencePredictor",
     "mouth_energy": "npvf.evaluate.baselines.mouth_energy:MouthEnergyPredictor",
@@ -93,7 +96,8 @@ def folder_with(key: str, folder: str | Path | None = None) -> Path:
     held = next((FOLDERS[other].partition(":")[2] for other in FOLDERS if other in content), None)
     wanted = FOLDERS[key].partition(":")[2]
     if held is None:
-        raise NpvfError(f"{folder} holds an encoder, which cannot judge videos, not a {wanted}: fine-tune it first")
+        how = MADE_BY.get(key, "fine-tune it first")
+        raise NpvfError(f"{folder} holds an encoder, which cannot judge videos, not a {wanted}: {how}")
     raise NpvfError(
         f"{folder} holds a {held}, not a {wanted}: {held}.from_pretrained opens it; npvf.from_pretrained opens any"
     )

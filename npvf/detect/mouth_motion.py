@@ -14,6 +14,7 @@ from npvf.clip import FPS, Clip, ClipMeta
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore
 from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
+from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.detect.scoring import embed_clip
 from npvf.errors import NpvfError, Reason, Refused
@@ -22,7 +23,7 @@ from npvf.faces.mouth_motion import WINDOW, motion_statistics, mouth_travel
 from npvf.metrics.sync import offset_curve
 from npvf.models.motion.mouth_motion import AGREEMENT_STATISTICS, MouthMotion
 from npvf.models.npv.npv import NPV
-from npvf.models.pretrained import read_config, resolve_folder
+from npvf.models.pretrained import read_config
 from npvf.version import __version__
 
 KEY = "mouth_motion"  # of `config.json`
@@ -86,11 +87,8 @@ class MouthMotionDetector(Predictor):
         Raises:
             NpvfError: there is no such folder or repository, or it contains something else, or its encoder is missing.
         """
-        folder = resolve_folder(folder)
-        content = read_config(folder)
-        if KEY not in content:
-            raise NpvfError(f"{folder} has no detector of mouth motion: npvf motion makes one")
-        settings = MouthMotionSettings.from_json(content[KEY]).configured(**overrides)
+        folder = folder_with(KEY, folder)
+        settings = MouthMotionSettings.from_json(read_config(folder)[KEY]).configured(**overrides)
         encoder = None if settings.encoder is None else NPV.from_pretrained(folder / settings.encoder).to(device)
         return cls(MouthMotion.from_pretrained(folder), settings, encoder)
 

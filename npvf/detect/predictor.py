@@ -14,9 +14,9 @@ from npvf.detect.conditions import file_warnings
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
-from npvf.media.probe import probe
+from npvf.media.recording import open_recording
 from npvf.models.batch import InputSpec
-from npvf.prepare.ingest import DEFAULTS, read_clips
+from npvf.prepare.ingest import DEFAULTS, clips_of
 
 PhoneChoice = PhoneSource | Literal["auto"]
 
@@ -118,8 +118,10 @@ class Predictor(ABC):
             with Landmarker(max_faces=DEFAULTS.max_faces) as opened:
                 return self.judge(video, phones, opened, pictures)
         settings = replace(DEFAULTS, phones=phones, need_sound=self.needs_sound)
-        clips, media = read_clips(video, landmarker, settings=settings), probe(video)
-        judgement = self.judge_clips(clips, str(video), media.duration, pictures)
+        with open_recording(video, track=settings.audio_track) as recording:
+            media = recording.info
+            clips = clips_of(recording, landmarker, settings=settings)
+            judgement = self.judge_clips(clips, str(video), media.duration, pictures)
         judgement.verdict.warnings = [*judgement.verdict.warnings, *file_warnings(media)]
         return judgement
 

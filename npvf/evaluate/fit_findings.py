@@ -84,7 +84,7 @@ def observe_sound(
     seen = Observations()
     for clip, label in aligned_and_not(corpus, replace(selection, label="unforged")):
         score = detector.score_by(SOUND_AND_LIPS, clip)
-        seen.add(detector, SOUND_AND_LIPS, [score], label, person_of(clip))
+        seen.add(detector, SOUND_AND_LIPS, [score], label, clip.meta.person)
         if label == 0:
             on_clip()
     return seen
@@ -105,7 +105,7 @@ def observe_videos(
         if selection.reason_against(meta) is None:
             clip = decode_clip(sample)
             videos[meta.video].append(detector.score_clip(clip))
-            label, person = facts.get(meta.video, (REAL, person_of(clip)))
+            label, person = facts.get(meta.video, (REAL, clip.meta.person))
             facts[meta.video] = (FAKE if FAKE in (label, meta.label) else REAL), person
             on_clip()
     seen = {name: Observations() for name in detector.parts if name != SOUND_AND_LIPS}
@@ -162,13 +162,11 @@ def aligned_and_not(corpus: Corpus, selection: Selection) -> Iterator[tuple[Clip
             continue
         yield clip, 0
         yield moved_audio(clip, clip.frames // 2), 1
-        other = next((voice for voice in voices if person_of(voice) != person_of(clip)), None)
-        if other is not None:
-            yield other_audio(clip, other), 1
+        others = [voice for voice in voices if voice.meta.person != clip.meta.person]
+        if others:
+            yield other_audio(clip, others[0]), 1
         # The last voice, and the last one of another person; without their frames.
-        voices = [replace(clip, face_THWC=clip.face_THWC[:0]), *(v for v in voices if person_of(v) != person_of(clip))][
-            :2
-        ]
+        voices = [replace(clip, face_THWC=clip.face_THWC[:0]), *others[:1]]
 
 
 def moved_audio(clip: Clip, frames: int) -> Clip:
@@ -203,11 +201,6 @@ def other_audio(clip: Clip, other: Clip) -> Clip:
         mask_THW=None if clip.mask_THW is None else clip.mask_THW[:frames],
         posteriors_FP=None if other.posteriors_FP is None else other.posteriors_FP[: frames * POSTERIORS_PER_FRAME],
     )
-
-
-def person_of(clip: Clip) -> str:
-    """Return the person shown; a video without one counts as a person."""
-    return clip.meta.identity or clip.meta.original or clip.meta.video
 
 
 def _known(corpus: Corpus, selection: Selection) -> tuple[set[str], set[str]]:

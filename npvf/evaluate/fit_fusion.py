@@ -49,7 +49,7 @@ def collect_opinions(
         shown = [meta for meta in metas if meta.track == track]
         found.opinions.append(both[track])
         found.labels.append(FAKE if any(meta.label == FAKE for meta in shown) else REAL)
-        found.people.append(shown[0].identity or shown[0].original or shown[0].video)
+        found.people.append(shown[0].person)
     return found
 
 

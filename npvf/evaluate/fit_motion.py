@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -49,17 +50,15 @@ def collect_mouths(
 ) -> SeenMouths:
     """Measure every clip that the selection keeps."""
     found = SeenMouths()
-    for corpus in corpora:
-        for clips in clips_by_video(corpus, selection):
-            for clip in clips:
-                windows = detector.windows(clip)
-                if windows is None:
-                    found.left_out["too short, or the mouth hardly moves"] += 1
-                    continue
-                meta = clip.meta
-                fake = meta.label == FAKE
-                generator = (meta.manipulation or "unknown") if fake else ""
-                found.items.append(SeenMouth(windows, fake, generator, meta.identity or meta.video))
+    videos = chain.from_iterable(clips_by_video(corpus, selection) for corpus in corpora)
+    for clip in chain.from_iterable(videos):
+        windows = detector.windows(clip)
+        if windows is None:
+            found.left_out["too short, or the mouth hardly moves"] += 1
+            continue
+        fake = clip.meta.label == FAKE
+        generator = (clip.meta.manipulation or "unknown") if fake else ""
+        found.items.append(SeenMouth(windows, fake, generator, clip.meta.person))
     return found
 
 
@@ -87,7 +86,7 @@ def fit_motion(model: MouthMotion, items: Sequence[SeenMouth]) -> MouthMotion:
 
 def calibrated(detector: MouthMotionDetector, items: Sequence[SeenMouth]) -> MouthMotionSettings:
     """Return the settings of a fitted detector with a calibration on the same clips: it has few parameters."""
-    scores = [float(detector.model(i.windows.motion_KM, i.windows.agreement_KA).mean()) for i in items]
+    scores = [_score(detector.model, item) for item in items]
     found = Calibration.fit(scores, [int(item.fake) for item in items])
     people = len({item.person for item in items if not item.fake})
     return replace(detector.settings, calibration=found, segment_calibration=found, people=people)
@@ -131,10 +130,15 @@ def held_out_generators(items: Sequence[SeenMouth], repeats: int = 4, seed: int 
 
 def _measured(model: MouthMotion, asked: Sequence[SeenMouth]) -> tuple[float, float]:
     """Return AUC, and the share of fakes above the score that 95 % of genuine clips do not exceed."""
-    scores_N = np.array([float(model(i.windows.motion_KM, i.windows.agreement_KA).mean()) for i in asked])
+    scores_N = np.array([_score(model, item) for item in asked])
     fake_N = np.array([i.fake for i in asked])
     limit = np.quantile(scores_N[~fake_N], 1 - FALSE_ALARMS)
     return auc(scores_N, fake_N.astype(int)), float((scores_N[fake_N] > limit).mean())
+
+
+def _score(model: MouthMotion, item: SeenMouth) -> float:
+    """Return the mean logit of the windows of a clip."""
+    return float(model(item.windows.motion_KM, item.windows.agreement_KA).mean())
 
 
 def _alike(one: str, other: str) -> bool:

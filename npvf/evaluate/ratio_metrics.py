@@ -36,14 +36,15 @@ def ratios_of(rows: Sequence[Row]) -> dict[str, Ratios]:
 
 def ratio_metrics(ratios: Mapping[str, Ratios]) -> dict[str, RatioMetrics]:
     """Return the metrics of each of `ratios_of`."""
-    return {
-        name: RatioMetrics(
+    found = {}
+    for name, (values_N, labels_N) in ratios.items():
+        misleading_fake, misleading_real = tippett(values_N, labels_N).misleading
+        found[name] = RatioMetrics(
             real=int((labels_N == 0).sum()),
             fake=int((labels_N == 1).sum()),
             cllr=cllr(values_N, labels_N),
             cllr_min=cllr_min(values_N, labels_N),
-            misleading_fake=tippett(values_N, labels_N).misleading[0],
-            misleading_real=tippett(values_N, labels_N).misleading[1],
+            misleading_fake=misleading_fake,
+            misleading_real=misleading_real,
         )
-        for name, (values_N, labels_N) in ratios.items()
-    }
+    return found

@@ -11,25 +11,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import welch
 
-from npvf.clip import FPS
+from npvf.clip import FPS, MOTION_STATISTICS
 from npvf.faces.lips import LIPS
 from npvf.faces.mouth_geometry import GEOMETRY_POINTS
 
 WINDOW = 48  # frames
-STATISTICS = (
-    "asymmetry",
-    "jaw_with_opening",
-    "width_with_opening",
-    "jaw_share",
-    "opening_jerk",
-    "jaw_jerk",
-    "width_jerk",
-    "opening_fast",
-    "jaw_fast",
-    "width_fast",
-    "cheeks_share",
-    "chin_share",
-)
+STATISTICS = MOTION_STATISTICS
 FAST_HZ = 5.0
 # Frames; the tracker's own jitter, which depends on resolution and compression, is mostly above this.
 SMOOTHING = 0.7

@@ -111,10 +111,20 @@ def read_clips(
             SEVERAL_VOICES is not used: voices without faces cannot be counted reliably here, and two faces that speak
             in turn are allowed.
     """
-    with (
-        open_recording(path, track=settings.audio_track) as recording,
-        ingest(recording, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video,
-    ):
+    with open_recording(path, track=settings.audio_track) as recording:
+        yield from clips_of(recording, landmarker, video_id=video_id, annotation=annotation, settings=settings)
+
+
+def clips_of(
+    recording: Recording,
+    landmarker: Landmarker,
+    *,
+    video_id: str | None = None,
+    annotation: Annotation = NO_ANNOTATION,
+    settings: IngestSettings = DEFAULTS,
+) -> Iterator[Clip]:
+    """Like `read_clips`, for a video that is open already; `settings.audio_track` does not count."""
+    with ingest(recording, landmarker, video_id=video_id, annotation=annotation, settings=settings) as video:
         yield from map(decode_clip, video.samples)
 
 
@@ -145,8 +155,9 @@ def ingest(
         try:
             frames, pieces = spool_pieces(recording, landmarker, settings.max_seconds, Path(folder))
         except Refused as refusal:
-            if refusal.reason is Reason.NO_FACE:  # a file without sound as well is refused for its sound
-                _Sound.of(recording, audio, settings.need_sound)
+            # A file without sound as well is refused for its sound.
+            if settings.need_sound and refusal.reason is Reason.NO_FACE:
+                _Sound.of(recording, audio, needed=True)
             raise
         sound = _Sound.of(recording, audio, settings.need_sound)
         masks = None if mask is None else VideoMasks(mask, frames, (stream.height, stream.width))

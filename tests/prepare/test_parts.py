@@ -1,22 +1,16 @@
 """Several runs prepare one corpus together, with `fake_ingest` in the place of real videos."""
 
-import os
-
 import pytest
 from filelock import FileLock
 
 from npvf.errors import NpvfError
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
-from tests.helpers import fake_ingest
 
 SMALL_SHARDS = {"shard_bytes": 40_000, "workers": 0}
 
 
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    fake_ingest.install(monkeypatch.setattr)
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("faked_ingest")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from npvf.io.entries import read_entries
 from npvf.io.shards import read_sample
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
-from tests.helpers import fake_ingest
 
 VIDEOS = {
     "a/x.mp4": "2",
@@ -27,10 +26,7 @@ VIDEOS = {
 SMALL_SHARDS = {"shard_bytes": 15_000, "workers": 0}
 
 
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    fake_ingest.install(monkeypatch.setattr)
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # slow, and of no concern to a process that is killed
+pytestmark = pytest.mark.usefixtures("faked_ingest")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Damage on the disk is found and mended, with `fake_ingest` in the place of real videos."""
 
 import json
-import os
 
 import pytest
 
@@ -9,15 +8,11 @@ from npvf.cli.main import main
 from npvf.errors import NpvfError
 from npvf.prepare.run import prepare
 from npvf.prepare.verify import verify
-from tests.helpers import fake_ingest
 
 SMALL_SHARDS = {"shard_bytes": 40_000, "workers": 0}
 
 
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    fake_ingest.install(monkeypatch.setattr)
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("faked_ingest")
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ class _Masks:
             self.hits_HW += hits_HW
             self.sum_HW += hits_HW / forged_T.sum()
             self.forged += 1
-            self.people |= {meta.identity or meta.original or meta.video}
+            self.people |= {meta.person}
 
     def best_threshold(self, mask_HW: np.ndarray) -> float:
         """The probability from which on calling pixels of a constant mask forged has the best IoU over all frames."""

@@ -13,25 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from npvf.clip import MOTION_STATISTICS
 from npvf.models.config import ModelConfig
 from npvf.models.pretrained import PretrainedModel
 from npvf.models.registry import register_model
 
-MOTION_STATISTICS = (
-    "asymmetry",
-    "jaw_with_opening",
-    "width_with_opening",
-    "jaw_share",
-    "opening_jerk",
-    "jaw_jerk",
-    "width_jerk",
-    "opening_fast",
-    "jaw_fast",
-    "width_fast",
-    "cheeks_share",
-    "chin_share",
-)
-"""The names of the statistics of `npvf.faces.mouth_motion`. Models import no code that reads faces; a test compares."""
 AGREEMENT_STATISTICS = ("peak", "offset", "gap", "contrast", "low_tenth")
 """Numbers of the curve of agreement over offsets, see `npvf.detect.mouth_motion`."""
 
