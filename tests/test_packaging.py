@@ -27,6 +27,7 @@ BROUGHT_BY = metadata.packages_distributions()  # import name -> distributions: 
 NOT_IMPORTED = {
     "tensorboard": "Lightning's TensorBoardLogger imports it",
     "jsonargparse": "Lightning's LightningCLI imports it",
+    "s3fs": "fsspec opens s3:// with it",
     "import-linter": "`make lint` and a test run it as a program",
     "pytest-xdist": "`make test` runs pytest with `-n`",
     "mypy": "`make lint` runs it",

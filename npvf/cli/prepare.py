@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from npvf.cli.options import at_least_one, not_negative, positive
-from npvf.corpora import corpus_sources
 from npvf.corpora.splits import read_split
-from npvf.io.sources import find_sources
+from npvf.io.urls import Place, as_place
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.manifest import SHARD_BYTES
 from npvf.prepare.pool import Limits
-from npvf.prepare.run import LIMITS, TRANSCRIPTS, Summary, prepare
+from npvf.prepare.ray_engine import RayCluster
+from npvf.prepare.run import LIMITS, TRANSCRIPTS, Summary, list_sources, prepare
 from npvf.prepare.verify import verify
 
 PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
@@ -29,10 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = IngestSettings()
     parser.add_argument(
         "src",
-        type=Path,
-        help="a folder of videos, a video, a .csv list with a column 'path', or the folder of a corpus",
+        type=as_place,
+        help="a folder of videos, a video, a .csv list with a column 'path', or the folder of a corpus; also URLs (s3://...)",
     )
-    parser.add_argument("out", type=Path, nargs="?", help="the folder for shards, manifest.jsonl and dataset.json")
+    parser.add_argument(
+        "out", type=as_place, nargs="?", help="the folder or URL for shards, manifest.jsonl and dataset.json"
+    )
     parser.add_argument("--corpus", metavar="NAME", help="the corpus in SRC; `npvf corpora` lists the names")
     parser.add_argument("--split-file", type=Path, metavar="FILE", help="prepare only the videos of this split")
     parser.add_argument("--workers", type=not_negative, metavar="N", help="number of processes (default: one per core)")
@@ -81,6 +83,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
     parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="processes of this machine, or a Ray cluster: the one at --ray-address, or a local one (default: local)",
+    )
+    parser.add_argument("--ray-address", metavar="A", help="address of a Ray cluster, such as host:6379 or auto")
+    parser.add_argument(
+        "--staging",
+        type=Path,
+        metavar="DIR",
+        help="folder of this machine for unfinished work, if OUT is a URL (default: in the cache)",
+    )
+    parser.add_argument(
         "--shard-index", type=not_negative, metavar="I", help="prepare only part I of --num-shards (a Slurm array)"
     )
     parser.add_argument(
@@ -103,12 +118,15 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return _list(args)
     if args.verify:
-        return _verify(args.src)
+        return _verify(args.src, args.staging)
     if args.out is None:
         console.print("npvf prepare: OUT is missing: npvf prepare SRC OUT, shards are written to OUT")
         return 2
     if (args.shard_index is None) != (args.num_shards is None):
         console.print("npvf prepare: --shard-index and --num-shards go together")
+        return 2
+    if args.ray_address and args.engine != "ray":
+        console.print("npvf prepare: --ray-address needs --engine ray")
         return 2
     settings = IngestSettings(
         args.max_seconds, args.max_faces, args.phones, not args.pictures_only, audio_track=args.audio_track
@@ -149,6 +167,8 @@ def run(args: argparse.Namespace) -> int:
             split=read_split(args.split_file) if args.split_file else None,
             shard_bytes=round(args.shard_mb * 2**20),
             overwrite=args.overwrite,
+            staging=args.staging,
+            cluster=RayCluster(args.ray_address, args.workers) if args.engine == "ray" else None,
             part=None if args.shard_index is None else (args.shard_index, args.num_shards),
             on_start=on_start,
             on_done=on_done,
@@ -169,9 +189,9 @@ class _Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
 
 
-def _verify(folder: Path) -> int:
+def _verify(folder: Place, staging: Path | None) -> int:
     """Return 0 if the corpus is right and complete, else 1."""
-    found = verify(folder)
+    found = verify(folder, staging)
     print(f"{found.samples} samples are right")
     for sentence in found.damage:
         print(f"damaged: {sentence}")
@@ -183,7 +203,7 @@ def _verify(folder: Path) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    found = corpus_sources(args.corpus, args.src) if args.corpus else find_sources(args.src, skip=args.out)
+    found = list_sources(args.src, args.out, corpus=args.corpus)
     for source in found.items:
         known = {key: value for key, value in source.annotation.to_json().items() if value not in (None, [], {})}
         print(_printable(source.video), source.problem or known or "")
@@ -191,7 +211,7 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _table(out: Path, summary: Summary) -> Table:
+def _table(out: Place, summary: Summary) -> Table:
     dataset = summary.dataset
     table = Table(title=str(out), show_header=False)
     table.add_row("inputs", str(dataset["inputs"]))

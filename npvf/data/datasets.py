@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +27,7 @@ from npvf.data.windows import ClipWindows, encoded_frames
 from npvf.errors import NpvfError
 from npvf.io import shards
 from npvf.io.corpus import Corpus
+from npvf.io.urls import Place
 from npvf.models.batch import Batch
 from npvf.speech.gate import gate
 
@@ -193,7 +193,7 @@ def nothing_left(folders: Sequence[str], left_out: Counter[str]) -> NpvfError:
     return NpvfError(f"no clip to work with in {', '.join(folders) or 'an empty corpus'}: {describe(left_out)}")
 
 
-def _shards(folders: Sequence[str]) -> list[Path]:
+def _shards(folders: Sequence[str]) -> list[Place]:
     return [path for folder in folders for path in Corpus(folder).paths]
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from hashlib import sha256
-from pathlib import Path
 from typing import Literal
 
 from npvf.clip import FAKE, REAL, ClipMeta
@@ -16,6 +15,7 @@ from npvf.errors import NpvfError
 from npvf.io.corpus import Corpus
 from npvf.io.entries import read_entries
 from npvf.io.shards import Sample, read_tar
+from npvf.io.urls import Place
 
 Label = Literal["real", "fake", "known", "unforged", "any"]
 Part = Literal["train", "val"]
@@ -112,14 +112,14 @@ def naming(encoded: Sample) -> Iterator[None]:
         raise NpvfError(f"{place} cannot be used: {error}. Prepare the corpus again.") from error
 
 
-def read_selected(paths: Iterable[str | Path], selection: Selection, left_out: Counter[str]) -> Iterator[Sample]:
+def read_selected(paths: Iterable[Place], selection: Selection, left_out: Counter[str]) -> Iterator[Sample]:
     """Encoded samples that a selection keeps, in order; the others are counted in `left_out` by reason.
 
     Raises:
         NpvfError: a shard that cannot be read, by name.
     """
     for path in paths:
-        for encoded in read_tar(Path(path)):
+        for encoded in read_tar(path):
             with naming(encoded):
                 reason = selection.reason_against(encoded.meta)
             if reason is None:

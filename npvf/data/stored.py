@@ -63,7 +63,7 @@ class StoredClips:
         everyone: set[str] = set()
         for folder in folders:
             corpus = Corpus(folder)
-            shard_numbers = {path.name: len(self.shards) + n for n, path in enumerate(corpus.paths)}
+            shard_numbers = {name: len(self.shards) + n for n, name in enumerate(corpus.dataset["shards"])}
             self.shards += map(str, corpus.paths)
             for entry in read_entries(corpus):
                 reason = selection.reason_against(entry.meta)

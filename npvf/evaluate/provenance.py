@@ -60,8 +60,8 @@ def provenance(corpus: Corpus, videos: Sequence[Video], model: str | None) -> Pr
         platform=platform.platform(),
         corpus=CorpusRecord(
             folder=str(corpus.folder),
-            manifest_sha256=sha256(corpus.folder / MANIFEST),
-            dataset_sha256=sha256(corpus.folder / DATASET),
+            manifest_sha256=sha256(corpus.place(MANIFEST)),
+            dataset_sha256=sha256(corpus.place(DATASET)),
             prepared_with=corpus.dataset.get("versions", {}),
         ),
         videos=VideosRecord(len(videos), videos_hash(videos)),

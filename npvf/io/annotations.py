@@ -112,12 +112,17 @@ def read_sidecar(video: Path) -> Annotation:
     path = video.with_name(video.stem + ".meta.json")
     if not path.is_file():
         return Annotation()
+    return parse_sidecar(path.read_bytes(), path.name)
+
+
+def parse_sidecar(content: bytes, name: str) -> Annotation:
+    """Read the content of a sidecar; errors contain its `name`. Raises `Refused(BAD_SIDECAR)`."""
     try:
-        return Annotation.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return Annotation.from_json(json.loads(content))
     except ValueError as error:  # malformed JSON or UTF-8
-        raise _bad(f"{path.name} is not valid JSON: {error}") from error
+        raise _bad(f"{name} is not valid JSON: {error}") from error
     except Refused as refusal:
-        raise Refused(refusal.reason, f"{path.name}: {refusal.sentence}") from None
+        raise Refused(refusal.reason, f"{name}: {refusal.sentence}") from None
 
 
 def read_list(path: Path) -> dict[str, Annotation | Refused]:

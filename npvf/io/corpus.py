@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -10,40 +9,52 @@ from typing import Any
 
 from npvf.clip import Clip
 from npvf.errors import NpvfError
-from npvf.io.files import read_lines
+from npvf.io.files import read_json, read_lines
 from npvf.io.shards import Sample, decode_clip, read_tar
+from npvf.io.urls import Place, as_place, join
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"
 
 
 class Corpus:
-    """The prepared corpus that `npvf prepare` writes.
+    """The prepared corpus that `npvf prepare` writes, in a folder or at a URL.
 
     Attributes:
-        folder: its folder.
+        folder: its folder or URL.
         dataset: counts, hours, settings and versions.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: Place) -> None:
         """Raises NpvfError if `folder` is not a prepared corpus, or if its preparation was not finished."""
-        self.folder = Path(folder)
-        path = self.folder / DATASET
-        if not path.is_file():
-            raise NpvfError(f"{self.folder} is not a prepared corpus. Make one with `npvf prepare SRC {self.folder}`.")
-        self.dataset: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self.folder = as_place(folder)
+        try:
+            self.dataset: dict[str, Any] = read_json(self.place(DATASET))
+        except (FileNotFoundError, NotADirectoryError):
+            raise NpvfError(
+                f"{self.folder} is not a prepared corpus. Make one with `npvf prepare SRC {self.folder}`."
+            ) from None
         if not self.dataset["complete"]:
             raise NpvfError(f"{self.folder} is not finished. Run the same `npvf prepare` again to continue.")
 
     @cached_property
     def manifest(self) -> list[dict[str, Any]]:
         """One entry for each input, prepared or refused."""
-        return read_lines(self.folder / MANIFEST)
+        return read_lines(self.place(MANIFEST))
+
+    def place(self, name: str) -> Place:
+        """The path or URL of one of its files."""
+        return join(self.folder, name)
+
+    def same_as(self, other: Corpus) -> bool:
+        """True if the other corpus is at the same place."""
+        here, there = (place.resolve() if isinstance(place, Path) else place for place in (self.folder, other.folder))
+        return here == there
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """The shards in order."""
-        return [self.folder / name for name in self.dataset["shards"]]
+        return [self.place(name) for name in self.dataset["shards"]]
 
     @property
     def samples(self) -> Iterator[Sample]:

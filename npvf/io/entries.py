@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from npvf.clip import ClipMeta
 from npvf.io.corpus import MANIFEST, Corpus
-from npvf.io.files import iter_lines
-from npvf.io.shards import Place, sample_places
+from npvf.io.files import iter_lines, open_place
+from npvf.io.shards import SamplePlace, sample_places
+from npvf.io.urls import Place
 
 _OF_CLIP = ("track", "span", "is_speaker", "no_sound", "label", "audio_label", "video_label")
 _OF_VIDEO = ("faces", "manipulation", "identity", "original", "split", "category")
@@ -41,13 +41,13 @@ class Entry:
     has_mask: bool
 
 
-def describe_samples(shard: Path) -> dict[str, dict[str, Any]]:
+def describe_samples(shard: Place) -> dict[str, dict[str, Any]]:
     """Describe each clip of a shard, by key, as a manifest line does in `samples`."""
-    with shard.open("rb") as file:
+    with open_place(shard) as file:
         return {place.key: _described(place, file) for place in sample_places(shard)}
 
 
-def _described(place: Place, file: BinaryIO) -> dict[str, Any]:
+def _described(place: SamplePlace, file: BinaryIO) -> dict[str, Any]:
     file.seek(place.offset)
     return {
         "offset": place.offset,
@@ -64,9 +64,9 @@ def read_entries(corpus: Corpus) -> Iterator[Entry]:
     Where a line was written before manifests described samples, the headers of its shard are read.
     """
     described = lru_cache(maxsize=4)(describe_samples)
-    for line in iter_lines(corpus.folder / MANIFEST):
+    for line in iter_lines(corpus.place(MANIFEST)):
         for number, key in enumerate(line["clips"]):
-            said = line["samples"][number] if "samples" in line else described(corpus.folder / line["shard"])[key]
+            said = line["samples"][number] if "samples" in line else described(corpus.place(line["shard"]))[key]
             yield Entry(line["shard"], said["offset"], said["size"], _meta(line, key, said), said["mask"])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from npvf.errors import NpvfError
+from npvf.io.urls import Place, open_url, read_bytes, url_hash
 
 TEMPORARY = ".tmp"
 
@@ -42,15 +43,25 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
             file.write(json.dumps(line).encode() + b"\n")
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_json(place: Place) -> Any:
+    """Read a JSON file."""
+    return json.loads(place.read_bytes() if isinstance(place, Path) else read_bytes(place))
+
+
+def read_lines(path: Place) -> list[dict[str, Any]]:
     """Read JSON lines."""
     return list(iter_lines(path))
 
 
-def iter_lines(path: Path) -> Iterator[dict[str, Any]]:
+def iter_lines(path: Place) -> Iterator[dict[str, Any]]:
     """Read JSON lines one at a time: a manifest can be larger than memory should hold."""
-    with path.open(encoding="utf-8") as file:
+    with open_place(path) as file:
         yield from map(json.loads, file)
+
+
+def open_place(place: Place) -> BinaryIO:
+    """Open a local file or a URL to read it."""
+    return place.open("rb") if isinstance(place, Path) else open_url(place)
 
 
 def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
@@ -65,8 +76,10 @@ def stamp(path: Path) -> tuple[int, int] | tuple[None, None]:
     return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 
 
-def sha256(path: Path) -> str:
-    """Hash the content of a file, or the concatenated contents of the files in a folder."""
+def sha256(path: Place) -> str:
+    """Hash the content of a file or URL, or the concatenated contents of the files in a folder."""
+    if not isinstance(path, Path):
+        return url_hash(path)
     if path.is_dir():
         digest = hashlib.sha256()
         for part in _files(path):

@@ -31,6 +31,7 @@ from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMe
 from npvf.errors import NpvfError
 from npvf.io.annotations import cut_label, cut_stream_labels
 from npvf.io.masks import pack_masks, unpack_masks
+from npvf.io.urls import Place, is_url, local_copy, read_bytes
 from npvf.media.encode import decode_crops, decode_flac, encode_crops, encode_flac
 from npvf.speech.recogniser import recogniser_version
 
@@ -225,7 +226,7 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> list[str]:
     return keys
 
 
-def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sample]:
+def read_tar(path: Place, parts: Collection[str] | None = None) -> Iterator[Sample]:
     """The samples of one tar in their order; with `parts` only these files of each, and the others are not read.
 
     Raises:
@@ -236,25 +237,35 @@ def read_tar(path: Path, parts: Collection[str] | None = None) -> Iterator[Sampl
             yield _read(tar, str(path), key, entries, parts)
 
 
-def read_sample(path: str | Path, offset: int, size: int, parts: Collection[str] | None = None) -> Sample:
+def read_sample(path: Place, offset: int, size: int, parts: Collection[str] | None = None) -> Sample:
     """One sample of a tar, or only some of its files; `sample_places` says where it lies. Nothing else is read.
+
+    From a URL, a sample is always read whole, by one request.
 
     Raises:
         NpvfError: the tar is missing or damaged.
     """
     try:
-        with Path(path).open("rb") as file:
-            file.seek(offset)
-            # Whole: in one read, since a sample's stretch of a tar is a tar of its own.
-            with _tar(path, io.BytesIO(file.read(size)) if parts is None else file) as tar:
-                for key, entries in _grouped(tar):
-                    return _read(tar, str(path), key, entries, parts)
+        with _stretch(path, offset, size, whole=parts is None) as file, _tar(path, file) as tar:
+            for key, entries in _grouped(tar):
+                return _read(tar, str(path), key, entries, parts)
     except OSError as error:
         raise _unreadable(path, error) from error
     raise _unreadable(path, f"no sample lies at byte {offset}")
 
 
-class Place(NamedTuple):
+@contextmanager
+def _stretch(path: Place, offset: int, size: int, whole: bool) -> Iterator[BinaryIO]:
+    """A sample's stretch of a tar, which is a tar of its own; where it need not be `whole`, the file from there on."""
+    if is_url(path):
+        yield io.BytesIO(read_bytes(str(path), offset, size))
+        return
+    with Path(path).open("rb") as file:
+        file.seek(offset)
+        yield io.BytesIO(file.read(size)) if whole else file
+
+
+class SamplePlace(NamedTuple):
     """The place of a sample in its tar, in bytes, the names of its files, and its `meta.json`."""
 
     key: str
@@ -264,7 +275,7 @@ class Place(NamedTuple):
     meta: dict[str, Any]
 
 
-def sample_places(path: Path) -> Iterator[Place]:
+def sample_places(path: Place) -> Iterator[SamplePlace]:
     """The place of each sample of a tar. Only headers and `meta.json` are read."""
     with _tar(path) as tar:
         for key, entries in _grouped(tar):
@@ -272,19 +283,23 @@ def sample_places(path: Path) -> Iterator[Place]:
             end = last.offset_data + ceil(last.size / tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
             content = _read(tar, str(path), key, entries, ("meta.json",))["meta.json"]
             parts = tuple(_split_name(entry.name)[1] for entry in entries)
-            yield Place(key, entries[0].offset, end - entries[0].offset, parts, json.loads(content))
+            yield SamplePlace(key, entries[0].offset, end - entries[0].offset, parts, json.loads(content))
 
 
 @contextmanager
-def _tar(path: str | Path, file: BinaryIO | None = None) -> Iterator[tarfile.TarFile]:
+def _tar(path: Place, file: BinaryIO | None = None) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(path if file is None else None, fileobj=file) as tar:
-            yield tar
+        if file is not None:
+            with tarfile.open(fileobj=file) as tar:
+                yield tar
+        else:
+            with local_copy(path) as local, tarfile.open(local) as tar:
+                yield tar
     except (OSError, tarfile.TarError) as error:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: str | Path, why: object) -> NpvfError:
+def _unreadable(path: Place, why: object) -> NpvfError:
     return NpvfError(f"the shard {path} cannot be read: {why}. Prepare the corpus again.")
 
 

@@ -1,4 +1,7 @@
-"""Find the videos of a folder, a single file, or a CSV list, as `Source`s in a fixed order."""
+"""Find the videos of a folder, a single file, or a CSV list, as `Source`s in a fixed order.
+
+`npvf.io.remote_sources` does the same for object stores.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,9 @@ class Source:
     `video` is the path relative to the source folder (or as given in the list), with forward slashes. `problem` is the
     error in the annotation, for which the video is refused. `mask` is the mask named by the annotation, or the one that
     `mask_of` finds. `audio` is the file with the audio if it is not in the video.
+
+    Of a video in an object store, `path` and `mask` are only file names; `remote` says where they are
+    (`npvf.io.remote_sources`).
     """
 
     video: str
@@ -33,6 +39,28 @@ class Source:
     problem: Refused | None = None
     mask: Path | None = None
     audio: Path | None = None
+    remote: Remote | None = None
+
+    @property
+    def place(self) -> str:
+        """The path or URL of the video."""
+        return str(self.path) if self.remote is None else self.remote.url
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The place of a video in an object store.
+
+    Attributes:
+        url: the video.
+        stamp: size in bytes and time of the last change in ns, with those of the mask beside it; None if it
+            is missing.
+        beside: URLs of other files that belong to it: its mask, its phone times, its transcript.
+    """
+
+    url: str
+    stamp: tuple[int, int] | None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +100,13 @@ def find_sources(
         raise NpvfError(f"{src} does not exist. Give a folder of videos, a video, or a .csv list with a column 'path'.")
     if not items:
         raise NpvfError(f"{src} contains no videos (file names ending in {' '.join(sorted(VIDEO_SUFFIXES))}).")
-    if transcript_of is not None:
-        items = [_with_transcript(source, transcript_of) for source in items]
-    return Sources(items, ignored)
+    found = Sources(items, ignored)
+    return found if transcript_of is None else with_transcripts(found, transcript_of)
+
+
+def with_transcripts(sources: Sources, transcript_of: Callable[[str], str | None]) -> Sources:
+    """Add the transcripts that file names contain, where no other is known."""
+    return replace(sources, items=[_with_transcript(source, transcript_of) for source in sources.items])
 
 
 def walk_files(folder: Path, skip: Path | None = None) -> Iterator[Path]:

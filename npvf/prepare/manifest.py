@@ -8,19 +8,18 @@ Three steps, each of which either happened or did not, whatever moment the proce
 3. All videos are finished: the lines become `manifest.jsonl`, the counts `dataset.json`, and `.work/` goes.
 
 So the bytes of the shards depend on the inputs alone, not on who finished first or how often the work was broken off.
+The lines stay on the disk (`npvf.prepare.ledger`). If the corpus is at a URL, each of its files is uploaded as soon as
+it is complete (`npvf.prepare.published`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -28,48 +27,60 @@ from npvf.errors import NpvfError, Reason
 from npvf.io.annotations import NO_ANNOTATION
 from npvf.io.corpus import DATASET, MANIFEST
 from npvf.io.entries import describe_samples
-from npvf.io.files import TEMPORARY, atomic_write, read_lines, sha256, stamp, write_json, write_lines
+from npvf.io.files import TEMPORARY, atomic_write, sha256, stamp, write_json, write_lines
 from npvf.io.shards import Sample, read_sample, read_tar, write_tar
 from npvf.io.sources import Source
+from npvf.io.urls import Place, local_copy, url_hash
+from npvf.prepare.ledger import Counts, Ledger, Line, work_path
+from npvf.prepare.published import WORK, Published
 
-Line = dict[str, Any]
 LOCK = "lock"
 SHARD_BYTES = 128 * 2**20
 """A shard is sealed at this size: small enough for many readers to share a corpus, big enough to stream."""
 
 
-def work_path(work: Path, video: str) -> Path:
-    """Return the path of a finished video without suffix. It is a hash: ids contain slashes and can be too long."""
-    return work / hashlib.sha256(os.fsencode(video)).hexdigest()[:32]
-
-
 class Store:
-    """One prepared folder, open for writing by this process alone. Use as a context manager.
+    """One prepared corpus, open for writing by this process alone. Use as a context manager.
+
+    Args:
+        out: its folder or URL.
+        settings: of the videos; a corpus that was made with others is not gone on with.
+        overwrite: make it anew.
+        shard_bytes: a shard is sealed at this size.
+        staging: where a corpus at a URL is made (`Published`).
 
     Attributes:
         work: the folder in which workers leave finished videos.
-        lines: the manifest lines of the videos finished so far, by video id.
+        ledger: the lines of the videos finished so far.
     """
 
-    def __init__(self, out: Path, settings: Line, overwrite: bool = False, shard_bytes: int = SHARD_BYTES) -> None:
+    def __init__(
+        self,
+        out: Place,
+        settings: Line,
+        overwrite: bool = False,
+        shard_bytes: int = SHARD_BYTES,
+        staging: Path | None = None,
+    ) -> None:
         """Raises NpvfError where `out` was made with other settings, holds foreign shards, or is being written."""
-        self.out, self.work, self.settings, self.shard_bytes = out, out / ".work", settings, shard_bytes
-        self.work.mkdir(parents=True, exist_ok=True)
+        self.published = Published(out, settings, staging)
+        self.out, self.work = self.published.folder, self.published.work
+        self.settings, self.shard_bytes = settings, shard_bytes
         self._lock = FileLock(self.work / LOCK)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise NpvfError(f"Another `npvf prepare` is writing to {out}. Wait for it, or stop it.") from None
         self._check_parts()
+        self.published.pull()
         if overwrite:
-            self._clear()
-        check_settings(out, settings)
-        self.lines = load_sealed(out, self.work)
-        self._sealed = set(self.lines)
+            self.published.clear()
+        check_settings(self.published, settings)
+        self.ledger = load_sealed(self.out, self.work)
         self._remove_strays()
         self._order: list[str] = []
         self._head = 0  # every video before it in the order is sealed or in the group
-        self._group: list[Line] = []
+        self._group: list[str] = []
         self._group_bytes = 0
 
     def _check_parts(self) -> None:
@@ -79,13 +90,16 @@ class Store:
                 with FileLock(path).acquire(timeout=0):
                     pass
             except Timeout:
-                raise NpvfError(f"Part {path.name.removeprefix('lock-')} of {self.out} is still prepared.") from None
+                raise NpvfError(
+                    f"Part {path.name.removeprefix('lock-')} of {self.published.out} is still prepared."
+                ) from None
             path.unlink(missing_ok=True)
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ledger.close()
         self._lock.release()
 
     def resume(self, sources: Sequence[Source]) -> list[Source]:
@@ -97,32 +111,33 @@ class Store:
             NpvfError: a video has changed whose clips are in a shard already.
         """
         self._order = [source.video for source in sources]
-        changed = []
+        self.published.fetch_waiting((work_path(self.work, video).name for video in self._order), ".json")
+        changed, waiting = [], 0
         for source in sources:
-            line = self.lines.get(source.video)
-            if line is not None and not still_describes(line, source):
+            if source.video in self.ledger:
+                line = self.ledger.read(source.video)
+                if still_describes(line, source):
+                    continue
                 if line["clips"]:
                     changed.append(source.video)
-                del self.lines[source.video]
-                self._sealed.remove(source.video)
-            waiting = work_path(self.work, source.video).with_suffix(".json")
-            if source.video not in self.lines and waiting.is_file():
-                line = json.loads(waiting.read_text(encoding="utf-8"))
-                if still_describes(line, source):
-                    self.lines[source.video] = line
+                self.ledger.forget(source.video)
+            path = work_path(self.work, source.video).with_suffix(".json")
+            if path.is_file() and still_describes(json.loads(path.read_bytes()), source):
+                self.ledger.wait(source.video)
+                waiting += 1
         if changed:
             raise NpvfError(
                 f"{len(changed)} prepared videos or their annotations have changed since, for example {changed[0]!r}. "
-                f"Prepare into a new folder, or give --overwrite to make {self.out} anew."
+                f"Prepare into a new folder, or give --overwrite to make {self.published.out} anew."
             )
-        todo = [source for source in sources if source.video not in self.lines]
-        if todo or len(self.lines) > len(self._sealed):
-            write_json(self.out / DATASET, {"complete": False, "settings": self.settings})
+        todo = [source for source in sources if source.video not in self.ledger]
+        if todo or waiting:
+            self.say({"complete": False})
         return todo
 
     def add(self, line: Line) -> None:
         """A worker has left this video's clips and line in `work`. Seals a shard when one is full."""
-        self.lines[line["video"]] = line
+        self.ledger.wait(line["video"])
         self._advance()
 
     def finish(self, facts: Line, complete: bool) -> Line:
@@ -133,129 +148,128 @@ class Store:
         self._advance(over_gaps=True)
         if self._group_bytes:
             self._seal()
-        lines = self._in_order()
-        write_lines(self.out / MANIFEST, lines)
-        dataset = {"complete": complete, **count_lines(lines), **facts, "settings": self.settings}
-        write_json(self.out / DATASET, dataset)
+        counts = Counts()
+        self._write_manifest(counts.over(self.ledger.in_order(self._order)))
+        dataset = self.say({"complete": complete, **counts.to_json(), **facts})
         if complete:
             self.remove_work()
         return dataset
 
     def remove_work(self) -> None:
         """Remove the folder of unfinished videos."""
-        shutil.rmtree(self.work)
+        self.ledger.close()
+        self.published.remove_work()
 
-    def unseal(self, shard: str, damaged: set[str]) -> None:
+    def unseal(self, shard: str, videos: Iterable[str], damaged: set[str]) -> None:
         """Take a shard apart: its good videos wait in `work` again, and the damaged ones are to be done again."""
-        for video, line in list(self.lines.items()):
-            if line["shard"] != shard:
+        for video in videos:
+            line = self.ledger.read(video)
+            self.ledger.forget(video)
+            if video in damaged:
                 continue
-            if video not in damaged:
-                waiting = work_path(self.work, video)
-                with atomic_write(waiting.with_suffix(".tar")) as file:
-                    places = [(said["offset"], said["size"]) for said in line["samples"]]
-                    write_tar(file, (read_sample(self.out / shard, *place) for place in places))
-                write_json(waiting.with_suffix(".json"), {**line, "shard": None, "samples": []})
-            del self.lines[video]
-            self._sealed.remove(video)
+            waiting = work_path(self.work, video)
+            places = [(said["offset"], said["size"]) for said in line["samples"]]
+            with local_copy(self.published.place(shard)) as tar, atomic_write(waiting.with_suffix(".tar")) as file:
+                write_tar(file, (read_sample(tar, *place) for place in places))
+            write_json(waiting.with_suffix(".json"), {**line, "shard": None, "samples": []})
         # In this order: a process that is killed before the end leaves the shard in the manifest, or as a stray file.
-        write_json(self.out / DATASET, {"complete": False, "settings": self.settings})
-        write_lines(self.out / MANIFEST, self._in_order())
-        for part in self.work.glob("shard-*.jsonl"):
-            part.unlink()
-        (self.out / shard).unlink(missing_ok=True)
+        self.say({"complete": False})
+        self._write_manifest(self.ledger.in_order(()))
+        self.published.remove(f"{WORK}/{part.name}" for part in sorted(self.work.glob("shard-*.jsonl")))
+        self.published.remove([shard])
+        self.ledger.close()
+        self.ledger = load_sealed(self.out, self.work)
 
     def _advance(self, over_gaps: bool = False) -> None:
         """Group the finished videos at the head of the order, and seal the group whenever it is big enough."""
         while self._head < len(self._order):
             video = self._order[self._head]
-            line = self.lines.get(video)
-            if line is None and not over_gaps:
+            if video not in self.ledger and not over_gaps:
                 return
             self._head += 1
-            if line is None or video in self._sealed:
+            if video not in self.ledger or self.ledger.is_sealed(video):
                 continue
-            self._group.append(line)
-            if line["clips"]:
-                self._group_bytes += work_path(self.work, video).with_suffix(".tar").stat().st_size
+            self._group.append(video)
+            if self.ledger.read(video)["clips"]:
+                waiting = work_path(self.work, video)
+                self.published.fetch_waiting([waiting.name], ".tar")
+                self._group_bytes += waiting.with_suffix(".tar").stat().st_size
             if self._group_bytes >= self.shard_bytes:
                 self._seal()
 
     def _seal(self) -> None:
         name = self._next_name()
-        with atomic_write(self.out / f"{name}.tar") as file:
-            write_tar(file, self._samples(self._group))
-        described = describe_samples(self.out / f"{name}.tar")
-        for line in self._group:
-            line["shard"] = f"{name}.tar" if line["clips"] else None
-            line["samples"] = [described[key] for key in line["clips"]]
-        write_lines(self.work / f"{name}.jsonl", self._group)
-        for line in self._group:
-            waiting = work_path(self.work, line["video"])
+        tar, lines = self.out / f"{name}.tar", self.work / f"{name}.jsonl"
+        with atomic_write(tar) as file:
+            write_tar(file, self._samples())
+        write_lines(lines, self._sealed_lines(tar))
+        self.published.publish(tar.name, keep=False)
+        self.published.publish(f"{WORK}/{lines.name}")
+        self.ledger.seal(lines)
+        for video in self._group:
+            waiting = work_path(self.work, video)
             waiting.with_suffix(".json").unlink()
             waiting.with_suffix(".tar").unlink(missing_ok=True)  # a refused video has none
-            self._sealed.add(line["video"])
+        self.published.remove_waiting(work_path(self.work, video).name for video in self._group)
         self._group, self._group_bytes = [], 0
+
+    def _sealed_lines(self, tar: Path) -> Iterator[Line]:
+        """The lines of the group, with the places of their clips in the shard."""
+        described = describe_samples(tar)
+        for video in self._group:
+            line = self.ledger.read(video)
+            line["shard"] = tar.name if line["clips"] else None
+            line["samples"] = [described[key] for key in line["clips"]]
+            yield line
 
     def _next_name(self) -> str:
         """Return the first free name: usually the next one, or that of a shard that was taken apart."""
-        taken = self._shards()
-        return next(name for name in map("shard-{:06d}".format, count()) if f"{name}.tar" not in taken)
+        return next(name for name in map("shard-{:06d}".format, count()) if f"{name}.tar" not in self.ledger.shards)
 
-    def _samples(self, lines: list[Line]) -> Iterator[Sample]:
-        for line in lines:
-            if line["clips"]:
-                yield from read_tar(work_path(self.work, line["video"]).with_suffix(".tar"))
+    def _samples(self) -> Iterator[Sample]:
+        for video in self._group:
+            if self.ledger.read(video)["clips"]:
+                yield from read_tar(work_path(self.work, video).with_suffix(".tar"))
 
-    def _shards(self) -> set[str]:
-        return {line["shard"] for video, line in self.lines.items() if video in self._sealed and line["shard"]}
+    def say(self, dataset: Line) -> Line:
+        """Write `dataset.json`, with the settings. Returns its content."""
+        dataset = {**dataset, "settings": self.settings}
+        write_json(self.out / DATASET, dataset)
+        self.published.publish(DATASET)
+        return dataset
 
-    def _in_order(self) -> list[Line]:
-        """All lines: those of this run's inputs in their order, then those of inputs that are gone."""
-        known = dict.fromkeys([*self._order, *self.lines])
-        lines = [self.lines[video] for video in known if video in self.lines]
-        first: dict[str, str] = {}
-        for line in lines:
-            if line["sha256"] is not None:
-                original = first.setdefault(line["sha256"], line["video"])
-                line["duplicate_of"] = original if original != line["video"] else None
-        return lines
+    def _write_manifest(self, lines: Iterable[Line]) -> None:
+        write_lines(self.out / MANIFEST, lines)
+        self.published.publish(MANIFEST)
 
     def _remove_strays(self) -> None:
         """Remove unfinished files of a killed run, and files that a shard contains by now."""
-        shards, sealed = self._shards(), {work_path(self.work, video).name for video in self._sealed}
+        self.published.remove(sorted(self.published.shards - self.ledger.shards))
         for path in self.out.glob(f"*{TEMPORARY}"):
             path.unlink()
-        for path in self.out.glob("shard-*.tar"):
-            if path.name not in shards:
-                path.unlink()
+        left = [path for path in self.work.iterdir() if path.suffix in (".tar", ".json")]
+        sealed = {work_path(self.work, video).name for video in self.ledger} if left else set()
         for path in self.work.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.suffix == TEMPORARY or path.stem in sealed:
                 path.unlink()
 
-    def _clear(self) -> None:
-        for path in [*self.out.glob("shard-*.tar"), self.out / MANIFEST, self.out / DATASET]:
-            path.unlink(missing_ok=True)
-        for path in self.work.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+
+def load_sealed(out: Path, work: Path) -> Ledger:
+    """Return the lines of all videos that are in shards, or refused."""
+    ledger = Ledger(work)
+    for path in (out / MANIFEST, *sorted(work.glob("shard-*.jsonl"))):
+        if path.is_file():
+            ledger.seal(path)
+    return ledger
 
 
-def load_sealed(out: Path, work: Path) -> dict[str, Line]:
-    """Return the lines of all videos that are in shards, or refused, by video id."""
-    files = [path for path in (out / MANIFEST, *sorted(work.glob("shard-*.jsonl"))) if path.is_file()]
-    return {line["video"]: line for path in files for line in read_lines(path)}
-
-
-def check_settings(out: Path, settings: Line) -> None:
-    """Raise NpvfError if `out` was made with other settings, or contains shards of something else."""
-    path = out / DATASET
+def check_settings(published: Published, settings: Line) -> None:
+    """Raise NpvfError if a corpus was made with other settings, or contains shards of something else."""
+    out, path = published.out, published.folder / DATASET
     if not path.is_file():
-        if next(out.glob("shard-*.tar"), None) or (out / MANIFEST).exists():
+        if published.shards or (published.folder / MANIFEST).exists():
             raise NpvfError(f"{out} holds shards of something else. Prepare into a new folder.")
         return
     made_with = json.loads(path.read_text(encoding="utf-8"))["settings"]
@@ -277,7 +291,7 @@ def still_describes(line: Line, source: Source) -> bool:
         or any(line.get(key, nothing[key]) != said[key] for key in said)
     ):
         return False
-    if line.get("mask_sha256") != mask_hash(source):
+    if source.remote is None and line.get("mask_sha256") != mask_hash(source):
         return False
     size_and_time = source_stamp(source)
     if [line["size_bytes"], line["mtime_ns"]] == list(size_and_time):
@@ -285,24 +299,10 @@ def still_describes(line: Line, source: Source) -> bool:
     return line["sha256"] is not None and size_and_time[0] is not None and line["sha256"] == source_hash(source)
 
 
-def count_lines(lines: list[Line]) -> Line:
-    """Summarise the lines of the manifest for `dataset.json`."""
-    prepared = [line for line in lines if line["status"] == "prepared"]
-    refused = Counter(line["reason"] for line in lines if line["status"] == "refused")
-    return {
-        "shards": sorted({line["shard"] for line in prepared}),
-        "inputs": len(lines),
-        "prepared": len(prepared),
-        "refused": dict(sorted(refused.items())),
-        "duplicates": sum(line["duplicate_of"] is not None for line in lines),
-        "clips": sum(len(line["clips"]) for line in prepared),
-        "hours": sum(line["seconds"] for line in prepared) / 3600,
-        "phone_sources": dict(sorted(Counter(filter(None, (line["phone_source"] for line in prepared))).items())),
-    }
-
-
 def source_stamp(source: Source) -> tuple[int, int] | tuple[None, None]:
-    """Return the `stamp` of the video together with its audio file."""
+    """Return the `stamp` of the video together with its audio file; in an object store, that of the listing."""
+    if source.remote is not None:
+        return source.remote.stamp or (None, None)
     (size, time), (more, later) = stamp(source.path), stamp(source.audio) if source.audio is not None else (0, 0)
     if size is None or time is None or more is None or later is None:
         return None, None
@@ -311,6 +311,8 @@ def source_stamp(source: Source) -> tuple[int, int] | tuple[None, None]:
 
 def source_hash(source: Source) -> str:
     """Hash the content of the video, together with its audio file if it has one."""
+    if source.remote is not None and not source.path.is_file():  # not fetched
+        return url_hash(source.remote.url)
     if source.audio is None:
         return sha256(source.path)
     return hashlib.sha256((sha256(source.path) + sha256(source.audio)).encode()).hexdigest()

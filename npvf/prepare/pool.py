@@ -83,10 +83,10 @@ def run_tasks(
     if workers == 0:
         yield from ((task, _call(function, task)) for task in waiting)
         return
-    busy: dict[Connection, _Worker] = {}
+    busy: dict[Connection, Worker] = {}
     try:
         for _ in range(workers):
-            _give_next(_Worker(function, limits), waiting, busy)
+            _give_next(Worker(function, limits), waiting, busy)
         while busy:
             ready = wait(list(busy), _shortest(busy.values()))
             late = [connection for connection, worker in busy.items() if worker.seconds_left <= 0]
@@ -95,7 +95,7 @@ def run_tasks(
                 task = worker.task
                 outcome = worker.outcome() if connection in ready else worker.give_up()
                 if isinstance(outcome, Died | TimedOut):
-                    worker = _Worker(function, limits)
+                    worker = Worker(function, limits)
                 _give_next(worker, waiting, busy)
                 yield task, outcome
     finally:
@@ -103,13 +103,13 @@ def run_tasks(
             worker.stop()
 
 
-def _shortest(workers: Iterable[_Worker]) -> float | None:
+def _shortest(workers: Iterable[Worker]) -> float | None:
     """Return the seconds until the first limit, None if there is none."""
     seconds = min(worker.seconds_left for worker in workers)
     return None if math.isinf(seconds) else seconds
 
 
-def _give_next(worker: _Worker, waiting: Iterator[Any], busy: dict[Connection, _Worker]) -> None:
+def _give_next(worker: Worker, waiting: Iterator[Any], busy: dict[Connection, Worker]) -> None:
     for task in waiting:
         worker.give(task)
         busy[worker.connection] = worker
@@ -118,7 +118,14 @@ def _give_next(worker: _Worker, waiting: Iterator[Any], busy: dict[Connection, _
 
 
 @dataclass(slots=True)
-class _Worker:
+class Worker:
+    """A process that works on one task at a time. It starts with its first task, and anew after it died.
+
+    Args:
+        function: is called with each task.
+        limits: of each task.
+    """
+
     function: Callable[[Any], Any]
     limits: Limits
     connection: Connection = field(init=False)
@@ -126,7 +133,16 @@ class _Worker:
     _process: Any = None
     _deadline: float = math.inf
 
+    def run(self, task: Any) -> Outcome:
+        """Work on a task and wait for it."""
+        self.give(task)
+        outcome = self.outcome() if wait([self.connection], _shortest([self])) else self.give_up()
+        if isinstance(outcome, Died | TimedOut):
+            self._process, self._deadline = None, math.inf
+        return outcome
+
     def give(self, task: Any) -> None:
+        """Begin a task."""
         if self._process is None:
             self.connection, child = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=_serve, args=(child, self.limits.memory), daemon=True)
@@ -139,6 +155,7 @@ class _Worker:
             self.connection.send((self.function, task))
 
     def outcome(self) -> Outcome:
+        """Return the outcome of a task whose connection is ready."""
         try:
             return self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -157,6 +174,7 @@ class _Worker:
         return TimedOut(self.limits.seconds)
 
     def stop(self) -> None:
+        """End the process."""
         if self._process is not None:
             self._process.kill()  # between tasks or not: unfinished work leaves nothing behind
             self._process.join()

@@ -22,9 +22,10 @@ from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.entries import describe_samples
 from npvf.io.files import atomic_write, write_json, write_lines
 from npvf.io.shards import Sample, decode_clip, encode_clip, read_tar, write_tar
+from npvf.io.urls import Place, file_name
 from npvf.metrics.sync import best_offset, offset_curve
 from npvf.metrics.sync_embeddings import Embedder
-from npvf.prepare.manifest import count_lines
+from npvf.prepare.ledger import count_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ def synchronise(
     moved: Counter[int] = Counter()
     kept: dict[str, dict[str, Any]] = {}
     for shard in corpus.paths:
-        with atomic_write(out / shard.name) as file:
+        name = file_name(shard)
+        with atomic_write(out / name) as file:
             write_tar(file, _in_sync(shard, embed, settings, moved, on_clip))
-        kept |= describe_samples(out / shard.name)
+        kept |= describe_samples(out / name)
     lines = [_line(line, kept) for line in corpus.manifest]
     if not kept:
         raise NpvfError(
@@ -122,7 +124,7 @@ def move_sound(clip: Clip, frames: int) -> Clip:
 
 @torch.no_grad()
 def _in_sync(
-    shard: Path, embed: Embedder, settings: SynchroniseSettings, moved: Counter[int], on_clip: Callable[[], object]
+    shard: Place, embed: Embedder, settings: SynchroniseSettings, moved: Counter[int], on_clip: Callable[[], object]
 ) -> Iterator[Sample]:
     """The samples of one shard that keep in sync, encoded anew where their sound moves."""
     for sample in read_tar(shard):

@@ -25,13 +25,17 @@ from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import need_face_model
 from npvf.io.files import atomic_write, write_json
+from npvf.io.remote_sources import find_sources_at, on_this_machine
 from npvf.io.shards import Sample, write_tar
-from npvf.io.sources import Source, Sources, find_sources
+from npvf.io.sources import Source, Sources
+from npvf.io.urls import Place, as_place
 from npvf.media.recording import Recording, open_recording
 from npvf.prepare.ingest import DEFAULTS, IngestSettings, ingest, versions
-from npvf.prepare.manifest import SHARD_BYTES, Line, Store, mask_hash, source_hash, source_stamp, work_path
+from npvf.prepare.ledger import Line, work_path
+from npvf.prepare.manifest import SHARD_BYTES, Store, mask_hash, source_hash, source_stamp
 from npvf.prepare.parts import PartStore
 from npvf.prepare.pool import Died, Done, Failed, Limits, Outcome, TimedOut, run_tasks
+from npvf.prepare.ray_engine import RayCluster, run_on_ray
 
 TRANSCRIPTS: dict[str, Callable[[str], str | None]] = {"grid": parse_grid_name}
 """Corpora whose file names say what is spoken: file stem -> transcript."""
@@ -54,8 +58,8 @@ class Summary:
 
 
 def prepare(
-    src: str | Path,
-    out: str | Path,
+    src: Place,
+    out: Place,
     *,
     settings: IngestSettings = DEFAULTS,
     workers: int | None = None,
@@ -66,14 +70,17 @@ def prepare(
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     part: tuple[int, int] | None = None,
+    staging: Path | None = None,
+    cluster: RayCluster | None = None,
     on_start: Callable[[int, int], None] | None = None,
     on_done: Callable[[Line], None] | None = None,
 ) -> Summary:
-    """Prepare a folder of videos, a CSV list or one video into the folder `out`.
+    """Prepare a folder of videos, a CSV list or one video into the folder or URL `out`.
 
     Args:
-        src: see `npvf.io.sources.find_sources`.
-        out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards.
+        src: see `npvf.io.sources.find_sources`; a URL, or a list with URLs, as well.
+        out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards. At a URL, only one run at a
+            time may write; this is not checked.
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this,
             and there are no limits).
@@ -85,6 +92,9 @@ def prepare(
         shard_bytes: a shard is sealed at this size; every reader of a streamed corpus needs a shard of its own.
         overwrite: make `out` anew instead of going on with it.
         part: do only the inputs of part i of n, (i, n), and make no shards (`npvf.prepare.parts`).
+        staging: the folder of this machine for unfinished work on a corpus at a URL, by default in npvf's cache.
+        cluster: the Ray cluster that works on the videos instead of processes of this machine. Its nodes must reach the
+            videos by the same paths or URLs; shards are written by this process.
         on_start: called with the number of inputs and of those that were finished by earlier runs.
         on_done: called with the manifest line of each input that this run finishes.
 
@@ -93,9 +103,8 @@ def prepare(
             videos failed by a fault of the program. The others are finished then, and a further call tries these again.
         MissingDependency: the face model or a package is not there.
     """
-    src, out = Path(src), Path(out)
-    transcript_of = TRANSCRIPTS[transcript_from] if transcript_from else None
-    sources = corpus_sources(corpus, src) if corpus else find_sources(src, skip=out, transcript_of=transcript_of)
+    src, out = as_place(src), as_place(out)
+    sources = list_sources(src, out, transcript_from, corpus)
     left_out = 0
     if split is not None:
         sources, left_out = _of_split(sources, split)
@@ -104,18 +113,23 @@ def prepare(
     made_with = {**settings.to_json(), "transcript_from": transcript_from, **({"corpus": corpus} if corpus else {})}
     if part is not None and overwrite:
         raise NpvfError("a part cannot be prepared with --overwrite: the other parts would lose their work.")
-    with Store(out, made_with, overwrite, shard_bytes) if part is None else PartStore(out, made_with, *part) as store:
+    with (
+        Store(out, made_with, overwrite, shard_bytes, staging)
+        if part is None
+        else PartStore(out, made_with, *part, staging)
+    ) as store:
         todo = store.resume(sources.items)
         if on_start:
             inputs = len(sources.items) if part is None else len(sources.items[part[0] :: part[1]])
             on_start(inputs, inputs - len(todo))
-        outcomes = _outcomes(
-            partial(prepare_video, settings=settings, work=store.work),
-            todo,
-            _cores() if workers is None else workers,
-            limits,
-        )
-        worked = _work_off(outcomes, store, on_done)
+        work: Any = partial(prepare_video, settings=settings)
+        if cluster is None:
+            at_once: int | None = min(_cores() if workers is None else workers, len(todo))
+            run: Any = partial(run_tasks, partial(work, work=store.work), limits=limits)
+        else:
+            at_once = None  # as many as the cluster takes
+            run = partial(run_on_ray, work, work=store.work, limits=limits, cluster=cluster)
+        worked = _work_off(_outcomes(run, todo, at_once), store, on_done)
         facts: dict[str, Any] = {"ignored_files": sources.ignored_files, "versions": versions()}
         if split is not None:
             facts |= {"split": split.describe(), "not_in_split": left_out}
@@ -124,9 +138,20 @@ def prepare(
         source, trace = worked.failures[0]
         raise NpvfError(
             f"{len(worked.failures)} videos failed by a fault of the program and are in no manifest; the others are "
-            f"finished. The first is {source.path}:\n{trace}"
+            f"finished. The first is {source.place}:\n{trace}"
         )
     return Summary(dataset, worked.inputs, worked.clips, time.monotonic() - began)
+
+
+def list_sources(
+    src: Place, out: Place | None, transcript_from: str | None = None, corpus: str | None = None
+) -> Sources:
+    """Find the inputs of `prepare`. The arguments are those of `prepare`."""
+    if corpus is None:
+        return find_sources_at(src, out, TRANSCRIPTS[transcript_from] if transcript_from else None)
+    if not isinstance(src, Path):
+        raise NpvfError(f"--corpus reads a local copy, not {src}. Make a .csv list of its videos' URLs instead.")
+    return corpus_sources(corpus, src)
 
 
 @dataclass(slots=True)
@@ -174,11 +199,19 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
 
     An error that is not the video's (a missing package, a full disk) is returned.
     """
+    try:
+        with on_this_machine(source, work) as here:
+            return _prepare_here(here, settings, work)
+    except (NpvfError, OSError) as error:  # it cannot be fetched
+        return NpvfError(f"{error}. What is finished is kept: the same command goes on from there.")
+
+
+def _prepare_here(source: Source, settings: IngestSettings, work: Path) -> Line | NpvfError:
     line = _blank_line(source)
     place = work_path(work, source.video)
     try:
         if not (source.path.is_file() or source.path.is_dir()):  # a pipe, or a link to itself, would block
-            raise Refused(Reason.NOT_FOUND, f"{source.path} is not a file.")
+            raise Refused(Reason.NOT_FOUND, f"{source.place} is not a file.")
         if source.audio is not None and not source.audio.is_file():
             raise Refused(Reason.NOT_FOUND, f"{source.audio}, the sound of {source.video}, is not there.")
         line["sha256"] = _readable_hash(source)
@@ -218,7 +251,7 @@ def prepare_video(source: Source, settings: IngestSettings, work: Path) -> Line 
     except NpvfError as error:
         return error
     except OSError as error:  # the video was readable; a full disk concerns all the others too
-        return NpvfError(f"{error}, at {source.path}. What is finished is kept: the same command goes on from there.")
+        return NpvfError(f"{error}, at {source.place}. What is finished is kept: the same command goes on from there.")
     write_json(place.with_suffix(".json"), line)
     return line
 
@@ -245,7 +278,7 @@ def _blank_line(source: Source) -> Line:
     size_bytes, mtime_ns = source_stamp(source)
     return {
         "video": source.video,
-        "path": str(source.path),
+        "path": source.place,
         "audio": None if source.audio is None else str(source.audio),
         "status": "refused",
         "reason": None,
@@ -270,16 +303,20 @@ def _blank_line(source: Source) -> Line:
 
 
 def _outcomes(
-    work: Callable[[Source], Line | NpvfError], todo: list[Source], workers: int, limits: Limits
+    run: Callable[[list[Source], Any], Iterator[tuple[Source, Outcome]]], todo: list[Source], at_once: int | None
 ) -> Iterator[tuple[Source, Outcome]]:
-    """Yield one outcome for each source. A source whose process died is tried again alone: it may lack memory."""
+    """Yield one outcome for each source. A source whose process died is tried again alone: it may lack memory.
+
+    `run` works on sources, of which so many are under way at the same time.
+    """
     died: list[Source] = []
-    for source, outcome in run_tasks(work, todo, min(workers, len(todo)), limits):
+    for source, outcome in run(todo, at_once):
         if isinstance(outcome, Died):
             died.append(source)
         else:
             yield source, outcome
-    yield from run_tasks(work, died, 1, limits)
+    if died:
+        yield from run(died, 1)
 
 
 def _record_end(source: Source, outcome: Died | TimedOut, work: Path) -> Line:

@@ -10,14 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from npvf.errors import NpvfError
 from npvf.io.corpus import DATASET, MANIFEST
-from npvf.io.files import write_json
+from npvf.io.files import read_json
 from npvf.io.shards import read_sample
-from npvf.prepare.manifest import Line, Store, count_lines
+from npvf.io.urls import Place, as_place, exists, join, local_copy
+from npvf.prepare.ledger import Line, count_lines
+from npvf.prepare.manifest import Store
+from npvf.prepare.published import WORK
 
 
 @dataclass(slots=True)
@@ -37,62 +41,72 @@ class Verified:
     complete: bool = True
 
 
-def verify(out: str | Path) -> Verified:
+def verify(out: Place, staging: Path | None = None) -> Verified:
     """Read every shard of a prepared corpus, compare hashes and counts, and repair what can be repaired.
+
+    Shards at a URL are fetched one by one. `staging` is the folder of this machine that `prepare` used for them.
 
     Raises:
         NpvfError: `out` is not a prepared corpus, or its `dataset.json` or `manifest.jsonl` cannot be read.
     """
-    out = Path(out)
+    out = as_place(out)
     dataset = _read_dataset(out)
-    unfinished = (out / ".work").exists()
+    unfinished = not dataset["complete"] or (isinstance(out, Path) and (out / WORK).exists())
     found = Verified(complete=dataset["complete"])
     try:
-        store = Store(out, dataset["settings"])
+        store = Store(out, dataset["settings"], staging=staging)
     except json.JSONDecodeError as error:
         raise NpvfError(f"a manifest in {out} cannot be read ({error}). Prepare it again with --overwrite.") from error
     with store:
-        for shard, lines in sorted(_by_shard(store).items()):
-            damaged = _damaged_videos(out / shard, lines, found)
+        for shard, videos in sorted(_by_shard(store).items()):
+            damaged = _damaged_videos(store, shard, videos, found)
             if damaged is None:
                 continue
             found.to_prepare += damaged
-            found.damage.append(f"{shard}: {len(damaged)} of {len(lines)} videos are damaged")
-            store.unseal(shard, set(damaged))
+            found.damage.append(f"{shard}: {len(damaged)} of {len(videos)} videos are damaged")
+            store.unseal(shard, videos, set(damaged))
             found.complete = False
         if found.complete:
-            _repair_counts(out, dataset, store, found)
+            _repair_counts(dataset, store, found)
         if found.complete and not unfinished:
             store.remove_work()
     return found
 
 
-def _read_dataset(out: Path) -> Line:
-    path = out / DATASET
-    if not path.is_file():
-        raise NpvfError(f"{out} is not a prepared corpus: it has no {DATASET}. Prepare it again with --overwrite.")
+def _read_dataset(out: Place) -> Line:
+    path, manifest = join(out, DATASET), join(out, MANIFEST)
     try:
-        dataset: Line = json.loads(path.read_text(encoding="utf-8"))
+        dataset: Line = read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NpvfError(
+            f"{out} is not a prepared corpus: it has no {DATASET}. Prepare it again with --overwrite."
+        ) from None
     except ValueError as error:
         raise NpvfError(f"{path} cannot be read ({error}). Prepare {out} again with --overwrite.") from error
-    if dataset["complete"] and not (out / MANIFEST).is_file():
+    if dataset["complete"] and not (manifest.is_file() if isinstance(manifest, Path) else exists(manifest)):
         raise NpvfError(f"{out} has no {MANIFEST}. Prepare it again with --overwrite.")
     return dataset
 
 
-def _by_shard(store: Store) -> dict[str, list[Line]]:
-    """Return the lines of the videos in each shard."""
-    shards: dict[str, list[Line]] = defaultdict(list)
-    for line in store.lines.values():
-        if line["shard"]:
-            shards[line["shard"]].append(line)
+def _by_shard(store: Store) -> dict[str, list[str]]:
+    """Return the videos in each shard."""
+    shards: dict[str, list[str]] = defaultdict(list)
+    for video in store.ledger:
+        if shard := store.ledger.read(video)["shard"]:
+            shards[shard].append(video)
     return shards
 
 
-def _damaged_videos(path: Path, lines: list[Line], found: Verified) -> list[str] | None:
+def _damaged_videos(store: Store, shard: str, videos: list[str], found: Verified) -> list[str] | None:
     """Return the videos of a shard with a damaged sample; None if the whole file is right."""
-    if not path.is_file():
-        return [line["video"] for line in lines]
+    try:
+        with local_copy(store.published.place(shard)) as path:
+            return _compare(path, map(store.ledger.read, videos), found)
+    except FileNotFoundError:
+        return videos
+
+
+def _compare(path: Path, lines: Iterable[Line], found: Verified) -> list[str] | None:
     damaged = []
     end = 0
     for line in lines:
@@ -125,9 +139,9 @@ def _ends_well(path: Path, end: int) -> bool:
     return len(rest) >= 1024 and not any(rest)
 
 
-def _repair_counts(out: Path, dataset: Line, store: Store, found: Verified) -> None:
-    counts = count_lines(list(store.lines.values()))
+def _repair_counts(dataset: Line, store: Store, found: Verified) -> None:
+    counts = count_lines(map(store.ledger.read, store.ledger))
     wrong = sorted(name for name, value in counts.items() if dataset.get(name) != value)
     if wrong:
         found.damage.append(f"{DATASET}: {', '.join(wrong)} did not fit the manifest and were written anew")
-        write_json(out / DATASET, {**dataset, **counts})
+        store.say({**dataset, **counts})

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from npvf.errors import Reason, Refused
 from npvf.io.shards import clip_key
 from npvf.media.probe import MediaInfo
+from npvf.prepare import ray_engine
 from npvf.prepare import run as prepare
 from npvf.prepare.ingest import Ingested
 
@@ -45,3 +46,10 @@ def install(put=setattr):
     put(prepare, "open_recording", fake_recording)
     put(prepare, "Landmarker", lambda **_: nullcontext())
     put(prepare, "need_face_model", lambda: None)
+
+
+def fake_pack(prepare_video, source):
+    """`npvf.prepare.ray_engine.pack` for a node of a cluster, where nothing is patched yet."""
+    install()
+    ray_engine.need_face_model = lambda: None
+    return ray_engine.pack(prepare_video, source)

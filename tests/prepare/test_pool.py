@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from npvf.prepare.pool import Died, Done, Failed, Limits, TimedOut, run_tasks
+from npvf.prepare.pool import Died, Done, Failed, Limits, TimedOut, Worker, run_tasks
 
 
 def work(task):
@@ -100,3 +100,19 @@ def wait_for(condition, seconds=30):
             return found
         time.sleep(0.02)
     raise AssertionError("waited in vain")
+
+
+@pytest.mark.slow
+def test_one_worker_goes_on_after_a_death_and_a_time_out():
+    worker = Worker(work, Limits(seconds=20))
+    try:
+        first, second = worker.run("a"), worker.run("b")
+        assert first.value == (second.value[0], "a")  # one process, one task after the other
+        assert isinstance(worker.run("die"), Died)
+        assert worker.run("c").value[0] not in (os.getpid(), first.value[0])
+        worker.limits = Limits(seconds=0.1)
+        assert isinstance(worker.run("hang"), TimedOut)
+        worker.limits = Limits()
+        assert worker.run("d").value[1] == "d"
+    finally:
+        worker.stop()

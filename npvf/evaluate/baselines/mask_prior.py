@@ -146,7 +146,7 @@ def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> M
     training = Selection(speakers_only=False, split="train" if splits else None)
     metas = list(selected_metas(corpus, replace(tested, speakers_only=False)))
     strangers = replace(training, no_identities=frozenset().union(*map(people, metas)))
-    same = fitted.folder.resolve() == corpus.folder.resolve()
+    same = fitted.same_as(corpus)
     try:
         return MaskPrior.fit(fitted, strangers, frozenset(meta.video for meta in metas) if same else frozenset())
     except NpvfError:
