@@ -23,8 +23,9 @@ from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
 from npvf.prepare.ingest import DEFAULTS
+from npvf.report.faces import EXAMPLES
 from npvf.report.mask_video import write_masks
-from npvf.report.report import EXAMPLES, write_report
+from npvf.report.report import write_report
 
 BROKEN, ABSTAINED = 2, 3
 STYLES = {"fake": "bold red", "real": "bold green", "mismatch": "bold magenta", "abstain": "bold yellow"}

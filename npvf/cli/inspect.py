@@ -17,10 +17,10 @@ from rich.table import Table
 
 from npvf.clip import PhoneSource
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
-from npvf.inspect.container import Container, tree_of_types
-from npvf.inspect.credentials import Credentials, check_trust
+from npvf.inspect.credentials import check_trust
+from npvf.inspect.describe import fact_rows
 from npvf.inspect.facts import FileFacts, inspect_file
-from npvf.inspect.streams import AudioFacts, StreamFacts, Streams, VideoFacts
+from npvf.inspect.streams import Streams
 
 if TYPE_CHECKING:  # the quality list imports torch, which takes seconds
     from npvf.detect.quality import Quality
@@ -164,74 +164,9 @@ def _facts(facts: FileFacts) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    rows = [("file", f"{facts.size} bytes, sha256 {facts.sha256}")]
-    rows += _container(facts.container)
-    streams: tuple[VideoFacts | AudioFacts, ...] = (*facts.streams.video, *facts.streams.audio)
-    for stream in streams:
-        rows += _stream(stream)
-    rows += [(f"stream {s.index}", f"{s.kind}: {s.codec}{_tags(s)}") for s in facts.streams.other]
-    rows += _credentials(facts.credentials)
-    rows += [("odd", odd.sentence) for odd in facts.oddities] or [("odd", "nothing")]
-    for name, text in rows:
+    for name, text in fact_rows(facts):
         table.add_row(name, escape(text))
     return table
-
-
-def _container(container: Container) -> Iterator[tuple[str, str]]:
-    brands = f", brand {container.major_brand} ({' '.join(container.compatible_brands)})" if container.boxes else ""
-    yield "container", f"{container.format}{brands}"
-    if tags := {key: value for key, value in container.tags.items() if "brand" not in key and "version" not in key}:
-        yield "tags", "; ".join(f"{key}: {value}" for key, value in tags.items())
-    if container.boxes:
-        yield "created", f"{container.created or 'not given'}, modified {container.modified or 'not given'}"
-        yield "boxes", tree_of_types(container.boxes)
-    for track in container.tracks:
-        edits = "; ".join(
-            f"{edit.seconds:.3f} s from {edit.media_start:.3f} s"
-            if edit.media_start is not None
-            else f"nothing for {edit.seconds:.3f} s"
-            for edit in track.edits
-        )
-        made = f", created {track.created}" if track.created else ""
-        yield (
-            f"track {track.id}",
-            f"{track.kind} {track.sample_entry}, {track.seconds:.3f} s in {track.chunks} chunks{made}"
-            + (f", shown: {edits}" if edits else ""),
-        )
-
-
-def _stream(stream: VideoFacts | AudioFacts) -> Iterator[tuple[str, str]]:
-    times = f"{stream.start:.3f} to {stream.start + stream.seconds:.3f} s, {stream.bit_rate / 1000:.0f} kbit/s"
-    name = f"{stream.codec} {stream.profile or ''}".strip()
-    if isinstance(stream, AudioFacts):
-        sound = f"{stream.sample_rate} Hz, {stream.channels} channels ({stream.layout})"
-        yield f"stream {stream.index}", f"audio: {name}, {sound}, {times}{_tags(stream)}"
-        return
-    shape = f", pixels {stream.pixel_shape:.3f} : 1" if stream.pixel_shape != 1 else ""
-    turned = f", turned by {stream.rotation} degrees" if stream.rotation else ""
-    picture = f"{stream.width} x {stream.height}{shape}{turned}, {stream.pixel_format}, {stream.bits} bits"
-    colours = f"primaries {stream.primaries}, transfer {stream.transfer}, matrix {stream.matrix}"
-    yield f"stream {stream.index}", f"video: {name}, {picture}, {times}{_tags(stream)}"
-    yield "", f"{colours}, range {stream.colour_range}, HDR: {', '.join(stream.hdr) or 'no'}"
-    varies = f", {stream.steps.irregular:.0%} of the steps irregular" if stream.steps else ""
-    yield "", f"{stream.packets} frames, {stream.average_fps:.3f} a second{varies}; {stream.key_frames} key frames"
-    yield "", f"{stream.bits_per_pixel:.4f} bits per pixel"
-    for settings in stream.settings:
-        yield settings.encoder, f"at {settings.at:.2f} s: {settings.options}"
-
-
-def _tags(stream: StreamFacts) -> str:
-    return "".join(f"; {key}: {value}" for key, value in stream.tags.items())
-
-
-def _credentials(found: Credentials) -> Iterator[tuple[str, str]]:
-    yield "credentials", f"{found.state}: {found.reason}" if found.state != "not_read" else found.reason
-    if found.signer or found.issuer:
-        yield "signed by", f"{found.signer} of {found.issuer}{f', {found.signed_at}' if found.signed_at else ''}"
-    if found.claim_generator:
-        yield "made with", f'"{found.claim_generator}"'
-    for one in found.declared:
-        yield "declared", ", ".join(f'"{text}"' for text in (one.action, one.source_type, one.program) if text)
 
 
 def _quality(found: Quality) -> Table:

@@ -152,11 +152,11 @@ def card_text(folder: str | Path) -> str:
         "Intended use": _bullets(card.intended_use),
         "Data": _table(("source", "licence", "used for", "people", "clips", "hours"), map(_data_row, card.data)),
         "Protocol": card.protocol,
-        "Figures": _table(("measured on", "metric", "value", "95 % interval", "n"), map(_figure_row, card.figures))
+        "Figures": _table(("measured on", "metric", "value", "95 % interval", "n"), map(figure_row, card.figures))
         + _commands(card.figures),
         "False alarms by source": _table(
             ("genuine videos of", "videos", "called fake", "share", "95 % interval"),
-            map(_alarm_row, card.false_alarms),
+            map(alarm_row, card.false_alarms),
         ),
         "Limits": _bullets(card.limits),
         "Languages": ", ".join(card.languages),
@@ -237,12 +237,13 @@ def _data_row(record: DataRecord) -> Sequence[str]:
     )
 
 
-def _figure_row(figure: Figure) -> Sequence[str]:
+def figure_row(figure: Figure) -> Sequence[str]:
+    """Return the cells of a figure: on what, metric, value, interval, n."""
     return figure.on, figure.metric, f"{figure.value:.3f}", _ends(figure.low, figure.high), str(figure.n or "")
 
 
-def _alarm_row(alarms: SourceAlarms) -> Sequence[str]:
-    """With Wilson's interval, which holds near 0 too."""
+def alarm_row(alarms: SourceAlarms) -> Sequence[str]:
+    """Return the cells of a source: its name, genuine videos, called fake, share, and Wilson's interval."""
     if not alarms.genuine:
         return alarms.source, "0", "0", "", ""
     ends = binomtest(alarms.called_fake, alarms.genuine).proportion_ci(method="wilson")

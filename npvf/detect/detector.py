@@ -91,6 +91,7 @@ class Detector(Predictor):
             segments = self.parts[SOUND_AND_LIPS].settings.segment_calibration
             self.settings = replace(self.settings, segment_calibration=segments)
         self.finds_pixels = PICTURE in self.parts
+        self.conditions = self.settings.conditions
 
     @classmethod
     def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu", **overrides: Any) -> Detector:

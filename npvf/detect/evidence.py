@@ -18,6 +18,7 @@ from npvf.detect.scoring import ScoredClip
 SILENCE = "sil"
 THUMBNAILS = 8  # images of the face kept from a clip
 MOUTHS = 8  # phones of a clip for which an image of the mouth is kept
+OTHERS = 3  # occurrences of the same phone that are shown beside a suspicious one
 SHORTEST = 1 / FPS  # seconds; a shorter phone can hardly be seen in a frame
 _THUMBNAIL_SIZE = (112, 112)
 _MOUTH_SIDE = 104  # pixels of the crop around the lips
@@ -35,8 +36,9 @@ class ClipEvidence:
         sounds: the phones that overlap with frames, in seconds of the video, each with its mean agreement.
         picture: the result of the search for forged pixels; None if there was none.
         mask: the forged pixels.
-        faces, mouths: JPEGs by frame: faces at even distances, mouths at the phones with the lowest agreement.
-            Empty if no images are requested.
+        faces, mouths: JPEGs by frame: faces at even distances, mouths at the phones with the lowest agreement, and at
+            other phones of the same kind (`same_phone`). Empty if no images are requested.
+        boxes_T4: the box of the face in pixels of the source video; None if no images are requested.
     """
 
     score: ClipScore
@@ -48,6 +50,7 @@ class ClipEvidence:
     mask: MaskPiece | None = None
     faces: dict[int, bytes] = field(default_factory=dict)
     mouths: dict[int, bytes] = field(default_factory=dict)
+    boxes_T4: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -70,8 +73,10 @@ class ClipEvidence:
         for frame in np.linspace(0, clip.frames - 1, THUMBNAILS).round().astype(int).tolist():
             self.faces[frame] = jpeg(cv2.resize(clip.face_THWC[frame], _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA))
         for sound in most_suspicious(self.sounds, MOUTHS):
-            frame = self.frame_of(sound)
-            self.mouths[frame] = jpeg(_mouth(clip, frame))
+            for frame in map(self.frame_of, (sound, *same_phone(sound, self.sounds))):
+                self.mouths.setdefault(frame, jpeg(_mouth(clip, frame)))
+        points_TN2 = clip.source_landmarks_TN2
+        self.boxes_T4 = np.concatenate([points_TN2.min(axis=1), points_TN2.max(axis=1)], axis=1)
 
     @property
     def track(self) -> int:
@@ -114,6 +119,14 @@ def phone_evidence(item: ClipEvidence, scored: ScoredClip, critical: Set[str]) -
 def most_suspicious(sounds: Sequence[PhoneEvidence], count: int) -> list[PhoneEvidence]:
     """Return the phones with the lowest agreement, the worst first; very short ones are left out."""
     return sorted((s for s in sounds if s.end - s.start > SHORTEST - _EPSILON), key=lambda s: s.agreement)[:count]
+
+
+def same_phone(sound: PhoneEvidence, sounds: Sequence[PhoneEvidence], count: int = OTHERS) -> list[PhoneEvidence]:
+    """Return the other occurrences of a phone that agree better with the lips, the best first."""
+    others = [s for s in sounds if s.phone == sound.phone and s.agreement > sound.agreement]
+    return sorted(
+        (s for s in others if s.end - s.start > SHORTEST - _EPSILON), key=lambda s: s.agreement, reverse=True
+    )[:count]
 
 
 def _mouth(clip: Clip, frame: int) -> np.ndarray:

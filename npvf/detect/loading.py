@@ -63,7 +63,9 @@ def from_pretrained(name_or_folder: str | Path | None = None, device: str = "cpu
     content = read_config(folder)
     for key, place in FOLDERS.items():
         if key in content:
-            return _class(place).from_pretrained(folder, device, **overrides)
+            predictor = _class(place).from_pretrained(folder, device, **overrides)
+            predictor.folder = folder
+            return predictor
     family = content.get("family", "npv")
     raise NpvfError(f"{folder} holds an encoder ({family}), which cannot judge videos: fine-tune it first")
 

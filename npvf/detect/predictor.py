@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from npvf.clip import Clip, ClipMeta, PhoneSource, Verdict
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, aggregate
-from npvf.detect.conditions import file_warnings
+from npvf.detect.conditions import ConditionSettings, file_warnings
 from npvf.detect.evidence import ClipEvidence
+from npvf.detect.quality import Look, look
 from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
 from npvf.media.recording import open_recording
@@ -33,12 +34,16 @@ class Predictor(ABC):
         needs_sound: True if a video without audio is refused.
         finds_pixels: True if the evidence contains masks of forged pixels.
         speech_inputs: the inputs of the model that compares lips with audio; None: it does not compare them.
+        conditions: the limits of the quality list of a report.
+        folder: the folder that `npvf.from_pretrained` loaded; None: it was made in another way.
     """
 
     settings: DecisionSettings
     needs_sound: ClassVar[bool] = True
     finds_pixels: bool = False
     speech_inputs: InputSpec | None = None
+    conditions: ConditionSettings = ConditionSettings()
+    folder: Path | None = None
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> Self:
@@ -122,14 +127,17 @@ class Predictor(ABC):
             media = recording.info
             clips = clips_of(recording, landmarker, settings=settings)
             judgement = self.judge_clips(clips, str(video), media.duration, pictures)
+        judgement.file = Path(video)
         judgement.verdict.warnings = [*judgement.verdict.warnings, *file_warnings(media)]
         return judgement
 
     def judge_clips(self, clips: Iterable[Clip], video: str, seconds: float, pictures: bool = True) -> Judgement:
         """Return the same as `judge` for a video of `seconds` from its clips, at least one."""
-        evidence = []
+        evidence: list[ClipEvidence] = []
+        looks: list[Look] = []
         for clip in clips:
             evidence.append(self.examine(clip, pictures))
+            looks += [look(clip, self.conditions)] if pictures else []
             meta = clip.meta
         score = self.aggregate([item.score for item in evidence])
         reason = score.reason or self.explain(score, evidence)
@@ -139,7 +147,14 @@ class Predictor(ABC):
         for item in evidence:
             item.mask = None  # `masks` has it now; each mask keeps a temporary file open
         return Judgement(
-            verdict, evidence, seconds, meta.source_sha256, masks=masks, size=meta.source_size, fps=meta.source_fps
+            verdict,
+            evidence,
+            seconds,
+            meta.source_sha256,
+            masks=masks,
+            size=meta.source_size,
+            fps=meta.source_fps,
+            looks=looks,
         )
 
 

@@ -54,6 +54,15 @@ class Quality:
     refused: Refused | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The measurements of one clip that the quality list needs."""
+
+    track: int
+    conditions: Conditions
+    blur: float
+
+
 def quality(
     path: Path, streams: Streams, landmarker: Landmarker, ingest: IngestSettings, settings: ConditionSettings
 ) -> Quality:
@@ -66,19 +75,30 @@ def quality(
         ingest: `need_sound` must be False, or a video without sound is refused.
         settings: the limits.
     """
-    marks = list(_compression(streams.video[:1]))
-    faces: dict[int, list[Conditions]] = defaultdict(list)
-    blurs: dict[int, list[float]] = defaultdict(list)
     try:
-        for clip in read_clips(path, landmarker, settings=ingest):
-            faces[clip.meta.track].append(measure(clip, settings))
-            blurs[clip.meta.track].append(face_blur(clip))
+        looks = [look(clip, settings) for clip in read_clips(path, landmarker, settings=ingest)]
     except Refused as refusal:
-        return Quality(tuple(marks), refusal)
-    for number, found in sorted(faces.items()):
-        marks += _face(number, found, median(blurs[number]), settings)
-    longest = max(faces.values(), key=lambda found: sum(one.measurements["seconds"] for one in found))
-    return Quality((*marks, *_sound(longest)))
+        return Quality(tuple(_compression(streams.video[:1])), refusal)
+    return Quality(quality_marks(looks, streams, settings))
+
+
+def look(clip: Clip, settings: ConditionSettings) -> Look:
+    """Return the measurements of a clip for the quality list."""
+    return Look(clip.meta.track, measure(clip, settings), face_blur(clip))
+
+
+def quality_marks(looks: Sequence[Look], streams: Streams | None, settings: ConditionSettings) -> tuple[Mark, ...]:
+    """Return the marks of a video from the looks at all its clips; `streams` None: without its compression."""
+    marks = list(_compression(streams.video[:1] if streams else ()))
+    faces: dict[int, list[Look]] = defaultdict(list)
+    for one in looks:
+        faces[one.track].append(one)
+    for number, seen in sorted(faces.items()):
+        marks += _face(number, [one.conditions for one in seen], median(one.blur for one in seen), settings)
+    if not faces:
+        return tuple(marks)
+    longest = max(faces.values(), key=lambda seen: sum(one.conditions.measurements["seconds"] for one in seen))
+    return (*marks, *_sound([one.conditions for one in longest]))
 
 
 def face_blur(clip: Clip) -> float:

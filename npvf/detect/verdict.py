@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from npvf.clip import FPS, SEGMENT_FRAMES, PhoneEvidence, SegmentVerdict, TrackV
 from npvf.detect.aggregate import DecisionSettings, VideoScore
 from npvf.detect.evidence import ClipEvidence, most_suspicious
 from npvf.detect.paste import MaskPiece
+from npvf.detect.quality import Look
 from npvf.detect.scoring import ScoredClip
 from npvf.errors import NpvfError, Reason, Refused
 
@@ -35,6 +37,8 @@ class Judgement:
         broken: True if the file could not be read.
         masks: the masks of the clips, if a localizer judged them and images were requested.
         size, fps: width and height in pixels, and frame rate, of the source video.
+        looks: the measurements of each clip for the quality list, if images were requested.
+        file: the file that was judged, if it is known; the report embeds a copy and lists its facts.
     """
 
     verdict: Verdict
@@ -45,6 +49,8 @@ class Judgement:
     masks: list[MaskPiece] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     fps: float = FPS
+    looks: list[Look] = field(default_factory=list)
+    file: Path | None = None
 
     @classmethod
     def abstain(cls, video: str, error: NpvfError, detector: str) -> Judgement:
@@ -65,6 +71,7 @@ class Judgement:
                 detector=detector,
             ),
             broken=not isinstance(error, Refused) or error.reason in BROKEN,
+            file=Path(video),
         )
 
     def suspects(self, count: int) -> list[tuple[PhoneEvidence, ClipEvidence]]:

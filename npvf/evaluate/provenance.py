@@ -5,22 +5,14 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from npvf.data.selection import Selection
-from npvf.detect.loading import predictor_folder
+from npvf.detect.reproduce import model_hashes, versions
 from npvf.evaluate.results import CorpusRecord, Provenance, VideosRecord
 from npvf.evaluate.video_scores import selected_lines
 from npvf.io.corpus import DATASET, MANIFEST, Corpus
 from npvf.io.files import sha256
-from npvf.models.pretrained import CONFIG_FILE
-from npvf.version import __version__
-
-# Packages that can change what is decoded, scored or measured.
-PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "av", "opencv-contrib-python", "mediapipe")
 
 
 class Video(Protocol):
@@ -56,7 +48,7 @@ def provenance(corpus: Corpus, videos: Sequence[Video], model: str | None) -> Pr
     names, labels and contents of the selected videos.
     """
     return Provenance(
-        versions={"python": platform.python_version(), "npvf": __version__, **_versions()},
+        versions=versions(),
         platform=platform.platform(),
         corpus=CorpusRecord(
             folder=str(corpus.folder),
@@ -73,18 +65,3 @@ def videos_hash(videos: Sequence[Video]) -> str:
     """One hash for a set of labelled videos: two runs with the same hash are on the same split."""
     lines = sorted(f"{one.video}\t{one.label}\t{one.sha256 or ''}\n" for one in videos)
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def model_hashes(folder: str | Path) -> dict[str, str]:
-    """The hashes of a model folder's configurations and weights, by file name."""
-    found = predictor_folder(folder)
-    files = [*sorted(found.rglob(CONFIG_FILE)), *sorted(found.rglob("*.safetensors"))]
-    return {"folder": str(folder), **{file.relative_to(found).as_posix(): sha256(file) for file in files}}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

@@ -39,6 +39,7 @@ def write_video(
     preset: str = "veryfast",
     tune: str | None = None,
     audio_bitrate: int = 96_000,
+    max_bitrate: int | None = None,
 ) -> None:
     """Write H.264 and AAC in an MP4 file; the same input gives the same bytes.
 
@@ -54,6 +55,7 @@ def write_video(
         preset: x264's compromise between time and size.
         tune: the tuning of x264 (`stillimage`, `fastdecode`, ...).
         audio_bitrate: bits per second.
+        max_bitrate: bits per second that the frames do not exceed over a few seconds; None: as `crf` needs.
 
     Raises:
         ValueError: no frames, or frames of different sizes.
@@ -69,6 +71,8 @@ def write_video(
         options |= {"bf": str(bframes)}
     if tune is not None:
         options |= {"tune": tune}
+    if max_bitrate is not None:
+        options |= {"maxrate": str(max_bitrate), "bufsize": str(max_bitrate)}
     with output_file(target) as container:
         video = video_encoder(container, first, fps, options)
         sound = None if audio is None else _Sound(container, audio, sample_rate, audio_bitrate)

@@ -15,15 +15,17 @@ from math import ceil
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from npvf.clip import FPS, SEGMENT_FRAMES, Phone, PhoneEvidence, SegmentVerdict
+from npvf.clip import FPS, Phone, PhoneEvidence
 from npvf.detect.evidence import SILENCE, ClipEvidence
 from npvf.metrics.temporal_proposals import frame_probabilities, runs
+from npvf.report.lanes import Lane
 
-WIDTH = 1000
-LEFT = 52  # x of the start of the time axis
-ROW_SECONDS = 5.0  # longest row: a phone of 60 ms has 11 pixels
-CURVE_HEIGHT = 110
-LETTER = 6.2  # width of a letter of a label
+WIDTH = 720
+LEFT = 66  # x of the start of the time axis
+RIGHT = 10  # pixels free on the right
+ROW_SECONDS = 4.0  # longest row: a phone of 60 ms has 10 pixels
+CURVE_HEIGHT = 96
+LETTER = 6.4  # width of a letter of a label
 SMOOTHING_FRAMES = 1.5
 FULL = 0.5  # the agreement, positive or negative, with the full colour
 _DARK = 0.6  # a colour so far from grey needs a light label
@@ -38,9 +40,11 @@ class TimeBox:
     width: float
     colour: str
     title: str
+    seek: float  # seconds of the video to which a click jumps
     label: str = ""
     line: int = 0  # of the label of a phone: 0 inside its box, 1 and 2 below, -1 only in the title
     critical: bool = False
+    suspicious: bool = False
     dark: bool = False  # True if the label has to be light
 
     @property
@@ -53,12 +57,16 @@ class ChartRow:
     """A part of a clip, at most `ROW_SECONDS` long. Curves are SVG points in a field of `CURVE_HEIGHT` pixels."""
 
     end: float  # x at which the row ends
+    start_s: float  # seconds of the video at `LEFT`
+    end_s: float
+    scale: float  # pixels of a second
     ticks: list[tuple[float, str]] = field(default_factory=list)
     greyed: list[tuple[float, float]] = field(default_factory=list)  # x and width of spans that were not compared
     faint: list[str] = field(default_factory=list)  # agreement frame by frame
     bold: list[str] = field(default_factory=list)  # smoothed, where compared
-    segments: list[TimeBox] = field(default_factory=list)
+    lanes: list[tuple[str, list[TimeBox]]] = field(default_factory=list)
     sounds: list[TimeBox] = field(default_factory=list)
+    compared: bool = True  # False: lips and audio were not compared, and there are lanes alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,42 +86,44 @@ class _Axis:
         return (self.x(first), round((last - first) * self.scale, 1)) if last > first else None
 
 
-def chart_rows(
-    item: ClipEvidence, segments: Sequence[SegmentVerdict], critical: frozenset[str], threshold: float
-) -> list[ChartRow]:
-    """Return the chart of one judged clip.
+def chart_rows(item: ClipEvidence, lanes: Sequence[Lane], critical: frozenset[str]) -> list[ChartRow]:
+    """Return the chart of one clip; no rows if nothing in it was judged over time.
 
     Args:
         item: the clip with its scores.
-        segments: the segments of its track.
+        lanes: its segments, by method.
         critical: the phones that are marked as critical.
-        threshold: the probability of fake at which the colour of a segment changes.
     """
     scored = item.scored
-    if scored is None:
-        raise ValueError("a face that was not judged has no chart")
-    frames = len(scored.agreement_T)
-    count = ceil(frames / (ROW_SECONDS * FPS))
-    smooth_T = smoothed(scored.agreement_T, scored.gate_T)
-    starts_K = np.array([round((s.start - item.span[0]) * FPS) for s in segments], int)
-    here_K = (starts_K >= 0) & (starts_K < frames)  # the others are of another piece of the track
-    values_K = np.array([s.fake_probability for s in segments])
-    per_frame_T = frame_probabilities(starts_K[here_K], values_K[here_K], frames, SEGMENT_FRAMES)
-    met = {s.start: s for s in item.sounds}
-    edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
+    if scored is None and not lanes:
+        return []
+    frames = round((item.span[1] - item.span[0]) * FPS) if scored is None else len(scored.agreement_T)
+    edges = np.linspace(0, frames, ceil(frames / (ROW_SECONDS * FPS)) + 1).round().astype(int).tolist()
+    # Rows of one clip share a scale; a clip of less than two seconds does not fill its row.
+    scale = (WIDTH - LEFT - RIGHT) / max(edges[1], 2 * FPS)
+    curves = [frame_probabilities(lane.starts_K, lane.values_K, frames, lane.length) for lane in lanes]
     rows = []
     for first, last in pairwise(edges):
-        # Rows of one clip share a scale; a clip of less than two seconds does not fill its row.
-        axis = _Axis(first, last, (WIDTH - LEFT - 12) / max(edges[1], 2 * FPS))
-        row = ChartRow(end=axis.x(last), ticks=_ticks(axis, item.span[0]))
-        row.greyed = [box for a, b in runs(~scored.gate_T) if (box := axis.span(a, b))]
-        inside_T = (np.arange(frames) >= first) & (np.arange(frames) < last)
-        row.faint = _lines(axis, scored.agreement_T, inside_T & np.isfinite(scored.agreement_T))
-        row.bold = _lines(axis, smooth_T, inside_T & np.isfinite(smooth_T))
-        row.segments = _segment_boxes(axis, per_frame_T, item.span[0], threshold)
-        row.sounds = _sound_boxes(axis, item, met, critical)
+        axis = _Axis(first, last, scale)
+        start_s, end_s = item.span[0] + first / FPS, item.span[0] + last / FPS
+        row = ChartRow(axis.x(last), start_s, end_s, scale * FPS, _ticks(axis, item.span[0]))
+        for lane, curve_T in zip(lanes, curves, strict=True):
+            row.lanes.append((lane.name, _lane_boxes(axis, curve_T, item.span[0], lane)))
+        row.compared = scored is not None
+        if scored is not None:
+            _draw_agreement(row, axis, scored.agreement_T, scored.gate_T)
+            row.sounds = _sound_boxes(axis, item, critical)
         rows.append(row)
     return rows
+
+
+def _draw_agreement(row: ChartRow, axis: _Axis, agreement_T: np.ndarray, gate_T: np.ndarray) -> None:
+    frames_T = np.arange(len(agreement_T))
+    inside_T = (frames_T >= axis.first) & (frames_T < axis.last)
+    smooth_T = smoothed(agreement_T, gate_T)
+    row.greyed = [box for a, b in runs(~gate_T) if (box := axis.span(a, b))]
+    row.faint = _lines(axis, agreement_T, inside_T & np.isfinite(agreement_T))
+    row.bold = _lines(axis, smooth_T, inside_T & np.isfinite(smooth_T))
 
 
 def smoothed(agreement_T: np.ndarray, gate_T: np.ndarray) -> np.ndarray:
@@ -168,7 +178,7 @@ def _lines(axis: _Axis, values_T: np.ndarray, shown_T: np.ndarray) -> list[str]:
     return lines
 
 
-def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold: float) -> list[TimeBox]:
+def _lane_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, lane: Lane) -> list[TimeBox]:
     """Runs of frames of one probability."""
     boxes = []
     changes = np.flatnonzero(np.diff(np.nan_to_num(per_frame_T, nan=-1.0))) + 1
@@ -178,34 +188,37 @@ def _segment_boxes(axis: _Axis, per_frame_T: np.ndarray, start: float, threshold
         if place is None or np.isnan(per_frame_T[a]):
             continue
         p = float(per_frame_T[a])
-        title = f"{start + a / FPS:.2f}\u2013{start + b / FPS:.2f} s: probability of fake {p:.2f}"
+        title = f"{start + a / FPS:.2f}\u2013{start + b / FPS:.2f} s: {lane.meaning} {p:.2f}"
         label = f"{p:.2f}" if place[1] >= 30 else ""
-        lean = leaning(p, threshold)
-        boxes.append(TimeBox(*place, colour_of(lean), title, label, dark=abs(lean) > _DARK))
+        lean = leaning(p, lane.threshold)
+        seek = start + max(a, axis.first) / FPS
+        suspicious = p >= lane.threshold
+        dark = abs(lean) > _DARK
+        boxes.append(TimeBox(*place, colour_of(lean), title, seek, label, suspicious=suspicious, dark=dark))
     return boxes
 
 
-def _sound_boxes(
-    axis: _Axis, item: ClipEvidence, met: dict[float, PhoneEvidence], critical: frozenset[str]
-) -> list[TimeBox]:
+def _sound_boxes(axis: _Axis, item: ClipEvidence, critical: frozenset[str]) -> list[TimeBox]:
+    met = {s.start: s for s in item.sounds}
     boxes: list[TimeBox] = []
     taken = [0.0, 0.0, 0.0]  # x up to which each line of labels is full
     for p in item.phones.items:
-        place = axis.span((p.start - item.offset_s) * FPS, (p.end - item.offset_s) * FPS)
+        seen = (p.start - item.offset_s) * FPS, (p.end - item.offset_s) * FPS
+        place = axis.span(*seen)
         if place is None or p.phone == SILENCE:
             continue
         evidence = met.get(item.span[0] + p.start)
         lean = evidence.agreement / FULL if evidence else 0.0
-        line = _label_line(place, p.phone, taken)
         boxes.append(
             TimeBox(
                 *place,
                 colour_of(lean),
                 _sound_title(p, item, evidence, p.phone in critical),
+                round(item.span[0] + max(0.0, sum(seen)) / 2 / FPS, 3),
                 p.phone,
-                line,
+                _label_line(place, p.phone, taken),
                 p.phone in critical,
-                abs(lean) > _DARK,
+                dark=abs(lean) > _DARK,
             )
         )
     return boxes

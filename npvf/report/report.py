@@ -1,108 +1,88 @@
-"""The report on videos: one HTML file that an analyst can read, print and keep."""
+"""The report on videos: one HTML file that an analyst can read, play, print and keep.
+
+`write_report` is the way in. The parts of a page are files of their own: `words` (the verdict in plain words),
+`player` (the video and its timeline), `faces` (charts, mouths, heat-maps), `method` (error rates, settings, hashes).
+"""
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from npvf.clip import FPS, PhoneEvidence, TrackVerdict
-from npvf.detect.evidence import MOUTHS, ClipEvidence
+from npvf.clip import Verdict
 from npvf.detect.findings import QUESTIONS, evidence_text
 from npvf.detect.likelihood import SCALE
 from npvf.detect.predictor import Predictor
+from npvf.detect.quality import Mark, quality_marks
 from npvf.detect.verdict import Judgement
-from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, ChartRow, chart_rows, colour_of, leaning, y_of
-from npvf.report.mask_charts import AREA_HEIGHT, REACH, AreaChart, area_chart, gradient, part_bars
-from npvf.report.pages import data_address, render
+from npvf.errors import NpvfError
+from npvf.inspect.describe import fact_rows
+from npvf.inspect.facts import FileFacts, inspect_file
+from npvf.report.charts import CURVE_HEIGHT, FULL, LEFT, WIDTH, colour_of, leaning, y_of
+from npvf.report.evidence_scale import evidence_scale
+from npvf.report.faces import FaceSection, Suspect, face_sections, suspects
+from npvf.report.mask_charts import AREA_HEIGHT, REACH, PartBar, gradient, part_bars
+from npvf.report.method import Method, harder
+from npvf.report.pages import render, visible
+from npvf.report.player import Player, make_player
+from npvf.report.preview import BUDGET, make_preview
+from npvf.report.words import Words, in_words, sentence
 from npvf.version import __version__
 
-JPEG = "image/jpeg"
-SOUNDS = MOUTHS  # rows of the table of suspicious phones, each with a mouth
-
-# A word for each phone, for readers who do not know ARPAbet.
-EXAMPLES = {
-    **{"aa": "father", "ae": "cat", "ah": "cup", "ao": "law", "aw": "cow", "ay": "my", "eh": "bed", "er": "bird"},
-    **{"ey": "day", "ih": "sit", "iy": "see", "ow": "go", "oy": "boy", "uh": "book", "uw": "food"},
-    **{"b": "be", "ch": "cheese", "d": "day", "dh": "this", "f": "fee", "g": "go", "hh": "he", "jh": "joy"},
-    **{"k": "key", "l": "low", "m": "me", "n": "no", "ng": "sing", "p": "pea", "r": "red", "s": "see", "sh": "she"},
-    **{"t": "tea", "th": "think", "v": "vie", "w": "we", "y": "yes", "z": "zoo", "zh": "vision"},
-}
 PHONE_SOURCES = {
     "times": "phone times that came with the video",
     "transcript": "a transcript, aligned with the audio",
     "recogniser": "a speech recogniser",
     "voice_activity": "voice activity only",
 }
-HEADLINES = {
-    "fake": "Fake",
-    "real": "No sign of a forgery",
-    "mismatch": "Sound and lips do not fit each other",
-    "abstain": "No verdict",
-    "broken": "Cannot be read",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """A row of the table of suspicious phones."""
+class VideoPage:
+    """The part of a report on one video.
 
-    sound: PhoneEvidence
-    face: int
-    mouth: str  # a data address
+    Attributes:
+        kind: the verdict, or "broken" if the file could not be read.
+        paste: the text to paste.
+        player: None if there is no copy of the video; `no_player` then says why.
+        facts: names and texts; `no_facts` says why there are none.
+        harder: the conditions of this video in which errors are more frequent.
+    """
 
-    @property
-    def word(self) -> str:
-        """A word with this phone, or "" if the phone is unknown."""
-        return EXAMPLES.get(self.sound.phone, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One clip of a face: its crops, and its chart if it was judged."""
-
-    start: float
-    faces: list[tuple[float, str]]  # time in the video, data address
-    rows: list[ChartRow]
-    offset_s: float  # that was corrected
-    speaks: bool
-    heat: list[tuple[float, str]]  # as `faces`, with heat-maps
-    area: AreaChart | None
-
-
-@dataclass(frozen=True, slots=True)
-class WorstFrame:
-    """The frame of a face with most forged pixels, without and with its heat-map."""
-
-    time: float
-    area: float
-    face: str
-    heat: str
-    mask: str | None  # the video of masks, seen from the report
-
-
-@dataclass(frozen=True, slots=True)
-class FaceSection:
-    """A track with its pieces in order of time."""
-
-    verdict: TrackVerdict
-    pieces: list[Piece]
-    worst: WorstFrame | None
-
-    @property
-    def speaks(self) -> bool:
-        return any(piece.speaks for piece in self.pieces)
+    name: str
+    kind: str
+    words: Words
+    paste: str
+    verdict: Verdict
+    seconds: float
+    sha256: str
+    offset_undone: bool
+    faces: list[FaceSection]
+    parts: list[PartBar]
+    suspects: list[Suspect]
+    player: Player | None = None
+    no_player: str = ""
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    no_facts: str = ""
+    marks: tuple[Mark, ...] = ()
+    harder: list[str] = field(default_factory=list)
 
 
 def write_report(judgements: Sequence[Judgement], detector: Predictor, path: str | Path) -> Path:
-    """Render the report of some videos into a file, making its folder. Raises OSError where it cannot be written."""
+    """Render the report of some videos into a file, making its folder.
+
+    The videos are read again, for their copies and facts, from `Judgement.file`. One that has moved is left out, and
+    the report says so.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_report(judgements, detector, path.parent), encoding="utf-8")
+    path.write_text(render_report(judgements, detector, path.parent), encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -110,18 +90,25 @@ def render_report(judgements: Sequence[Judgement], detector: Predictor, folder: 
     """One self-contained HTML page on some videos that `detector` has judged, to lie in `folder`."""
     settings = detector.settings
     inputs = detector.speech_inputs
+    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    method = Method.of(detector)
+    made_by = f"npvf {__version__}, detector {method.name}, {made}"
+    budget = BUDGET // max(1, len(judgements))
+    filters: dict[str, Callable[..., Any]] = {
+        "question": lambda name: QUESTIONS[name].title,
+        "seconds": _seconds,
+        "sentence": sentence,
+        "colour": colour_of,
+        "y": y_of,
+        "evidence": evidence_text,
+        "evidence_scale": evidence_scale,
+    }
     return render(
         "report",
-        {
-            "evidence": evidence_text,
-            "question": lambda name: QUESTIONS[name].title,
-            "seconds": _seconds,
-            "sentence": _sentence,
-            "colour": colour_of,
-            "y": y_of,
-        },
-        videos=[_video(judgement, detector, folder) for judgement in judgements],
+        filters,
+        videos=[_video(judgement, detector, folder, budget, made_by) for judgement in judgements],
         settings=settings,
+        method=method,
         gate=inputs.gate if inputs else None,
         critical=sorted(inputs.critical) if inputs else [],
         pictures=detector.finds_pixels,
@@ -132,89 +119,68 @@ def render_report(judgements: Sequence[Judgement], detector: Predictor, folder: 
         lean=lambda p: leaning(p, settings.threshold),
         phone_sources=PHONE_SOURCES,
         geometry={"width": WIDTH, "left": LEFT, "curve": CURVE_HEIGHT, "full": FULL, "area": AREA_HEIGHT},
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        made=made,
         version=__version__,
     )
 
 
-def _video(judgement: Judgement, detector: Predictor, folder: Path) -> dict[str, Any]:
+def _video(judgement: Judgement, detector: Predictor, folder: Path, budget: int, made_by: str) -> VideoPage:
     """Collect the content of one video."""
     verdict = judgement.verdict
-    kind = "broken" if judgement.broken else verdict.verdict
-    code, _, sentence = verdict.reason.partition(": ") if verdict.verdict == "abstain" else ("", "", verdict.reason)
-    return {
-        "name": Path(verdict.video).name,
-        "path": verdict.video,
-        "kind": kind,
-        "headline": HEADLINES[kind],
-        "code": code,
-        "reason": sentence,
-        "verdict": verdict,
-        "seconds": judgement.seconds,
-        "sha256": judgement.sha256,
-        "offset_undone": any(item.offset_s for item in judgement.evidence),
-        "faces": _faces(judgement, detector, folder),
-        "parts": part_bars(list(verdict.parts or ())),
-        "suspects": [
-            Suspect(sound, item.track, data_address(item.mouths[item.frame_of(sound)], JPEG))
-            for sound, item in judgement.suspects(SOUNDS)
-        ],
-    }
+    words = in_words(judgement, detector)
+    facts, no_facts = _facts(judgement)
+    player, no_player = _player(judgement, detector, budget, facts)
+    marks = quality_marks(judgement.looks, facts.streams if facts else None, detector.conditions)
+    name = Path(verdict.video).name
+    sha256 = judgement.sha256 or (facts.sha256 if facts else "")
+    return VideoPage(
+        name=name,
+        kind="broken" if judgement.broken else verdict.verdict,
+        words=words,
+        paste=words.text(visible(name), sha256, judgement.seconds, made_by),
+        verdict=verdict,
+        seconds=judgement.seconds,
+        sha256=sha256,
+        offset_undone=any(item.offset_s for item in judgement.evidence),
+        faces=face_sections(judgement, detector, folder),
+        parts=part_bars(list(verdict.parts or ())),
+        suspects=suspects(judgement),
+        player=player,
+        no_player=no_player,
+        facts=list(fact_rows(facts)) if facts else [],
+        no_facts=no_facts,
+        marks=marks,
+        harder=harder(verdict.warnings, marks),
+    )
 
 
-def _faces(judgement: Judgement, detector: Predictor, folder: Path) -> list[FaceSection]:
-    pieces: dict[int, list[Piece]] = defaultdict(list)
-    segments = {track.id: track.segments for track in judgement.verdict.tracks}
-    critical = frozenset(detector.speech_inputs.critical) if detector.speech_inputs else frozenset()
-    for item in judgement.evidence:
-        rows = []
-        if item.scored is not None:
-            rows = chart_rows(item, segments[item.track], critical, detector.settings.threshold)
-        heat, area = {}, None
-        if item.picture is not None:
-            heat, area = item.picture.heat, area_chart(item.picture.area_T, item.picture.worst, item.span[0])
-        faces, heated = _at_times(item, item.faces), _at_times(item, heat)
-        pieces[item.track].append(
-            Piece(item.span[0], faces, rows, item.offset_s, item.scored is not None, heated, area)
-        )
-    return [
-        FaceSection(t, sorted(pieces[t.id], key=lambda piece: piece.start), _worst(judgement, t, folder))
-        for t in judgement.verdict.tracks
-    ]
+def _facts(judgement: Judgement) -> tuple[FileFacts | None, str]:
+    """Return the facts of a file, or the reason why there are none."""
+    if judgement.file is None:
+        return None, "The file is not known."
+    try:
+        facts = inspect_file(judgement.file)
+    except (NpvfError, OSError) as error:
+        return None, f"The facts of the file cannot be read: {error}"
+    if judgement.sha256 and facts.sha256 != judgement.sha256:
+        return None, "The file has changed since it was judged."
+    return facts, ""
 
 
-def _at_times(item: ClipEvidence, pictures: dict[int, bytes]) -> list[tuple[float, str]]:
-    return [(item.span[0] + frame / FPS, data_address(jpeg, JPEG)) for frame, jpeg in pictures.items()]
-
-
-def _worst(judgement: Judgement, track: TrackVerdict, folder: Path) -> WorstFrame | None:
-    """Return the worst frame of all clips of a face."""
-    seen = [(item, item.picture) for item in judgement.evidence if item.track == track.id and item.picture]
-    if not seen:
-        return None
-    item, picture = max(seen, key=lambda pair: pair[1].area_T[pair[1].worst])
-    mask = track.mask and Path(os.path.relpath(track.mask, folder)).as_posix()
-    face, heat = data_address(picture.worst_face, JPEG), data_address(picture.worst_heat, JPEG)
-    return WorstFrame(item.span[0] + picture.worst / FPS, float(picture.area_T[picture.worst]), face, heat, mask)
-
-
-def _sentence(text: str) -> str:
-    """With a full stop, and a capital letter unless it begins with a file's name."""
-    name = text.split(" ", 1)[0].endswith(":")
-    return (text if name else text[:1].upper() + text[1:]).rstrip(".") + "."
+def _player(
+    judgement: Judgement, detector: Predictor, budget: int, facts: FileFacts | None
+) -> tuple[Player | None, str]:
+    """Return the player, or the reason why there is none."""
+    if judgement.file is None or facts is None or not judgement.seconds:
+        return None, "The video is not shown here, since it was not judged or its file is not at hand."
+    worst = next((sound.start for sound, _ in judgement.suspects(1)), 0.0)
+    try:
+        return make_player(judgement, detector, make_preview(judgement.file, judgement.seconds, budget, worst)), ""
+    except NpvfError as error:
+        return None, f"The video cannot be shown here: {error}"
 
 
 def _seconds(time: float) -> str:
     """`4.20 s`, or `1:04.20` from a minute on."""
     minutes, rest = divmod(time, 60)
     return f"{rest:.2f} s" if not minutes else f"{minutes:.0f}:{rest:05.2f}"
-
-
-FILTERS = {
-    "seconds": _seconds,
-    "sentence": _sentence,
-    "colour": colour_of,
-    "y": y_of,
-    "evidence": evidence_text,
-    "question": lambda name: QUESTIONS[name].title,
-}

@@ -3,10 +3,11 @@
 from html.parser import HTMLParser
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
+CODE = {"script", "style"}
 
 
 class Page(HTMLParser):
-    """Its tags, addresses and text; what is open at the end was never closed."""
+    """Its tags, addresses, text and scripts; what is open at the end was never closed."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -14,6 +15,7 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.open: list[str] = []
         self.texts: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
 
@@ -30,7 +32,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        inside = self.open[-1] if self.open else ""
+        if inside == "script":
+            self.scripts.append(data)
+        elif inside not in CODE:
+            self.texts.append(data)
 
     @property
     def text(self) -> str:

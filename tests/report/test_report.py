@@ -1,22 +1,16 @@
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from npvf.clip import Clip, Phone, Phones
-from npvf.detect.aggregate import ClipScore
-from npvf.detect.evidence import ClipEvidence
-from npvf.detect.scoring import ScoredClip
 from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
 from npvf.models import create_model
-from npvf.report.charts import LEFT, LETTER, WIDTH, ChartRow, chart_rows, colour_of, leaning, smoothed
-from npvf.report.report import EXAMPLES, render_report, write_report
-from npvf.speech.inventory import PHONES
+from npvf.report.faces import EXAMPLES
+from npvf.report.report import render_report, write_report
 from tests.helpers.findings import moving_clip, told
 from tests.helpers.html_page import Page
 from tests.helpers.tiny_corpus import blob_clip
@@ -41,7 +35,7 @@ def test_the_report_is_one_file_that_fetches_nothing(detector: SpeechDetector, t
     assert page.open == []
     assert "://" not in html and "@import" not in html and "url(" not in html
     assert page.addresses and all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not {"link", "iframe", "object"} & set(page.tags) and len(page.scripts) == 1
     assert {"svg", "img", "table"} <= set(page.tags)
 
 
@@ -49,7 +43,7 @@ def test_it_shows_the_verdict_and_every_sound(detector: SpeechDetector) -> None:
     judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
     page = Page(render_report([judgement], detector))
     verdict = judgement.verdict
-    headline = {"real": "No sign of a forgery", "fake": "Fake"}[verdict.verdict]
+    headline = {"real": "No sign of a forgery", "fake": "Signs of a forgery"}[verdict.verdict]
     assert headline in page.text and f"{verdict.fake_probability:.2f}" in page.text
     assert f"{100 * verdict.coverage:.0f} %" in page.text and "phone times that came with the video" in page.text
     for sound in judgement.evidence[0].sounds:
@@ -64,7 +58,7 @@ def test_names_are_escaped(detector: SpeechDetector) -> None:
     refused = Judgement.abstain("<i>", Refused(Reason.NO_FACE, "<u>: no face"), "d")
     html = render_report([detector.judge_clips([spoken], evil, 2.0), refused], detector)
     page = Page(html)
-    assert not {"script", "b>", "i>", "u"} & set(page.tags)
+    assert not {"b>", "i>", "u"} & set(page.tags) and page.tags.count("script") == 1
     assert "<script>alert(1)<b>.mp4" in page.text and "<img src=x>" in page.text and "<u>: no face" in page.text
     assert "x" not in page.addresses
 
@@ -96,70 +90,6 @@ def test_a_video_of_too_little_speech_still_shows_its_faces(detector: SpeechDete
     assert page.tags.count("img") == 8 and page.open == []
 
 
-def test_every_phone_has_a_word() -> None:
-    assert set(EXAMPLES) == PHONES
-
-
-def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipEvidence, list[ChartRow]]:
-    count = int(frames / 25 / sound_s)
-    phones = tuple(Phone("ah" if i % 2 else "m", i * sound_s, (i + 1) * sound_s) for i in range(count))
-    gate_T = np.arange(frames) % 10 < 7
-    scored = ScoredClip(np.zeros(0, int), np.zeros(0), np.linspace(-1, 1, frames), gate_T, 0, True)
-    item = ClipEvidence(ClipScore("k", "v", 0), (start, start + frames / 25), Phones(phones, "times"), scored)
-    return item, chart_rows(item, [], frozenset({"m"}), 0.5)
-
-
-@pytest.mark.parametrize("frames", [24, 75, 126, 500])
-def test_rows_hold_five_seconds_and_stay_inside_the_drawing(frames: int) -> None:
-    item, rows = chart(frames)
-    assert len(rows) == -(-frames // 125)
-    for row in rows:
-        assert LEFT < row.end <= WIDTH
-        for points in row.faint + row.bold:
-            places = [tuple(map(float, point.split(","))) for point in points.split()]
-            assert all(LEFT <= x <= row.end and 0 <= y <= 110 for x, y in places)
-        boxes = row.sounds
-        assert all(box.x >= LEFT and box.x + box.width <= row.end + 0.2 for box in boxes)
-        assert all(b.x >= a.x + a.width - 0.2 for a, b in pairwise(boxes))
-    assert sum(len(row.sounds) for row in rows) >= len(item.phones.items)
-
-
-@pytest.mark.parametrize("sound_s", [0.03, 0.05, 0.12])
-def test_labels_do_not_overlap(sound_s: float) -> None:
-    _, rows = chart(500, sound_s)
-    for row in rows:
-        for line in (0, 1, 2):
-            labelled = [box for box in row.sounds if box.line == line]
-            half = [LETTER * len(box.label) / 2 for box in labelled]
-            ends = [(box.middle - h, box.middle + h) for box, h in zip(labelled, half, strict=True)]
-            assert all(b[0] >= a[1] - 0.2 for a, b in pairwise(ends))
-        assert all(b[0] - a[0] >= 60 for a, b in pairwise(row.ticks))
-
-
-def test_critical_sounds_are_marked_and_what_is_not_compared_is_grey() -> None:
-    _, (row,) = chart(50, 0.2)
-    assert [box.critical for box in row.sounds[:4]] == [True, False, True, False]
-    scale = (WIDTH - LEFT - 12) / 50
-    assert row.greyed[0] == (pytest.approx(LEFT + 7 * scale, abs=0.1), pytest.approx(3 * scale, abs=0.1))
-    assert len(row.bold) == 5
-
-
-def test_ticks_carry_the_time_of_the_video() -> None:
-    assert [label for _, label in chart(24, start=59.6)[1][0].ticks] == ["59.75 s", "1:00", "1:00.25", "1:00.5"]
-
-
-def test_smoothing_looks_at_compared_frames_alone() -> None:
-    agreement_T, gate_T = np.where(np.arange(20) < 10, 0.5, -1.0), np.arange(20) < 10
-    smooth_T = smoothed(agreement_T, gate_T)
-    np.testing.assert_allclose(smooth_T[:10], 0.5)
-    assert np.isnan(smooth_T[10:]).all()
-
-
-def test_colours_run_from_orange_over_grey_to_blue() -> None:
-    assert (colour_of(-9), colour_of(0), colour_of(1)) == ("#c95214", "#e8e6e1", "#2667b2")
-    assert [leaning(p, 0.8) for p in (0.0, 0.8, 1.0)] == [1.0, 0.0, -1.0]
-
-
 def test_findings_stand_in_a_table_with_their_ratios_and_warnings() -> None:
     detector = told(sound=6.0, motion=-3.0)
     judgement = detector.judge_clips([moving_clip()], "a.mp4", 2.0)
@@ -167,4 +97,4 @@ def test_findings_stand_in_a_table_with_their_ratios_and_warnings() -> None:
     assert "Sound and lips do not fit each other" in page and "Is this face genuine?" in page
     assert "<b>disagree</b>" in page and "strong evidence: LR 100 (log10 +2.00, supported -2.00 to +2.00)" in page
     assert "<b>person</b>" in page and "moderate evidence: LR 0.05" in page
-    assert "a dub, an interpreter, a voice-over" in page and "short_clip" in page.lower()
+    assert "A dub, an interpreter or a voice-over" in page and "short_clip" in page.lower()
