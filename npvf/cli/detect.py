@@ -32,7 +32,8 @@ STYLES = {"fake": "bold red", "real": "bold green", "mismatch": "bold magenta", 
 EXPLANATION = """\
 --json prints a list with one object for each file, in the given order. If a file cannot be judged, its verdict is
 "abstain" and its reason begins with a stable code (no_face: ..., silent_audio: ..., too_little_speech: ...). A file
-that cannot be read is in the list, too (not_found, undecodable, bad_sidecar, error), and is reported on stderr.
+that cannot be read is in the list, too (not_found, undecodable, bad_sidecar, memory_limit, error), and is reported
+on stderr.
 The verdict "mismatch" means that sound and lips do not fit each other, as in a dub. It is not a sign of a forgery.
 
 exit status: 0 all files were judged; 3 at least one was not judged; 2 at least one could not be read.

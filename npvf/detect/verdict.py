@@ -22,7 +22,7 @@ from npvf.errors import NpvfError, Reason, Refused
 
 FORGED_AREA = 1.0  # percent of a face; a smaller area is a few pixels called forged by chance
 # The refusals that mean that a file is broken. Others mean that the content cannot be judged.
-BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR})
+BROKEN = frozenset({Reason.NOT_FOUND, Reason.UNDECODABLE, Reason.BAD_SIDECAR, Reason.MEMORY_LIMIT})
 
 
 @dataclass(slots=True)

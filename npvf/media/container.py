@@ -35,13 +35,14 @@ PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbna
 
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
-    """Open a container. Errors of FFmpeg, here or in the body of the `with` block, become refusals.
+    """Open a container. Errors of FFmpeg and a lack of memory, here or in the `with` block, become refusals.
 
     A folder of JPEG images, as in some corpora, is a video without audio at `FPS` frames per second, in the order of
     the names.
 
     Raises:
-        Refused: NOT_FOUND if the file does not exist, UNDECODABLE if FFmpeg cannot read it.
+        Refused: NOT_FOUND if the file does not exist, UNDECODABLE if FFmpeg cannot read it, MEMORY_LIMIT if that needs
+            more memory than there is: a damaged file can declare frames and tables of any size.
     """
     path = Path(path)
     pictures = _pictures(path)
@@ -50,9 +51,9 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
     try:
         with _open_pictures(path, pictures) if pictures else _open_file(path) as container:
             yield container
-    except av.FFmpegError as error:
-        if error.errno == errno.ENOMEM:
-            raise MemoryError(f"{path.name}: FFmpeg got no memory") from error
+    except (av.FFmpegError, MemoryError) as error:
+        if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+            raise Refused(Reason.MEMORY_LIMIT, f"{path.name} needs more memory than this process may take.") from error
         raise Refused(Reason.UNDECODABLE, f"{path.name} cannot be decoded: {error.strerror}.") from error
 
 

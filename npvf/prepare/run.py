@@ -243,11 +243,9 @@ def _prepare_here(source: Source, settings: IngestSettings, work: Path) -> Line 
                 "faces": video.faces,
                 "phone_source": video.phone_source,
             }
-    except MemoryError:
-        sentence = f"{source.path.name} needs more memory than the limit (--file-memory)."
-        line |= {"reason": Reason.MEMORY_LIMIT, "sentence": sentence, "clips": []}
     except Refused as refusal:
-        line |= {"reason": refusal.reason, "sentence": refusal.sentence}
+        hint = " The limit is --file-memory." if refusal.reason is Reason.MEMORY_LIMIT else ""
+        line |= {"reason": refusal.reason, "sentence": refusal.sentence + hint, "clips": []}
     except NpvfError as error:
         return error
     except OSError as error:  # the video was readable; a full disk concerns all the others too

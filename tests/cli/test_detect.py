@@ -181,6 +181,7 @@ def test_wrong_use_says_what_to_do(folder: Path, detector: Path, capsys: pytest.
         ([Reason.NOT_FOUND, Reason.NO_FACE], 2),
         ([Reason.SILENT_AUDIO, Reason.TOO_SHORT], 3),
         ([Reason.NO_VIDEO, Reason.BAD_SIDECAR], 2),
+        ([Reason.MEMORY_LIMIT], 2),
     ],
 )
 def test_a_broken_file_outweighs_one_that_was_not_judged(reasons: list[Reason], status: int) -> None:

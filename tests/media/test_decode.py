@@ -1,13 +1,16 @@
 """VideoEncoding and sound come out at the times at which a player would give them."""
 
+import errno
 from fractions import Fraction
 from itertools import accumulate, islice
 
+import av
 import numpy as np
 import pytest
 
 from npvf.errors import Reason, Refused
 from npvf.media import iter_frames, read_audio, spool_audio
+from npvf.media.container import open_media
 from npvf.media.decode import to_float
 from tests.helpers.media_maker import at_rate, click, is_flash, make, number_of, shown_at
 
@@ -234,3 +237,19 @@ def test_no_video_no_audio(tmp_path):
         next(iter_frames(heard))
     assert refusal.value.reason == Reason.NO_VIDEO
     assert abs(np.abs(read_audio(heard)).argmax() / 16000 - 1.0) < 0.001
+
+
+@pytest.mark.parametrize("error", [av.error.MemoryError(errno.ENOMEM, "no memory"), MemoryError()])
+def test_a_file_that_needs_too_much_memory_is_refused(tmp_path, monkeypatch, error):
+    path = make(tmp_path / "a.mp4", at_rate(25, 5))
+
+    def greedy(*_, **__):
+        raise error
+
+    with pytest.raises(Refused) as refusal, open_media(path):
+        greedy()
+    assert refusal.value.reason == Reason.MEMORY_LIMIT
+    monkeypatch.setattr(av, "open", greedy)
+    with pytest.raises(Refused) as refusal, open_media(path):
+        pass
+    assert refusal.value.reason == Reason.MEMORY_LIMIT
