@@ -27,17 +27,20 @@ def option(
     metavar: str | None = None,
     section: str = "",
     within: tuple[float, float] | None = None,
+    positional: bool = False,
 ) -> Any:
     """A dataclass field that is a flag.
 
     Args:
-        default: `MISSING` for a positional argument.
+        default: `MISSING` for a positional argument that has to be given.
         help: what the setting means; the default is added unless the text names one.
         metavar: of the flag's value.
         section: of the help.
         within: the range of a number, both ends included.
+        positional: the argument has no `--name`; true for every field without a default.
     """
-    return field(default=default, metadata={"help": help, "metavar": metavar, "section": section, "within": within})
+    metadata = {"help": help, "metavar": metavar, "section": section, "within": within}
+    return field(default=default, metadata=metadata | {"positional": positional or default is MISSING})
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
@@ -48,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
         section = item.metadata["section"]
         if section not in sections:
             sections[section] = parser.add_argument_group(section)
-        name = item.name if item.default is MISSING else f"--{item.name.replace('_', '-')}"
+        name = item.name if item.metadata["positional"] else f"--{item.name.replace('_', '-')}"
         sections[section].add_argument(
             name, default=argparse.SUPPRESS, help=_help(item), **_parsing(item, hints[item.name])
         )
@@ -78,7 +81,7 @@ def _parsing(item: Field[Any], hint: Any) -> dict[str, Any]:
     keywords: dict[str, Any] = {"metavar": item.metadata["metavar"], "choices": choices or None}
     if kind in (int, float):
         keywords["type"] = _number(kind, item.metadata["within"])
-    if kind is tuple or item.default is MISSING:
+    if kind is tuple or item.metadata["positional"]:
         keywords["nargs"] = "+" if kind is tuple else "?"
     return keywords
 
@@ -141,7 +144,7 @@ def _parsed(settings: type[Any], content: dict[str, Any], where: str) -> dict[st
     flags: list[str] = []
     positional: list[str] = []
     for item, words in _words(settings, content, where):
-        (positional if item.default is MISSING else flags).extend(words)
+        (positional if item.metadata["positional"] else flags).extend(words)
     found = vars(parser.parse_args([*flags, "--", *positional]))
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
@@ -170,4 +173,4 @@ def _words(settings: type[Any], content: dict[str, Any], where: str) -> Iterator
         elif kind is tuple:
             yield known[key], [f"--{flag}", *map(str, values)]
         else:
-            yield known[key], [str(value)] if known[key].default is MISSING else [f"--{flag}={value}"]
+            yield known[key], [str(value)] if known[key].metadata["positional"] else [f"--{flag}={value}"]

@@ -73,6 +73,7 @@ class ModelCard:
         data: the sources.
         protocol: how training, validation, calibration and test sets were kept apart.
         figures, false_alarms: what was measured.
+        generators: whose fakes training has seen, by the names of their manipulations in corpora.
         languages: that training heard.
         limits: what is known not to work.
     """
@@ -83,6 +84,7 @@ class ModelCard:
     protocol: str = ""
     figures: tuple[Figure, ...] = ()
     false_alarms: tuple[SourceAlarms, ...] = ()
+    generators: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
 
@@ -106,6 +108,11 @@ class ModelCard:
             return {name: value for name, value in fields if value not in (None, "", ())}
 
         return asdict(self, dict_factory=recorded)
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """Return the records of a folder. Raises NpvfError if one is unknown."""
+    return ModelCard.from_json(read_config(folder).get("card", {}))
 
 
 def write_card(folder: str | Path) -> Path:
@@ -158,6 +165,7 @@ def card_text(folder: str | Path) -> str:
             ("genuine videos of", "videos", "called fake", "share", "95 % interval"),
             map(alarm_row, card.false_alarms),
         ),
+        "Generators seen in training": ", ".join(card.generators),
         "Limits": _bullets(card.limits),
         "Languages": ", ".join(card.languages),
         "Networks": _table(("part", "model", "MB", "training"), _networks(folder)),

@@ -31,7 +31,7 @@ from npvf.evaluate.video_scores import (
     score_trimmed,
     selected_lines,
 )
-from npvf.io.corpus import Corpus
+from npvf.io.corpus import Corpus, HasManifest
 
 Grouping = Literal["auto", "identity", "video"]
 Silence = Literal["both", "kept", "trimmed"]
@@ -91,7 +91,7 @@ def run_evaluation(
         silence="trimmed" if kept is None else "kept",
         main=measured[0],
         trimmed=measured[1] if len(measured) == 2 else None,
-        unlabelled=_unlabelled(corpus, selection),
+        unlabelled=unlabelled(corpus, selection),
     )
     return Evaluation(report, kept, trimmed)
 
@@ -117,17 +117,21 @@ def detection_metrics_of(
     counted = [row for row in rows if row.status != "duplicate"]
     names, grouping = bootstrap_groups([(r.identity, r.original or r.video) for r in counted], group)
     videos = video_metrics(counted, names, settings)
+    reasons = dict(Counter(_code(row) for row in counted if row.score is None).most_common())
     if videos.missing:
-        raise NpvfError(f"nothing to measure: {videos.missing}")
+        why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        raise NpvfError(f"nothing to measure: {videos.missing}" + (f"; not judged: {why}" if why else ""))
     return DetectionMetrics(
         group=grouping,
         groups=len(set(names)),
         refused_as=settings.refused,
         threshold=settings.threshold,
         duplicates=len(rows) - len(counted),
-        reasons=dict(Counter(_code(row) for row in counted if row.score is None).most_common()),
+        reasons=reasons,
         videos=videos,
-        by_manipulation=_by_kind("manipulation", counted, names, settings),
+        by_manipulation=worst_first(_by_kind("manipulation", counted, names, settings)),
+        seen=sorted(settings.seen & {row.manipulation for row in counted if row.manipulation}),
+        by_training=_by_training(counted, names, settings),
         by_category=_by_kind("category", counted, names, settings),
         by_attribute=_by_attribute(counted, names, settings),
         segments=segment_metrics(segments, counted, names, settings) if segments else None,
@@ -165,6 +169,28 @@ def _by_kind(
     return {kind: _measured(part, rows, groups, settings) for kind, part in parts.items()}
 
 
+def worst_first(parts: dict[str, ClassMetrics]) -> dict[str, ClassMetrics]:
+    """Return the parts by AUC of all videos, else AUC; one that cannot be measured comes before all others."""
+
+    def value(part: ClassMetrics) -> float:
+        known = part.metrics.get("auc_all") or part.metrics.get("auc")
+        return -1.0 if known is None else known.value
+
+    return dict(sorted(parts.items(), key=lambda item: value(item[1])))
+
+
+def _by_training(rows: list[Row], groups: list[Hashable], settings: MetricSettings) -> dict[str, ClassMetrics]:
+    """All fakes of manipulations that training has not seen, and of those that it has, each against all reals."""
+    if not settings.seen:
+        return {}
+    fakes = {i: row.manipulation in settings.seen for i, row in enumerate(rows) if row.label == FAKE}
+    parts = {}
+    for name, seen in (("not seen in training", False), ("seen in training", True)):
+        part = [i for i, row in enumerate(rows) if row.label == REAL or fakes[i] is seen]
+        parts[name] = _measured(part, rows, groups, settings)
+    return parts
+
+
 def _by_attribute(rows: list[Row], groups: list[Hashable], settings: MetricSettings) -> dict[str, AttributeMetrics]:
     """Each group of people by each attribute that the corpus knows."""
     found = {}
@@ -193,6 +219,7 @@ def _mismatches(rows: Sequence[Row]) -> dict[str, int]:
     return {"real": labels.count(REAL), "fake": labels.count(FAKE)} if labels else {}
 
 
-def _unlabelled(corpus: Corpus, selection: Selection) -> int:
+def unlabelled(corpus: HasManifest, selection: Selection) -> int:
+    """Return the number of videos of a selection that have no label."""
     lines = selected_lines(corpus, replace(selection, label="any"))
     return sum(line["label"] is None for line in lines)

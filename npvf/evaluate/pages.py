@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +47,7 @@ def detection_page(report: DetectionReport, record: RunRecord, rows: Sequence[Ro
         "detection",
         report=report,
         record=record,
+        reasons=unjudged(rows),
         metrics=DETECTION,
         temporal=TEMPORAL_LOCALIZATION,
         few_groups=FEW_GROUPS,
@@ -114,9 +116,16 @@ def detection_columns(report: DetectionReport) -> dict[str, ClassMetrics]:
     first = "videos" if report.silence == "kept" else "videos, trimmed"
     ways = {first: report.main} | ({"videos, trimmed": report.trimmed} if report.trimmed else {})
     videos = {name: found.videos for name, found in ways.items()}
-    return videos | {
-        name.replace("videos", "segments"): found.segments for name, found in ways.items() if found.segments
-    }
+    segments = {name.replace("videos", "segments"): found.segments for name, found in ways.items() if found.segments}
+    return {**videos, **segments, **report.main.by_training}
+
+
+def unjudged(rows: Sequence[Row]) -> list[tuple[str, int, str]]:
+    """The reasons for which videos have no score: the code, the number of videos, and the sentence of one of them."""
+    reasons = [row.reason for row in rows if row.score is None and row.status != "duplicate"]
+    counts = Counter(reason.partition(":")[0] for reason in reasons)
+    sentence = {reason.partition(":")[0]: reason.partition(":")[2].strip() for reason in reversed(reasons)}
+    return [(code, count, sentence[code]) for code, count in counts.most_common()]
 
 
 def segmentation_columns(report: SegmentationReport) -> dict[str, SegmentationMetrics]:
@@ -142,6 +151,7 @@ def _by_kind(report: DetectionReport) -> dict[str, list[tuple[str, ClassMetrics,
         main: Mapping[str, ClassMetrics] = getattr(report.main, f"by_{name}")
         trimmed: Mapping[str, ClassMetrics] = getattr(report.trimmed, f"by_{name}", {})
         if main:
+            main = {k: part for k, part in main.items() if k not in report.main.seen} | dict(main)  # seen ones last
             found[name] = [(k, part, trimmed[k].metrics if k in trimmed else {}) for k, part in main.items()]
     return found
 

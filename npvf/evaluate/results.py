@@ -117,7 +117,9 @@ class DetectionMetrics:
         duplicates: videos that are the same file as another one; they are in no count.
         reasons: why videos have no score, and how many for each reason.
         videos, segments, spans: metrics at three levels; None where there are no segments, or no known spans.
-        by_manipulation, by_category: each kind of fake against all reals.
+        by_manipulation, by_category: each kind of fake against all reals; the manipulation that is found worst first.
+        seen: the manipulations of them that training has seen.
+        by_training: all fakes of these together, and all others; empty if `seen` is.
         by_attribute: by group of people.
         mismatches: videos with the verdict "mismatch", by label; they are not called fake. Empty if there are none.
         ratios: of the video, and of each finding that is evidence for a forgery.
@@ -135,6 +137,8 @@ class DetectionMetrics:
     by_attribute: Mapping[str, AttributeMetrics]
     segments: ClassMetrics | None = None
     spans: SpanMetrics | None = None
+    seen: Sequence[str] = ()
+    by_training: Mapping[str, ClassMetrics] = field(default_factory=dict)
     mismatches: Mapping[str, int] = field(default_factory=dict)
     ratios: Mapping[str, RatioMetrics] = field(default_factory=dict)
 
@@ -143,7 +147,8 @@ class DetectionMetrics:
         content |= {"threshold": self.threshold, "duplicates": self.duplicates, "reasons": dict(self.reasons)}
         content |= self.videos.to_json() | {"mismatches": dict(self.mismatches)}
         content["likelihood_ratios"] = json_of(self.ratios)
-        for name in ("by_manipulation", "by_category", "by_attribute"):
+        content["seen_in_training"] = list(self.seen)
+        for name in ("by_manipulation", "by_training", "by_category", "by_attribute"):
             content[name] = json_of(getattr(self, name))
         content |= {"segments": self.segments.to_json()} if self.segments else {}
         return content | ({"temporal_localization": self.spans.to_json()} if self.spans else {})
@@ -312,12 +317,12 @@ Report = DetectionReport | SegmentationReport | SynchronyReport
 
 @dataclass(frozen=True, slots=True)
 class CorpusRecord:
-    """A prepared corpus: hashes of its manifest and its `dataset.json`, and the versions it was prepared with."""
+    """A corpus. If prepared: hashes of its manifest and its `dataset.json`, and the versions it was prepared with."""
 
     folder: str
-    manifest_sha256: str
-    dataset_sha256: str
-    prepared_with: Mapping[str, str]
+    manifest_sha256: str | None = None
+    dataset_sha256: str | None = None
+    prepared_with: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

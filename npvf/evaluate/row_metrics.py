@@ -28,29 +28,36 @@ class MetricSettings:
         refused: the score in "auc_all" of videos without one: 0.5, the worst for their label, or no "auc_all".
         bootstrap: how intervals are made.
         threshold: a video or segment with at least this probability is called fake.
+        seen: manipulations that training has seen.
     """
 
     refused: Refusal = "half"
     bootstrap: Bootstrap = DEFAULT
     threshold: float = 0.5
+    seen: frozenset[str] = frozenset()
 
 
 def video_metrics(rows: Sequence[Row], groups: Sequence[Hashable], settings: MetricSettings) -> ClassMetrics:
-    """Metrics of the videos with a score, and "auc_all" over all of them.
+    """Metrics of the videos with a score, and over all of them: "auc_all", with `refused` "worst" both rates too.
 
     `groups` are what the bootstrap draws as a whole, one for each row.
     """
     judged = [i for i, row in enumerate(rows) if row.score is not None]
-    labels = [rows[i].label for i in judged]
-    metrics: Metrics = {}
-    if missing := _missing(labels, "videos"):
-        return _counted([row.label for row in rows], labels, metrics, missing)
-    scores = [_score(rows[i]) for i in judged]
-    metrics = detection_metrics(scores, labels, [groups[i] for i in judged], settings.bootstrap, settings.threshold)
-    if settings.refused != "drop":
-        everyone, all_labels = [_filled(row, settings.refused) for row in rows], [row.label for row in rows]
-        metrics["auc_all"] = detection_metrics(everyone, all_labels, groups, settings.bootstrap)["auc"]
-    return _counted([row.label for row in rows], labels, metrics)
+    labels, all_labels = [rows[i].label for i in judged], [row.label for row in rows]
+    missing = _missing(labels, "videos")
+    metrics: dict[str, Estimate] = {}
+    if not missing:
+        scores = [_score(rows[i]) for i in judged]
+        metrics |= detection_metrics(
+            scores, labels, [groups[i] for i in judged], settings.bootstrap, settings.threshold
+        )
+    # The worst score is known even if no video was judged; "unknown" for all of them would be a meaningless 0.5.
+    if not missing if settings.refused == "half" else settings.refused == "worst" and len(set(all_labels)) == 2:
+        everyone = [_filled(row, settings.refused) for row in rows]
+        of_all = detection_metrics(everyone, all_labels, groups, settings.bootstrap, settings.threshold)
+        names = ("auc", "fpr", "tpr") if settings.refused == "worst" else ("auc",)
+        metrics |= {f"{name}_all": of_all[name] for name in names}
+    return _counted(all_labels, labels, metrics, missing)
 
 
 def segment_metrics(

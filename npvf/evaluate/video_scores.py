@@ -19,7 +19,7 @@ from npvf.data.selection import Selection, read_meta
 from npvf.detect.aggregate import ClipScore
 from npvf.detect.predictor import Predictor, not_judged
 from npvf.errors import NpvfError
-from npvf.io.corpus import Corpus
+from npvf.io.corpus import Corpus, HasManifest
 from npvf.io.shards import decode_clip
 from npvf.speech.silence import quiet_start
 
@@ -104,7 +104,7 @@ def score_videos(
     return fill(rows, score_corpus(corpus, predictor, prepared(rows), on_clip), predictor)
 
 
-def blank_rows(corpus: Corpus, selection: Selection = LABELLED) -> list[Row]:
+def blank_rows(corpus: HasManifest, selection: Selection = LABELLED) -> list[Row]:
     """The rows of `score_videos` before anything was judged; duplicates are marked."""
     rows = [_row(line) for line in selected_lines(corpus, selection) if line["label"] is not None]
     if not rows:
@@ -189,7 +189,7 @@ def fill(rows: Iterable[Row], scored: Mapping[str, ScoredClip], predictor: Predi
     return Scores(filled, segments)
 
 
-def selected_lines(corpus: Corpus, selection: Selection) -> list[dict[str, Any]]:
+def selected_lines(corpus: HasManifest, selection: Selection) -> list[dict[str, Any]]:
     """The manifest lines that a selection of clips keeps, refused ones included."""
     return [line for line in corpus.manifest if selection.reason_against(_meta(line)) is None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from npvf.clip import Clip
 from npvf.errors import NpvfError
@@ -15,6 +15,15 @@ from npvf.io.urls import Place, as_place, join
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"
+
+
+class HasManifest(Protocol):
+    """A prepared corpus, or plain videos that are listed in the same way (`npvf.evaluate.listed_videos`)."""
+
+    @property
+    def folder(self) -> Place: ...
+    @property
+    def manifest(self) -> list[dict[str, Any]]: ...
 
 
 class Corpus:

@@ -47,6 +47,8 @@ DETECTION = {
     "ece": Metric("calibration error", "mean distance of probability and share of fakes, 15 bins", "lower"),
     "ece_balanced": Metric("calibration error, balanced", "the same with equal total weight of both classes", "lower"),
     "auc_all": Metric("AUC of all videos", "videos without a score included"),
+    "fpr_all": Metric("false-positive rate of all", "a real without a score counts as called fake", "lower"),
+    "tpr_all": Metric("true-positive rate of all", "a fake without a score counts as not found"),
 }
 
 TEMPORAL_LOCALIZATION = {

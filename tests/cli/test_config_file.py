@@ -39,7 +39,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
         "data/a",
         "val",
         7,
-        "half",
+        None,
         False,
     )
     assert found.include == ("x/*", "y/*")
@@ -68,7 +68,7 @@ def test_what_a_run_writes_down_is_a_configuration_of_the_same_run(tmp_path: Pat
         ("corpus: a\nthreshold: 2.0\ndetector: d", "expected a number from 0 to 1, got '2.0'"),
         ("corpus: a\nsegments_per_clip: 0\ndetector: d", "--segments-per-clip: expected an integer >= 1, got '0'"),
         ("corpus: a\ndetector: d\npretrained: p", "give only one of"),
-        ("corpus: a\nprotocol: detection", "detection needs --detector DIR"),
+        ("corpus: a\nprotocol: detection", "detection needs --detector, --from-scores"),
         ("detector: d", "'corpus' is missing"),
         ("- a\n- b", "has no keys"),
         ("corpus: [", "is not valid YAML"),
@@ -104,7 +104,7 @@ def test_a_number_out_of_its_range_is_a_wrong_use_of_a_flag(capsys: pytest.Captu
 def test_no_file_and_no_corpus(tmp_path: Path) -> None:
     with pytest.raises(NpvfError, match="cannot be read: No such file"):
         settings("--config", tmp_path / "none.yaml")
-    with pytest.raises(NpvfError, match="the command line: 'corpus' is missing"):
+    with pytest.raises(NpvfError, match="'corpus' is missing: give it in the file or on the command line"):
         settings("--detector", "d")
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from torch.nn.functional import normalize
 
 from npvf.cli.evaluate import command as command
-from npvf.cli.evaluate.tables import detection_table, notes
+from npvf.cli.evaluate.tables import detection_table, manipulation_table, notes
 from npvf.clip import Clip
 from npvf.data.selection import Selection
 from npvf.detect.predictor import Predictor
@@ -288,12 +288,21 @@ def test_command_wants_a_detector_for_detection(talkers: Corpus) -> None:
         run_command(talkers.folder, "--protocol", "detection")
 
 
-def test_detection_table_has_a_column_a_manipulation(corpus: Corpus) -> None:
-    report = run_evaluation(corpus, ORACLE, silence="kept", settings=MetricSettings(bootstrap=QUICK)).report
+def test_tables_have_a_row_a_manipulation_the_worst_first_and_those_of_training_apart(corpus: Corpus) -> None:
+    settings = MetricSettings(bootstrap=QUICK, seen=frozenset({"shift", "blend"}))
+    report = run_evaluation(corpus, ORACLE, silence="kept", settings=settings).report
     table = detection_table(report)
-    assert [column.header for column in table.columns] == ["metric", "all fakes", "shift", "swap"]
+    assert [column.header for column in table.columns] == [
+        "metric",
+        "all fakes",
+        "not seen in training",
+        "seen in training",
+    ]
     judged = [list(column.cells)[:2] for column in table.columns[1:]]
-    assert judged == [["2 of 3", "2 of 4"], ["2 of 3", "0 of 2"], ["2 of 3", "2 of 2"]]
+    assert judged == [["2 of 3", "2 of 4"], ["2 of 3", "2 of 2"], ["2 of 3", "0 of 2"]]
+    assert report.main.seen == ["shift"] and list(report.main.by_manipulation) == ["shift", "swap"]  # no fake judged
+    kinds, fakes, *_ = (list(column.cells) for column in manipulation_table(report).columns)
+    assert (kinds, fakes) == (["swap", "seen in training:", "shift"], ["2 of 2", "", "0 of 2"])
     nothing = Provenance({}, "", CorpusRecord("", "", "", {}), VideosRecord(0, ""), None)
     text = "\n".join(notes(report, RunRecord("", "", "", 50, 0, {}, nothing)))
     assert "1 no_face" in text and "unlabelled: 1" in text

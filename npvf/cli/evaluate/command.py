@@ -21,12 +21,14 @@ from rich.progress import Progress
 from npvf.audit.shortcuts import shortcuts
 from npvf.cli import options
 from npvf.cli.evaluate import settings as evaluate_settings
+from npvf.cli.evaluate.outside import corpus_of, evaluate_outside, metric_settings
 from npvf.cli.evaluate.settings import EvaluateSettings
-from npvf.cli.evaluate.tables import notes, table_of
+from npvf.cli.evaluate.tables import notes, tables_of
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import SETTINGS as AGREEMENT
 from npvf.detect.agreement import AgreementPredictor
-from npvf.detect.loading import UNTRAINED, from_pretrained
+from npvf.detect.card import read_card
+from npvf.detect.loading import UNTRAINED, from_pretrained, predictor_folder
 from npvf.detect.localizer import Localizer
 from npvf.detect.predictor import Predictor
 from npvf.detect.scoring import ScoringSettings, embed_clip
@@ -39,11 +41,10 @@ from npvf.evaluate.plots import need_matplotlib, series_of, write_plots
 from npvf.evaluate.provenance import Video, provenance, selected_videos
 from npvf.evaluate.ratio_metrics import ratios_of
 from npvf.evaluate.results import Report, RunRecord
-from npvf.evaluate.row_metrics import MetricSettings
 from npvf.evaluate.segmentation import FindsPixels, evaluate_segmentation
 from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import SegmentRow
-from npvf.io.corpus import Corpus
+from npvf.io.corpus import Corpus, HasManifest
 from npvf.metrics.sync_protocol import Settings
 from npvf.models.npv.npv import NPV
 from npvf.version import __version__
@@ -62,28 +63,25 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write everything into one folder, and print."""
     settings = EvaluateSettings.of(args)
     protocols = {"detection": _detection, "segmentation": _segmentation, "synchrony": _synchrony}
-    report, record = protocols[settings.measures](settings, Corpus(settings.corpus))
+    report, record = protocols[settings.measures](settings, corpus_of(settings))
     if args.json:
         print(json.dumps(report.to_json() | record.to_json(), indent=2))
         return 0
     console = Console()
-    console.print(table_of(report))
+    for table in tables_of(report):
+        console.print(table)
     files = "  ".join(str(settings.folder / name) for name in (PAGE, METRICS, SCORES, CONFIG))
     for line in (*notes(report, record), files):
         console.print(line, highlight=False, markup=False)
     return 0
 
 
-def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
+def _detection(settings: EvaluateSettings, corpus: HasManifest) -> tuple[Report, RunRecord]:
     if settings.plots:
         need_matplotlib()
-    predictor = _predictor(settings)
-    how = MetricSettings(settings.refused, settings.intervals, predictor.settings.threshold)
-    selection = settings.selection("known")
-    with _progress(corpus) as on_clip:
-        found = run_evaluation(corpus, predictor, selection, settings.silence, settings.group, how, on_clip)
-    if settings.shortcuts:
-        found.report.shortcuts = shortcuts(corpus, selection, settings.intervals)
+    found = evaluate_outside(settings, corpus) if settings.is_outside else _evaluate_own(settings, _prepared(corpus))
+    if settings.shortcuts and isinstance(corpus, Corpus):
+        found.report.shortcuts = shortcuts(corpus, settings.selection("known", corpus), settings.intervals)
     record = _record(settings, corpus, found.scores.rows)
     _write(found.report, record, settings)
     _write_scores(found, settings.folder)
@@ -93,12 +91,28 @@ def _detection(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunR
     return found.report, record
 
 
-def _segmentation(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
-    selection = settings.selection("known")
+def _evaluate_own(settings: EvaluateSettings, corpus: Corpus) -> Evaluation:
+    """Evaluate a detector or encoder of npvf."""
+    predictor = _predictor(settings)
+    how = metric_settings(settings, predictor.settings.threshold, _seen(settings))
+    selection = settings.selection("known", corpus)
+    with _progress(len(corpus)) as on_clip:
+        return run_evaluation(corpus, predictor, selection, settings.silence, settings.group, how, on_clip)
+
+
+def _seen(settings: EvaluateSettings) -> tuple[str, ...]:
+    """Return the generators on the model card of the detector."""
+    folder = model_of(settings)
+    return () if folder is None else read_card(predictor_folder(folder)).generators
+
+
+def _segmentation(settings: EvaluateSettings, found: HasManifest) -> tuple[Report, RunRecord]:
+    corpus = _prepared(found)
+    selection = settings.selection("known", corpus)
     prior = prior_for(settings.prior_from, corpus, selection)
     localizer = _localizer(settings, prior)
     beside = None if localizer is prior else prior
-    with _progress(corpus) as on_clip:
+    with _progress(len(corpus)) as on_clip:
         report, rows = evaluate_segmentation(
             corpus, localizer, selection, settings.group, settings.intervals, on_clip, beside
         )
@@ -124,7 +138,8 @@ def _localizer(settings: EvaluateSettings, prior: MaskPrior | None) -> FindsPixe
     return prior
 
 
-def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunRecord]:
+def _synchrony(settings: EvaluateSettings, found: HasManifest) -> tuple[Report, RunRecord]:
+    corpus = _prepared(found)
     folder = model_of(settings)
     embed = partial(embed_clip, _model(settings, folder)) if folder else None
     protocol = Settings(
@@ -133,8 +148,8 @@ def _synchrony(settings: EvaluateSettings, corpus: Corpus) -> tuple[Report, RunR
         bootstrap=settings.intervals,
         swap_reach=settings.swap_reach,
     )
-    selection = settings.selection("unforged")
-    with _progress(corpus) as on_clip:
+    selection = settings.selection("unforged", corpus)
+    with _progress(len(corpus)) as on_clip:
         report, rows = evaluate_synchrony(
             corpus, embed, selection, settings.baseline, settings.group, protocol, on_clip
         )
@@ -170,16 +185,21 @@ def _model(settings: EvaluateSettings, folder: str) -> NPV:
 
 def model_of(settings: EvaluateSettings) -> str | None:
     """The folder whose weights the result depends on."""
-    if settings.detector in UNTRAINED or settings.localizer == PRIOR:
+    if settings.detector in UNTRAINED or settings.localizer == PRIOR or (settings.detector and settings.is_outside):
         return None
-    return settings.detector or settings.localizer or settings.pretrained
+    return settings.detector or settings.localizer or settings.pretrained or settings.from_scores
 
 
 def _device(settings: EvaluateSettings) -> str:
     return options.device(settings.device)
 
 
-def _record(settings: EvaluateSettings, corpus: Corpus, videos: Sequence[Video]) -> RunRecord:
+def _prepared(corpus: HasManifest) -> Corpus:
+    assert isinstance(corpus, Corpus)  # only detectors of others take another one
+    return corpus
+
+
+def _record(settings: EvaluateSettings, corpus: HasManifest, videos: Sequence[Video]) -> RunRecord:
     return RunRecord(
         npvf=__version__,
         name=settings.name or settings.folder.name,
@@ -225,7 +245,7 @@ def _write_table(rows: Sequence[dict[str, Any]], path: Path, columns: Sequence[s
 
 
 @contextmanager
-def _progress(corpus: Corpus) -> Iterator[Callable[[], object]]:
+def _progress(clips: int) -> Iterator[Callable[[], object]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("clips", total=len(corpus))
+        task = progress.add_task("clips", total=clips)
         yield lambda: progress.advance(task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,14 +15,15 @@ from npvf.corpora.splits import part_videos, read_split
 from npvf.data.selection import Label, Part, Selection
 from npvf.errors import NpvfError
 from npvf.evaluate.detection import Grouping, Silence
+from npvf.evaluate.outside.detectors import is_outside
 from npvf.evaluate.row_metrics import Refusal
-from npvf.io.corpus import Corpus
+from npvf.io.corpus import HasManifest
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import SWAP_REACH
 from npvf.speech.gate import Gate
 
 Protocol = Literal["detection", "segmentation", "synchrony"]
-MODELS = ("detector", "pretrained", "localizer")
+MODELS = ("detector", "pretrained", "localizer", "from_scores")
 # Keys that only some protocols use.
 READ_BY: dict[str, tuple[Protocol, ...]] = {
     "refused": ("detection",),
@@ -30,6 +31,7 @@ READ_BY: dict[str, tuple[Protocol, ...]] = {
     "segments_per_clip": ("detection",),
     "plots": ("detection",),
     "shortcuts": ("detection",),
+    "seen_generators": ("detection",),
     "threshold": ("detection", "segmentation"),
     "prior_from": ("segmentation",),
     "gate": ("detection", "synchrony"),
@@ -37,20 +39,36 @@ READ_BY: dict[str, tuple[Protocol, ...]] = {
     "swap_reach": ("synchrony",),
     "baseline": ("synchrony",),
 }
+# Keys that only detectors of npvf use, and keys that only those of others use.
+OWN = ("silence", "segments_per_clip", "device")
+OUTSIDE = ("time_limit", "workers", "logits")
 MANY = 10**7
 # Sections of the help.
 VIDEOS, CI, DETECTION, SYNCHRONY = "which videos", "95 % intervals", "detection", "synchrony"
+OTHERS = "detectors of others (docs/evaluation.md)"
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSettings:
     """One run."""
 
-    corpus: str = option(MISSING, "a folder made by `npvf prepare`")
+    corpus: str | None = option(
+        None,
+        "a folder made by `npvf prepare`; for a detector of others, videos as they are: a folder, a .csv list or, with "
+        "--reader, a public corpus",
+        positional=True,
+    )
     detector: str | None = option(
         None,
-        "a detector folder, shipped weights by name, or a baseline (silence, mouth_energy): measure detection",
-        metavar="DIR",
+        "a detector folder, shipped weights by name, or a baseline (silence, mouth_energy): measure detection; or a "
+        "detector of others: module:function, their.py:function, or 'cmd: python their.py {video}'",
+        metavar="DETECTOR",
+    )
+    from_scores: str | None = option(
+        None,
+        "a .csv file with the columns video and score, made by any detector: measure detection; the labels come from "
+        "CORPUS or from its column label",
+        metavar="FILE",
     )
     pretrained: str | None = option(None, "an encoder folder: measure synchrony of lips and audio", metavar="DIR")
     localizer: str | None = option(
@@ -109,9 +127,16 @@ class EvaluateSettings:
         metavar="P",
         section=DETECTION,
     )
-    refused: Refusal = option(
-        "half",
-        "score of abstentions in the AUC of all videos: half (0.5), worst (wrong side), or drop (no such AUC)",
+    refused: Refusal | None = option(
+        None,
+        "score of videos without one in the AUC of all videos: half (0.5), worst (wrong side), or drop (no such AUC); "
+        "default: half, and worst for a detector of others",
+        section=DETECTION,
+    )
+    seen_generators: tuple[str, ...] | None = option(
+        None,
+        "manipulations that training has seen, to be listed apart (default: those of the detector's model card)",
+        metavar="NAME",
         section=DETECTION,
     )
     silence: Silence = option(
@@ -131,6 +156,15 @@ class EvaluateSettings:
     )
     plots: bool = option(True, "draw the ROC, DET and calibration curves", section=DETECTION)
 
+    reader: str | None = option(
+        None, "CORPUS is this public corpus as it is; `npvf corpora` lists the names", metavar="NAME", section=OTHERS
+    )
+    time_limit: float = option(
+        300.0, "seconds for one video; a video that takes longer is a miss", within=(0.1, MANY), section=OTHERS
+    )
+    workers: int = option(1, "detectors that run at the same time", within=(1, 1000), metavar="N", section=OTHERS)
+    logits: bool = option(False, "the scores are log-odds, not probabilities", section=OTHERS)
+
     segments: int = option(
         60, "number of segments to retrieve from, for R@1", within=(2, MANY), metavar="N", section=SYNCHRONY
     )
@@ -149,42 +183,65 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         """Raises NpvfError if two keys exclude each other, or if the protocol does not read a key that is given."""
         if sum(getattr(self, name) is not None for name in MODELS) > 1:
-            raise NpvfError("give only one of --detector, --pretrained and --localizer")
+            raise NpvfError("give only one of --detector, --pretrained, --localizer and --from-scores")
+        if self.corpus is None and self.from_scores is None:
+            raise NpvfError("'corpus' is missing: give it in the file or on the command line")
         if (self.measures == "segmentation") != (self.localizer is not None):
             raise NpvfError("the protocol segmentation needs --localizer DIR, and a localizer allows no other protocol")
         if self.gate and self.detector:
             raise NpvfError("--gate needs --pretrained: a detector can only use the gate that it was trained with")
-        if self.measures == "detection" and not (self.detector or self.pretrained):
-            raise NpvfError("the protocol detection needs --detector DIR (from fine-tuning) or --pretrained DIR")
+        if self.measures == "detection" and not (self.detector or self.pretrained or self.from_scores):
+            raise NpvfError("the protocol detection needs --detector, --from-scores or --pretrained")
+        if self.reader and not self.is_outside:
+            raise NpvfError(
+                "--reader is for detectors of others: prepare the corpus with `npvf prepare ROOT OUT --corpus`"
+            )
         defaults = {field.name: field.default for field in fields(self)}
         unread = [k for k, by in READ_BY.items() if self.measures not in by and getattr(self, k) != defaults[k]]
         if unread:
             raise NpvfError(f"the protocol {self.measures} does not use {', '.join(unread)}: remove it")
+        keys, whose = (OWN, "of others") if self.is_outside else (OUTSIDE, "of npvf")
+        if unread := [key for key in keys if getattr(self, key) != defaults[key]]:
+            raise NpvfError(f"the evaluation of a detector {whose} does not use {', '.join(unread)}: remove it")
 
     @property
     def measures(self) -> Protocol:
         """The protocol of the run."""
         if self.protocol is None and self.localizer:
             return "segmentation"
-        return self.protocol or ("detection" if self.detector else "synchrony")
+        return self.protocol or ("detection" if self.detector or self.from_scores else "synchrony")
+
+    @property
+    def is_outside(self) -> bool:
+        """True if the scores come from a detector that is not npvf's."""
+        return self.from_scores is not None or (self.detector is not None and is_outside(self.detector))
+
+    @property
+    def place(self) -> str:
+        """The corpus, or the score file that has its own labels."""
+        place = self.corpus or self.from_scores
+        assert place is not None  # checked at the start
+        return place
 
     @property
     def folder(self) -> Path:
         """The folder for the results."""
-        return Path(self.out) if self.out else Path("runs/evaluate") / Path(self.corpus).resolve().name
+        return (
+            Path(self.out) if self.out else Path("runs/evaluate") / Path(self.place).resolve().name.removesuffix(".csv")
+        )
 
     @property
     def intervals(self) -> Bootstrap:
         """The bootstrap that makes the intervals."""
         return Bootstrap(self.bootstrap, self.seed)
 
-    def selection(self, label: Label) -> Selection:
-        """The videos to evaluate."""
+    def selection(self, label: Label, corpus: HasManifest) -> Selection:
+        """The videos of a corpus to evaluate."""
         splits = [read_split(self.split_file)] if self.split_file else []
         return Selection(
             label=label,
             split=None if splits else self.split,
-            videos=part_videos(splits, self.split or "test", [Corpus(self.corpus)]) if splits else None,
+            videos=part_videos(splits, self.split or "test", [corpus]) if splits else None,
             identities=frozenset(self.identities) if self.identities else None,
             include=self.include,
             exclude=self.exclude,

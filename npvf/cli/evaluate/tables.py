@@ -31,17 +31,27 @@ from npvf.metrics.catalogue import (
 from npvf.metrics.sync_protocol import SynchronyMetrics
 
 # Rows of the terminal's tables; `report.html` has all metrics.
-IN_SHORT = ("auc", "average_precision", "eer", "balanced_accuracy", "tpr_at_fpr_1", "ece", "auc_all")
+IN_SHORT = (
+    "auc",
+    "average_precision",
+    "eer",
+    "balanced_accuracy",
+    "tpr_at_fpr_1",
+    "ece",
+    "auc_all",
+    "fpr_all",
+    "tpr_all",
+)
 PIXELS_IN_SHORT = ("auc", "f1", "iou", "fpr", "fpr_genuine", "auc_pooled", "iou_pooled", "placed_auc", "genuine_area")
 PRIOR_IN_SHORT = ("auc", "iou", "fpr_genuine", "placed_auc", "genuine_area")
 SPANS = ("ap_50", "ap_75", "ap_90", "ap_95", "ar_100", "ar_50", "ar_20", "ar_10", "ar_5")
 
 
-def table_of(report: Report) -> Table:
-    """The table of a report."""
+def tables_of(report: Report) -> list[Table]:
+    """The tables of a report."""
     if isinstance(report, DetectionReport):
-        return detection_table(report)
-    return segmentation_table(report) if isinstance(report, SegmentationReport) else synchrony_table(report)
+        return [detection_table(report), manipulation_table(report)]
+    return [segmentation_table(report) if isinstance(report, SegmentationReport) else synchrony_table(report)]
 
 
 def notes(report: Report, record: RunRecord) -> Iterator[str]:
@@ -50,6 +60,8 @@ def notes(report: Report, record: RunRecord) -> Iterator[str]:
         yield f"split of {split['corpus']}: {split['protocol']}, sha256 {split['hash'][:12]}"
     if isinstance(report, DetectionReport):
         yield _unjudged(report.main, report.unlabelled)
+        if absent := sorted({*(record.settings.get("seen_generators") or ())} - {*report.main.by_manipulation}):
+            yield f"--seen-generators names manipulations that these videos do not have: {', '.join(absent)}"
         yield from _ratios(report.main)
         yield from _shortcut(report)
         yield from _gaps(report)
@@ -67,18 +79,35 @@ def notes(report: Report, record: RunRecord) -> Iterator[str]:
 
 
 def detection_table(report: DetectionReport) -> Table:
-    """A row for each metric; columns: all fakes, also trimmed and by segment, then the fakes of each manipulation."""
+    """A row for each metric; columns: all fakes, also trimmed and by segment."""
     parts: dict[str, ClassMetrics] = {"all fakes": report.main.videos}
     if report.trimmed:
         parts["trimmed"] = report.trimmed.videos
     if report.main.segments:
         parts["segments"] = report.main.segments
-    parts |= report.main.by_manipulation
+    parts |= report.main.by_training
     table = _table("Detection", parts)
     table.add_row("real judged", *(f"{part.judged_real} of {part.real}" for part in parts.values()))
     table.add_row("fake judged", *(f"{part.judged_fake} of {part.fake}" for part in parts.values()))
     table.add_row("coverage", *(f"{part.coverage:.1%}" for part in parts.values()))
     _add_metrics(table, {name: DETECTION[name] for name in IN_SHORT}, [part.metrics for part in parts.values()])
+    return table
+
+
+def manipulation_table(report: DetectionReport) -> Table:
+    """A row for each manipulation, the one that is found worst first; those that training has seen come last."""
+    main = report.main
+    columns = ("auc_all", "tpr_all") if main.refused_as == "worst" else ("auc", "tpr")
+    titles = (DETECTION[name].title for name in columns)
+    table = Table("manipulation", "fake judged", *titles, title="By manipulation, worst first", box=SIMPLE_HEAD)
+    for seen in (False, True):
+        parts = {kind: part for kind, part in main.by_manipulation.items() if (kind in main.seen) == seen}
+        if seen and parts:
+            table.add_section()
+            table.add_row("seen in training:")
+        for kind, part in parts.items():
+            cells = (estimate_text(part.metrics.get(name)) for name in columns)
+            table.add_row(kind, f"{part.judged_fake} of {part.fake}", *cells)
     return table
 
 

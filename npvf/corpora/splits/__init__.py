@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from npvf.errors import NpvfError
-from npvf.io.corpus import Corpus
+from npvf.io.corpus import HasManifest
 from npvf.io.files import write_json
 
 PARTS = ("train", "val", "test")
@@ -66,7 +66,7 @@ class Split:
         write_json(path, {"hash": self.hash, **asdict(self)})
 
 
-def part_videos(splits: Iterable[Split], part: str, corpora: Iterable[Corpus]) -> frozenset[str]:
+def part_videos(splits: Iterable[Split], part: str, corpora: Iterable[HasManifest]) -> frozenset[str]:
     """Return the ids of one part of some splits, and check that the manifests contain them, prepared or refused.
 
     Raises:
