@@ -99,7 +99,7 @@ class Clips(Protocol):
     """
 
     @property
-    def frames(self) -> Sequence[int]: ...
+    def frames(self) -> Sequence[int] | np.ndarray: ...
 
     @property
     def people(self) -> frozenset[str]: ...
@@ -165,7 +165,7 @@ class TrainingClips(Dataset[Any]):
 
     def __init__(self, clips: Clips, windows: ClipWindows) -> None:
         self.clips, self.windows = clips, windows
-        counts = [windows.count(frames) for frames in clips.frames]
+        counts = np.fromiter(map(windows.count, clips.frames), np.int32, len(clips))
         self.indices = np.repeat(np.arange(len(clips), dtype=np.int32), counts)
 
     def __len__(self) -> int:

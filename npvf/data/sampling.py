@@ -107,25 +107,28 @@ class EpochSampler(DistributedSampler[Draw]):
         if epoch != self.epoch:
             self.resume(epoch, 0)
 
-    def shuffled(self) -> list[int]:
+    def shuffled(self) -> Sequence[int] | np.ndarray:
         """The whole epoch's indices in their order."""
-        return self.rounds(range(self.size), self.epoch * self.length, self.length)
+        everything_N = np.arange(self.size, dtype=np.int32)
+        return self.rounds(everything_N, self.epoch * self.length, self.length)
 
-    def rounds(self, items: Sequence[int], start: int, count: int) -> list[int]:
-        """`count` entries from place `start` of an endless row of shuffled rounds over `items`."""
-        result: list[int] = []
-        round_, offset = divmod(start, len(items))
-        while len(result) < count:
-            order = torch.randperm(len(items), generator=seeded(self.seed, items[0], round_))
-            result += [items[i] for i in order[offset:].tolist()]
-            round_, offset = round_ + 1, 0
-        return result[:count]
+    def rounds(self, items: Sequence[int] | np.ndarray, start: int, count: int) -> np.ndarray:
+        """`count` entries from place `start` of an endless row of shuffled rounds over `items`, as int32."""
+        items_N = np.asarray(items, np.int32)
+        result = np.empty(count, np.int32)  # 4 bytes an entry, since an epoch can have a hundred million
+        (round_, offset), filled = divmod(start, len(items)), 0
+        while filled < count:
+            order = torch.randperm(len(items), generator=seeded(self.seed, int(items[0]), round_))[offset:]
+            taken = min(len(order), count - filled)
+            result[filled : filled + taken] = items_N[order[:taken].numpy()]
+            round_, offset, filled = round_ + 1, 0, filled + taken
+        return result
 
     def __iter__(self) -> Iterator[Draw]:
         order = self.shuffled()
         for turn in range(self.done, len(self)):
             place = turn * self.num_replicas + self.rank
-            yield Draw(order[place % len(order)], derive_seed(self.seed, self.epoch, place))
+            yield Draw(int(order[place % len(order)]), derive_seed(self.seed, self.epoch, place))
 
     def __len__(self) -> int:
         return ceil(self.length / self.num_replicas)
@@ -180,7 +183,7 @@ class BalancedSampler(EpochSampler):
         """`share` items of a label, its kinds in turn."""
         kinds = [self.tree[label][kind] for kind in sorted(self.tree[label], key=str)]
         each = ceil(share / len(kinds))
-        rows = zip(*(self.rounds(kind, self.epoch * each, each) for kind in kinds), strict=True)
+        rows = zip(*(self.rounds(kind, self.epoch * each, each).tolist() for kind in kinds), strict=True)
         return [index for row in rows for index in row][:share]
 
 

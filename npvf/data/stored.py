@@ -48,17 +48,24 @@ class StoredClips:
     def __init__(self, folders: Sequence[str], selection: Selection, tag: Tag = no_tag) -> None:
         self.shards: list[str] = []
         left_out: Counter[str] = Counter()
-        rows = np.frombuffer(self._rows(folders, selection, tag, left_out), np.int64).reshape(-1, 5)
-        log.info("%d clips in shards, %s", len(rows), describe(left_out))
-        if not len(rows):
+        columns = self._columns(folders, selection, tag, left_out)
+        log.info("%d clips in shards, %s", len(columns[0]), describe(left_out))
+        if not len(columns[0]):
             raise nothing_left(folders, left_out)
-        shard_N, offset_N, size_N, frames_N, tag_N = rows[np.lexsort((rows[:, 1], rows[:, 0]))].T
-        self._shard_N, self._offset_N, self._size_N = shard_N.astype(np.int32), offset_N.copy(), size_N.astype(np.int32)
-        self._frames_N, self._tag_N = frames_N.astype(np.int32), tag_N.astype(np.int32)
+        self._shard_N, self._offset_N, self._size_N, self._frames_N, self._tag_N = columns
+        if not self._in_order():  # a manifest is in the order of its shards, unless one was made anew
+            self.keep(np.lexsort((self._offset_N, self._shard_N)))
 
-    def _rows(self, folders: Sequence[str], selection: Selection, tag: Tag, left_out: Counter[str]) -> array[int]:
-        """Shard, offset, size, frames and tag of each clip in a row, the first and the last one by their numbers."""
-        rows = array("q")
+    def _in_order(self) -> bool:
+        same_shard = self._shard_N[1:] == self._shard_N[:-1]
+        behind = np.where(same_shard, self._offset_N[1:] > self._offset_N[:-1], self._shard_N[1:] > self._shard_N[:-1])
+        return bool(behind.all())
+
+    def _columns(
+        self, folders: Sequence[str], selection: Selection, tag: Tag, left_out: Counter[str]
+    ) -> list[np.ndarray]:
+        """Shard, offset, size, frames and tag of each clip, the first and the last one by their numbers."""
+        columns = [array(kind) for kind in "iqiii"]
         numbers: dict[tuple[Any, ...], int] = {}
         everyone: set[str] = set()
         for folder in folders:
@@ -74,17 +81,19 @@ class StoredClips:
                 found = tag(entry.meta)
                 number = numbers.setdefault(found, len(numbers))
                 frames = span_frames(entry.meta.span)
-                rows.extend((shard_numbers[entry.shard], entry.offset, entry.size, frames, number))
+                row = (shard_numbers[entry.shard], entry.offset, entry.size, frames, number)
+                for column, value in zip(columns, row, strict=True):
+                    column.append(value)
         self.people, self._tags = frozenset(everyone), list(numbers)
-        return rows
+        return [np.frombuffer(column, column.typecode) for column in columns]
 
     def __len__(self) -> int:
         return len(self._offset_N)
 
     @property
-    def frames(self) -> Sequence[int]:
+    def frames(self) -> np.ndarray:
         """The length of each clip."""
-        return self._frames_N.tolist()
+        return self._frames_N
 
     def tag(self, index: int) -> tuple[Any, ...]:
         """Return the tag that the data module gives a clip."""
@@ -129,7 +138,7 @@ class StoredClips:
                     kept.append(index)
         return kept
 
-    def keep(self, indices: Sequence[int]) -> None:
-        """Forget all other clips."""
+    def keep(self, indices: Sequence[int] | np.ndarray) -> None:
+        """Keep these clips, in this order, and forget all others."""
         for name in ("_shard_N", "_offset_N", "_size_N", "_frames_N", "_tag_N"):
-            setattr(self, name, getattr(self, name)[list(indices)])
+            setattr(self, name, getattr(self, name)[np.asarray(indices, np.int64)])

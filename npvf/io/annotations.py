@@ -76,6 +76,8 @@ class Annotation:
 
     def over(self, other: Annotation) -> Annotation:
         """Merge two annotations: values of this one take precedence, unknown ones come from `other`."""
+        if self is NO_ANNOTATION:
+            return other  # most videos of a large corpus have nothing but their name: they share one object
         known = {part.name: value for part in fields(self) if (value := getattr(self, part.name)) not in (None, ())}
         return replace(other, **known | {"attributes": {**other.attributes, **self.attributes}})
 
@@ -111,7 +113,7 @@ def read_sidecar(video: Path) -> Annotation:
     """Read `<stem>.meta.json` beside `video`; empty if there is no such file. Raises `Refused(BAD_SIDECAR)`."""
     path = video.with_name(video.stem + ".meta.json")
     if not path.is_file():
-        return Annotation()
+        return NO_ANNOTATION
     return parse_sidecar(path.read_bytes(), path.name)
 
 

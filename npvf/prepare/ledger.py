@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,13 +92,18 @@ class Ledger:
             self._open[1].close()
             self._open = None
 
-    def in_order(self, order: Iterable[str]) -> Iterator[Line]:
+    def in_order(self, order: Collection[str]) -> Iterator[Line]:
         """All lines: those of `order` first, then those of videos that are not in it. Duplicates name the original."""
-        known = dict.fromkeys(order)
         first: dict[bytes, str] = {}
-        for videos in (known, (video for video in self if video not in known)):
-            for video in videos:
-                if video in self:
+        found = 0
+        for video in order:
+            if video in self:
+                found += 1
+                yield _with_original(self.read(video), first)
+        if found < len(self._places):
+            known = set(order)
+            for video in self:
+                if video not in known:
                     yield _with_original(self.read(video), first)
 
 

@@ -23,6 +23,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info
 
+from npvf.errors import NpvfError
 from npvf.training.data import ClipData
 from npvf.training.ema import EMA
 from npvf.training.memory import keep_freed_memory
@@ -125,6 +126,11 @@ class TrainingCLI(LightningCLI):
             kwargs["logger"] = [CSVLogger(root, name="logs"), TensorBoardLogger(root, name="tensorboard")]
         return super().instantiate_trainer(**kwargs)
 
+    def before_fit(self) -> None:
+        """Refuse what torch would refuse with a traceback, on every process."""
+        if self._get(self.config, "trainer").sync_batchnorm and self.trainer.strategy.root_device.type == "cpu":
+            raise NpvfError("trainer.sync_batchnorm works on GPUs only: leave it out with trainer.accelerator cpu.")
+
     def after_fit(self) -> None:
         """Validate the wanted weights once more, since a detector is calibrated on that, and export them."""
         checkpoints = self.trainer.checkpoint_callback
@@ -149,6 +155,7 @@ def run(args: Sequence[str]) -> int:
         ".*could not find the monitored key.*",  # not every epoch validates
         ".*isinstance.treespec, LeafSpec.*",  # between Lightning and torch
         ".*your dataloader is not resumable.*",  # `ClipData` skips what was done
+        ".*sync_dist=True.*",  # metrics are of all clips, gathered by every process
         ".*WeightAveraging callback, but loading.*",  # the best weights, loaded to be exported, are averaged ones
     ):
         warnings.filterwarnings("ignore", message=harmless)
