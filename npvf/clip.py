@@ -142,7 +142,7 @@ class ClipMeta:
         return cls(**{**content, **pairs, **lists})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Clip:
     """A part of one face track, at most 20 s, with its audio. Stored as one sample of a shard. T frames at 25 fps.
 

@@ -31,12 +31,14 @@ from npvf.faces.mouth_geometry import mouth_geometry
 from npvf.faces.speaking import energy_envelope, lip_aperture
 from npvf.media.probe import MediaInfo
 from npvf.speech.inventory import SILENCE, UNKNOWN
+from npvf.speech.pitch import centred_frames, yin
 
 UPPER_FACE = np.array([6, 197, 151, 9, 108, 337])  # bridge of the nose and forehead: a mask leaves them free
 AROUND_LIPS = np.array([164, 167, 393, 18, 83, 313, 57, 287, 43, 273, 186, 410, 106, 335])
 LOOKS = 12  # frames of a clip whose colours are measured
 SOUND_DB = -45.0  # frames above this level count as sound
 PITCH_STEP = SAMPLE_RATE // 100
+PITCH_WINDOW = 1024
 LEAST_BITS = 0.03  # of the file, a pixel of the video: about 0.7 Mbit/s at 720p
 LEAST_SOUND = 1.0  # seconds from which on sound can be told from speech
 HELD = 20  # steps of 10 ms during which a held pitch stays
@@ -162,10 +164,8 @@ def sound_measurements(audio_N: np.ndarray, phones: Phones) -> dict[str, float]:
 
 def held_pitch(audio_N: np.ndarray) -> float:
     """Return the share of loud frames in which the pitch stays within 0.6 semitones for 0.2 s."""
-    import librosa  # takes a second to import
-
-    pitch_F = librosa.yin(audio_N, fmin=70, fmax=700, sr=SAMPLE_RATE, frame_length=1024, hop_length=PITCH_STEP)
-    level_F = librosa.feature.rms(y=audio_N, frame_length=1024, hop_length=PITCH_STEP)[0][: len(pitch_F)]
+    pitch_F = yin(audio_N, SAMPLE_RATE, window=PITCH_WINDOW, hop=PITCH_STEP)
+    level_F = np.sqrt((centred_frames(audio_N, PITCH_WINDOW, PITCH_STEP) ** 2).mean(1))
     loud_F = level_F > 0.15 * np.percentile(level_F, 95)
     if len(pitch_F) < HELD or not loud_F.any():
         return 0.0

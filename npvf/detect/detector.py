@@ -109,6 +109,7 @@ class Detector(Predictor):
         content = read_config(path)[KEY]
         own, of_part = _routed(overrides, content["likelihood"])
         parts = {name: from_pretrained(path / name, device, **of_part[name]) for name in content["likelihood"]}
+        _share_encoder(parts, path)
         likelihood = {name: LikelihoodRatio.from_json(said) for name, said in content["likelihood"].items()}
         return cls(parts, likelihood, DetectorSettings.from_json(content["settings"]).configured(**own))
 
@@ -159,10 +160,17 @@ class Detector(Predictor):
             return not_judged(clip.meta, reason)
         return self._checked(name, self.parts[name].score_clip(clip))
 
-    def log_odds_of(self, name: FindingName, scores: Sequence[ClipScore]) -> float | None:
-        """Return the log odds of a finding on one video, those of its most suspicious face; None: not judged."""
-        known = [track.log_odds for track in self._tracks(name, scores).values() if track.log_odds is not None]
-        return max(known, default=None)
+    def disagreement(self, scores: Sequence[ClipScore]) -> float | None:
+        """Return the log odds that decide whether sound and lips of one video disagree; None: they were not compared.
+
+        They are at most 0 where a clear peak, or speech that is too short to look for one, forbids this statement.
+        """
+        tracks = self._tracks(SOUND_AND_LIPS, scores) if SOUND_AND_LIPS in self.parts else {}
+        found = self._finding(SOUND_AND_LIPS, tracks, scores, stated_from=0.0) if tracks else None
+        if found is None or found.track is None:
+            return None
+        log_odds = tracks[found.track].log_odds or 0.0
+        return log_odds if found.statement == "disagree" else min(log_odds, 0.0)
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
         """Return the evidence of all methods that are asked."""
@@ -242,8 +250,17 @@ class Detector(Predictor):
         reasons = [tracks[name].reason for name in FORGERY if name in tracks]
         return TrackScore(evidence, "" if evidence is not None else reasons[0])
 
-    def _finding(self, name: FindingName, tracks: Mapping[int, TrackScore], scores: Sequence[ClipScore]) -> Finding:
-        """Return the finding of one method, which is that of its most suspicious track."""
+    def _finding(
+        self,
+        name: FindingName,
+        tracks: Mapping[int, TrackScore],
+        scores: Sequence[ClipScore],
+        stated_from: float | None = None,
+    ) -> Finding:
+        """Return the finding of one method, which is that of its most suspicious track.
+
+        `stated_from` are the log odds from which the first proposition is stated; None: those of the settings.
+        """
         scored = {number: track.log_odds for number, track in tracks.items() if track.log_odds is not None}
         if not scored:
             ranked = sorted((track.reason for track in tracks.values()), key=lambda r: r.startswith("another_speaks"))
@@ -251,12 +268,21 @@ class Detector(Predictor):
         worst = max(scored, key=lambda number: scored[number])
         own = [score for score in scores if score.track == worst]
         from_p = self.settings.mismatch if name == SOUND_AND_LIPS else self.settings.threshold
-        limit = float(logit(from_p))
+        limit = float(logit(from_p)) if stated_from is None else stated_from
         found = finding(name, scored[worst], self.likelihood[name], limit, worst, self._measured(name, own))
         if name != SOUND_AND_LIPS:
             return found
         peaks = [score.parts[name].measurements for score in own]
         return with_peak(found, peaks, self.settings.conditions.clear_peak)
+
+
+def _share_encoder(parts: Mapping[str, Any], folder: Path) -> None:
+    """Give mouth motion the encoder of sound and lips if it names that one, so that a clip is encoded once."""
+    speech, motion = parts.get(SOUND_AND_LIPS), parts.get(MOUTH_MOTION)
+    if speech is None or motion is None or motion.settings.encoder is None:
+        return
+    if (folder / MOUTH_MOTION / motion.settings.encoder).resolve() == (folder / SOUND_AND_LIPS).resolve():
+        motion.encoder = speech.encoder
 
 
 def _together(meta: ClipMeta, parts: Mapping[str, ClipScore], conditions: Conditions) -> ClipScore:

@@ -11,6 +11,7 @@ from scipy.special import expit
 from scipy.stats import beta
 
 RATE = 0.01  # of genuine videos may be called fake
+MISMATCH_RATE = 0.1  # of them may get a mismatch, which accuses nobody: its harmless causes are named
 CONFIDENCE = 0.95
 LEAST = 0.5  # a ratio below 1 is evidence against a forgery, whatever genuine videos have
 
@@ -41,15 +42,18 @@ class FalseAlarms:
         )
 
 
-def choose_threshold(log_odds: Sequence[float], people: Sequence[Hashable]) -> tuple[float, FalseAlarms]:
-    """Return the smallest probability that at most 1 % of genuine videos reach, and what they support.
+def choose_threshold(
+    log_odds: Sequence[float], people: Sequence[Hashable], rate: float = RATE
+) -> tuple[float, FalseAlarms]:
+    """Return the smallest probability that at most a share of genuine videos reach, and what they support.
 
-    Fewer than 100 videos allow no alarm, so the threshold is above all of them, and the rate that is supported is much
-    larger than 1 %. It takes 299 videos without an alarm to support 1 %.
+    At 1 %, fewer than 100 videos allow no alarm, so the threshold is above all of them, and the rate that is supported
+    is much larger than 1 %. It takes 299 videos without an alarm to support 1 %.
 
     Args:
         log_odds: of N genuine videos that chose nothing else.
         people: the person shown in each.
+        rate: the share that may reach the threshold.
 
     Raises:
         ValueError: there are no videos.
@@ -62,9 +66,9 @@ def choose_threshold(log_odds: Sequence[float], people: Sequence[Hashable]) -> t
     count = len(log_odds)
     if not count:
         raise ValueError("a threshold needs genuine videos that can be judged")
-    allowed = floor(RATE * count)
-    highest = float(np.sort(np.asarray(log_odds, np.float64))[count - 1 - allowed])
+    values_N = np.asarray(log_odds, np.float64)
+    highest = float(np.sort(values_N)[count - 1 - floor(rate * count)])
     threshold = max(nextafter(float(expit(highest)), 1.0), LEAST)
-    alarms = int((expit(np.asarray(log_odds)) >= threshold).sum())
+    alarms = int((expit(values_N) >= threshold).sum())
     at_most = 1.0 if alarms == count else float(beta.ppf(CONFIDENCE, alarms + 1, count - alarms))
     return threshold, FalseAlarms(count, len(set(people)), alarms, at_most)

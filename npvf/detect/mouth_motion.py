@@ -16,7 +16,7 @@ from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
-from npvf.detect.scoring import embed_clip
+from npvf.detect.scoring import ClipEncoder
 from npvf.errors import NpvfError, Reason, Refused
 from npvf.faces.mouth_geometry import mouth_geometry
 from npvf.faces.mouth_motion import WINDOW, motion_statistics, mouth_travel
@@ -78,7 +78,7 @@ class MouthMotionDetector(Predictor):
     ) -> None:
         self.model = model.eval()
         self.settings = settings or MouthMotionSettings()
-        self.encoder = None if encoder is None else encoder.eval()
+        self.encoder = None if encoder is None else ClipEncoder(encoder)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str = "cpu", **overrides: Any) -> MouthMotionDetector:
@@ -147,7 +147,7 @@ class MouthMotionDetector(Predictor):
         if self.encoder is None or clip.meta.no_sound or not clip.meta.is_speaker:
             return unknown_A
         try:
-            v_TP, a_TP, _ = embed_clip(self.encoder, clip)
+            v_TP, a_TP = self.encoder.embed(clip)
         except Refused:  # the encoder finds nothing that it can compare
             return unknown_A
         curve_L = offset_curve(v_TP, a_TP, MAX_OFFSET).cpu().numpy()

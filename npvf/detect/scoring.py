@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ class ScoringSettings:
         offset_weight: the logits increase by this for each frame of a corrected offset. Forgeries agree best at any
             offset, real files mostly near 0, so an offset is weak evidence for a forgery.
         segments: the largest number of segments to judge in a clip, spread evenly over it; None: all.
+        every_frame: compare lips and audio in every frame of a segment, and judge all segments. The offset is still
+            searched on gated frames. The recogniser misses speech, and a mouth that rests in silence fits, too.
+        within_natural: where the best offset is larger than `natural_offset`, score at the best one up to it.
     """
 
     hop: int = 12
@@ -38,6 +42,8 @@ class ScoringSettings:
     natural_offset: int = 7
     offset_weight: float = 0.2
     segments: int | None = None
+    every_frame: bool = False
+    within_natural: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +68,30 @@ class ScoredClip:
     def offset_s(self) -> float | None:
         """The offset in seconds."""
         return None if self.offset is None else self.offset / FPS
+
+
+class ClipEncoder:
+    """An encoder that keeps the features of the last clip, since two methods of a `Detector` ask for the same ones.
+
+    Args:
+        model: is put into evaluation mode.
+    """
+
+    def __init__(self, model: NPV) -> None:
+        self.model = model.eval()
+        self._last: tuple[weakref.ref[Clip], Features] | None = None
+
+    def __call__(self, clip: Clip) -> Features:
+        """Return the framewise features of one clip, (1, T, D), on the device of the model."""
+        if self._last is None or self._last[0]() is not clip:
+            self._last = weakref.ref(clip), encode_clip(self.model, clip)
+        return self._last[1]
+
+    def embed(self, clip: Clip) -> tuple[Tensor, Tensor]:
+        """Return unit vectors of lips and audio in S_va, (T, P)."""
+        with torch.no_grad():
+            v_BTP, a_BTP = self.model.project_pair(self(clip))
+        return v_BTP[0], a_BTP[0]
 
 
 @torch.no_grad()
@@ -92,11 +122,13 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
     """Score one clip from its features, (1, T, D)."""
     curve_L = agreement_curve(model, features, settings.max_offset)
     offset = None if curve_L is None else int(best_offset(curve_L))
-    moved = offset if offset is not None and abs(offset) <= settings.natural_offset else None
+    undone = offset is not None and abs(offset) <= settings.natural_offset
+    moved = offset if undone else _within(curve_L, settings)
     if moved is not None:
         features = features.shift_audio(torch.tensor([moved], device=features.gate_BT.device))
-    starts_K = judged_segments(features.gate_BT[0] & features.valid_BT[0], settings)
-    logits_K = model.logits(features, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
+    judged = replace(features, gate_BT=features.valid_BT) if settings.every_frame else features
+    starts_K = judged_segments(judged.gate_BT[0] & judged.valid_BT[0], settings)
+    logits_K = model.logits(judged, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
     if moved is not None:
         logits_K = logits_K + settings.offset_weight * abs(moved)
     agreement_BT = model.agreement(features).masked_fill(~features.valid_BT, torch.nan)
@@ -106,9 +138,17 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
         agreement_T=agreement_BT[0].float().cpu().numpy(),
         gate_T=features.gate_BT[0].cpu().numpy(),
         offset=offset,
-        undone=moved is not None,
+        undone=undone,
         curve_L=None if curve_L is None else curve_L.float().cpu().numpy(),
     )
+
+
+def _within(curve_L: Tensor | None, settings: ScoringSettings) -> int | None:
+    """Return the best offset of at most `natural_offset` frames, if it is asked for and known."""
+    if curve_L is None or not settings.within_natural:
+        return None
+    beyond = settings.max_offset - settings.natural_offset
+    return int(best_offset(curve_L[beyond : len(curve_L) - beyond]))
 
 
 def find_offset(model: NPV, features: Features, max_offset: int) -> int | None:

@@ -13,12 +13,13 @@ from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.loading import folder_with
 from npvf.detect.predictor import Predictor, not_judged
-from npvf.detect.scoring import ScoredClip, ScoringSettings, score_clip
+from npvf.detect.scoring import ClipEncoder, ScoredClip, ScoringSettings, score_features
 from npvf.detect.sync_peak import sync_measurements
 from npvf.detect.verdict import words_of_speech
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPV
 from npvf.models.pretrained import read_config
+from npvf.speech.gate import gate
 from npvf.version import __version__
 
 
@@ -46,7 +47,8 @@ class SpeechDetector(Predictor):
     settings: SpeechSettings
 
     def __init__(self, model: NPV, settings: SpeechSettings | None = None) -> None:
-        self.model = model.eval()
+        self.model = model
+        self.encoder = ClipEncoder(model)
         self.settings = settings or SpeechSettings()
 
     @classmethod
@@ -72,15 +74,18 @@ class SpeechDetector(Predictor):
 
     def score_clip(self, clip: Clip) -> ClipScore:
         """Return a logit for each segment with enough speech."""
-        return speech_score(clip, score_clip(self.model, clip, self.settings.scoring))
+        return speech_score(clip, self._scored(clip))
 
     def examine(self, clip: Clip, pictures: bool) -> ClipEvidence:
         """Return the evidence of a clip: its score, and the agreement of each phone with the lips."""
         if reason := self.reason_against(clip.meta):
             return ClipEvidence.of(clip, not_judged(clip.meta, reason), pictures=pictures)
-        scored = score_clip(self.model, clip, self.settings.scoring)
+        scored = self._scored(clip)
         critical = frozenset(self.model.config.inputs.critical)
         return ClipEvidence.of(clip, speech_score(clip, scored), scored, critical, pictures)
+
+    def _scored(self, clip: Clip) -> ScoredClip:
+        return score_features(self.model, self.encoder(clip), self.settings.scoring)
 
     def explain(self, score: VideoScore, clips: Sequence[ClipEvidence]) -> str:
         """Tell in words whether lips and audio evolve together."""
@@ -96,6 +101,6 @@ def speech_score(clip: Clip, scored: ScoredClip) -> ClipScore:
         clip.meta.track,
         logits=tuple(scored.logits_K.tolist()),
         starts=tuple(scored.starts_K.tolist()),
-        speech=float(scored.gate_T.sum()) / FPS,
+        speech=float(min(scored.gate_T.sum(), gate(clip.phones, clip.frames, "all").sum())) / FPS,
         measurements=sync_measurements(scored),
     )

@@ -18,7 +18,7 @@ from npvf.clip import FAKE, POSTERIORS_PER_FRAME, REAL, SAMPLES_PER_FRAME, Clip,
 from npvf.data.selection import Selection, read_meta
 from npvf.detect.aggregate import ClipScore
 from npvf.detect.detector import Detector
-from npvf.detect.false_alarms import choose_threshold
+from npvf.detect.false_alarms import MISMATCH_RATE, choose_threshold
 from npvf.detect.findings import QUESTIONS, SOUND_AND_LIPS
 from npvf.detect.likelihood import LikelihoodRatio, fit_likelihood, log_ratios_without_own
 from npvf.errors import NpvfError
@@ -117,7 +117,7 @@ def observe_videos(
         if label == REAL:
             found = detector.aggregate(scores)
             evidence += [] if found.log_odds is None else [(found.log_odds, person)]
-            heard = detector.log_odds_of(SOUND_AND_LIPS, scores) if SOUND_AND_LIPS in detector.parts else None
+            heard = detector.disagreement(scores)
             mismatch += [] if heard is None else [(heard, person)]
     return seen, evidence, mismatch
 
@@ -131,7 +131,7 @@ def with_thresholds(
         threshold, alarms = choose_threshold(*zip(*evidence, strict=True))
         settings = replace(settings, threshold=threshold, false_alarms=alarms, people=alarms.people)
     if mismatch:
-        threshold, alarms = choose_threshold(*zip(*mismatch, strict=True))
+        threshold, alarms = choose_threshold(*zip(*mismatch, strict=True), rate=MISMATCH_RATE)
         settings = replace(settings, mismatch=threshold, mismatch_alarms=alarms)
     return Detector(detector.parts, detector.likelihood, settings)
 

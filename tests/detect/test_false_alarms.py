@@ -20,6 +20,11 @@ def test_few_videos_allow_none_and_support_less() -> None:
     assert choose_threshold([-5.0] * 299, range(299))[1].at_most == pytest.approx(0.01, abs=1e-4)
 
 
+def test_more_may_be_allowed() -> None:
+    threshold, alarms = choose_threshold([5.0, 4.0, 3.0, 2.0, 1.0], range(5), rate=0.4)
+    assert expit(3.0) < threshold < expit(4.0) and alarms.alarms == 2
+
+
 def test_evidence_against_a_forgery_never_calls_fake() -> None:
     assert choose_threshold([-5.0, -4.0], ["a", "b"])[0] == 0.5
 
