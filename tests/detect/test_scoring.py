@@ -113,3 +113,30 @@ def test_a_real_network_scores_a_clip_to_the_same_numbers_twice(tiny_overrides: 
     assert first.starts_K.tolist() == [0, 12, 24, 26]
     np.testing.assert_array_equal(first.logits_K, second.logits_K)
     assert np.nanmax(np.abs(first.agreement_T)) <= 1 + 1e-6
+
+
+def test_every_frame_is_judged_although_the_offset_comes_from_the_gate(scored) -> None:
+    gated = scored(late_by(3, slice(0, 36)))
+    every = scored(late_by(3, slice(0, 36)), ScoringSettings(every_frame=True))
+    assert len(every.starts_K) > len(gated.starts_K) and every.offset == gated.offset == 3
+    assert every.gate_T.sum() == gated.gate_T.sum()  # speech is counted as before
+
+
+def test_beyond_the_natural_offset_the_best_one_within_it_can_be_scored(scored) -> None:
+    features = late_by(10)
+    far, near = (scored(features, ScoringSettings(within_natural=on, offset_weight=0)) for on in (False, True))
+    assert far.offset == near.offset == 10 and not far.undone and not near.undone
+    curve_L = near.curve_L[15 - 7 : 15 + 8]
+    assert -near.logits_K.mean() == pytest.approx(curve_L.max(), abs=0.1)
+    assert near.logits_K.mean() < far.logits_K.mean()
+
+
+def test_the_features_of_the_last_clip_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(scoring, "encode_clip", lambda model, clip: asked.append(clip) or late_by(0))
+    encoder = scoring.ClipEncoder(torch.nn.Identity())
+    first, second = blob_clip("a", 1, frames=48), blob_clip("b", 2, frames=48)
+    assert encoder(first) is encoder(first)
+    encoder(second)
+    encoder(first)
+    assert [clip.meta.key for clip in asked] == [first.meta.key, second.meta.key, first.meta.key]
