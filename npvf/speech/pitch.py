@@ -1,4 +1,4 @@
-"""The pitch of a voice by YIN. librosa has it as `librosa.yin`, which costs 2.5 s of imports (numba) in every verdict."""
+"""The pitch of a voice by YIN. librosa has it, too, but `librosa.yin` costs 2.5 s of imports in every verdict."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def yin(
 ) -> np.ndarray:
     """Return the pitch of each frame in Hz, also of frames without a voice: the level must say which count.
 
-    After de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111 (2002), steps
-    1 to 5. The frames are those of `centred_frames`, as in librosa.
+    After de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111 (2002),
+    steps 1 to 5. The frames are those of `centred_frames`, as in librosa.
 
     Args:
         audio_N: float samples.
