@@ -131,7 +131,8 @@ def with_thresholds(
         threshold, alarms = choose_threshold(*zip(*evidence, strict=True))
         settings = replace(settings, threshold=threshold, false_alarms=alarms, people=alarms.people)
     if mismatch:
-        threshold, alarms = choose_threshold(*zip(*mismatch, strict=True), rate=MISMATCH_RATE)
+        log_odds, people = zip(*mismatch, strict=True)
+        threshold, alarms = choose_threshold(log_odds, people, MISMATCH_RATE)
         settings = replace(settings, mismatch=threshold, mismatch_alarms=alarms)
     return Detector(detector.parts, detector.likelihood, settings)
 
