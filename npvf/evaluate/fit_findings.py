@@ -128,7 +128,8 @@ def with_thresholds(
     """Return the detector with thresholds from genuine videos, scored with its likelihood ratios."""
     settings = detector.settings
     if evidence:
-        threshold, alarms = choose_threshold(*zip(*evidence, strict=True))
+        log_odds, people = zip(*evidence, strict=True)
+        threshold, alarms = choose_threshold(log_odds, people)
         settings = replace(settings, threshold=threshold, false_alarms=alarms, people=alarms.people)
     if mismatch:
         log_odds, people = zip(*mismatch, strict=True)
