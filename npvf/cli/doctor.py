@@ -31,11 +31,11 @@ from npvf.faces.model_file import face_model_path
 from npvf.version import __version__
 
 CORE = "core"
-# library -> (Debian package, who needs it): libraries that the wheels of mediapipe and opencv need but do not contain.
+# library -> (Debian package, who needs it, part): libraries that the wheels of opencv and mediapipe do not contain.
 SYSTEM_LIBRARIES = {
-    "libEGL.so.1": ("libegl1", "MediaPipe"),
-    "libGLESv2.so.2": ("libgles2", "MediaPipe"),
-    "libGL.so.1": ("libgl1", "OpenCV"),
+    "libEGL.so.1": ("libegl1", "MediaPipe", "mediapipe"),
+    "libGLESv2.so.2": ("libgles2", "MediaPipe", "mediapipe"),
+    "libGL.so.1": ("libgl1", "OpenCV", CORE),
 }
 # GHSA-w37p-236h-pfx3: importing one of these runs code that steals credentials.
 COMPROMISED = {"pytorch-lightning": {"2.6.2", "2.6.3"}, "lightning": {"2.6.2", "2.6.3"}}
@@ -153,11 +153,11 @@ def system_libraries() -> Iterator[Finding]:
         return
     absent = [library for library in SYSTEM_LIBRARIES if not _loads(library)]
     fix = "apt-get install " + " ".join(SYSTEM_LIBRARIES[library][0] for library in absent)
-    for library, (_, user) in SYSTEM_LIBRARIES.items():
+    for library, (_, user, part) in SYSTEM_LIBRARIES.items():
         if library in absent:
-            yield Finding([CORE], library, "missing", "", f"for {user}", fix)
+            yield Finding([part], library, "missing", "", f"for {user}", fix)
         else:
-            yield Finding([CORE], library, "ok", "loads", f"for {user}")
+            yield Finding([part], library, "ok", "loads", f"for {user}")
 
 
 def _loads(library: str) -> bool:

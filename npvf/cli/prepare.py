@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from npvf.cli.options import at_least_one, not_negative, positive
 from npvf.corpora.splits import read_split
+from npvf.faces.backend import Backend
 from npvf.io.urls import Place, as_place
 from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.manifest import SHARD_BYTES
@@ -73,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faces to track at the same time (default: %(default)s)",
     )
     parser.add_argument(
+        "--landmarks",
+        choices=get_args(Backend),
+        default=defaults.landmarks,
+        help="what runs the face networks (default: %(default)s); mediapipe is slower and needs its extra",
+    )
+    parser.add_argument(
         "--audio-track",
         type=at_least_one,
         metavar="N",
@@ -129,7 +136,12 @@ def run(args: argparse.Namespace) -> int:
         console.print("npvf prepare: --ray-address needs --engine ray")
         return 2
     settings = IngestSettings(
-        args.max_seconds, args.max_faces, args.phones, not args.pictures_only, audio_track=args.audio_track
+        args.max_seconds,
+        args.max_faces,
+        args.phones,
+        not args.pictures_only,
+        audio_track=args.audio_track,
+        landmarks=args.landmarks,
     )
     columns = (
         TextColumn("{task.description}"),

@@ -13,7 +13,17 @@ from npvf.models.pretrained import CONFIG_FILE
 from npvf.version import __version__
 
 # Packages that can change what is decoded, scored or measured.
-PACKAGES = ("torch", "torchvision", "torchaudio", "timm", "numpy", "scipy", "av", "opencv-contrib-python", "mediapipe")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "timm",
+    "numpy",
+    "scipy",
+    "av",
+    "opencv-contrib-python",
+    "ai-edge-litert",
+)
 
 
 def versions() -> dict[str, str]:

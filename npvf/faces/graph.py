@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from npvf.errors import MissingDependency
-
-# The messages of MediaPipe's native code at each start. Every other line is passed on.
-_NOISE = (
-    b"WARNING: Logging before InitGoogle()",
-    b"INFO: Created TensorFlow Lite XNNPACK delegate",
-    b"face_landmarker_graph.cc",
-    b"inference_feedback_manager.cc",
-)
+from npvf.faces.backend import Found, without_startup_noise
 
 
 def _let_python_ignore_sigprof() -> None:
@@ -55,26 +43,21 @@ class LandmarkGraph:
         self, model_path: Path, max_faces: int, video: bool, blendshapes: bool = False, sure: float = 0.5
     ) -> None:
         self._mediapipe, vision, base_options = _import_mediapipe()
-        options = vision.FaceLandmarkerOptions(
-            base_options=base_options(model_asset_path=str(model_path)),
-            running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
-            num_faces=max_faces,
-            min_face_detection_confidence=sure,
-            output_face_blendshapes=blendshapes,
+        self._vision, self._options = (
+            vision,
+            vision.FaceLandmarkerOptions(
+                base_options=base_options(model_asset_path=str(model_path)),
+                running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
+                num_faces=max_faces,
+                min_face_detection_confidence=sure,
+                output_face_blendshapes=blendshapes,
+            ),
         )
         self._video = video
-        with _without_startup_noise():
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-            self.close = weakref.finalize(self, _free, self._landmarker)
-            # The threads of the graph write messages until the first frame is done.
-            self.detect(np.zeros((64, 64, 3), np.uint8), 0)
-        _let_python_ignore_sigprof()
+        self._start()
 
-    def detect(self, image_HWC: np.ndarray, milliseconds: int = 0) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Return landmarks (478, 2) float32 in pixels, and blendshapes (52,) or None, of each face.
-
-        In VIDEO mode the times must increase from call to call, and start above 0.
-        """
+    def detect(self, image_HWC: np.ndarray, milliseconds: int = 0) -> list[Found]:
+        """Return the faces of an image. In VIDEO mode the times must increase from call to call, and start above 0."""
         image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image_HWC))
         if self._video:
             result = self._landmarker.detect_for_video(image, milliseconds)
@@ -83,9 +66,26 @@ class LandmarkGraph:
         size = np.array(image_HWC.shape[1::-1], np.float32)
         landmarks = [np.array([(p.x, p.y) for p in points], np.float32) * size for points in result.face_landmarks]
         if not result.face_blendshapes:
-            return [(landmarks_N2, None) for landmarks_N2 in landmarks]
+            return [Found(landmarks_N2) for landmarks_N2 in landmarks]
         scores = [np.array([c.score for c in face], np.float32) for face in result.face_blendshapes]
-        return list(zip(landmarks, scores, strict=True))
+        return [Found(*found) for found in zip(landmarks, scores, strict=True)]
+
+    def reset(self) -> None:
+        """Start a new graph, which costs as much as some frames."""
+        self.close()
+        self._start()
+
+    def close(self) -> None:
+        """Free the native graph."""
+        self._end()
+
+    def _start(self) -> None:
+        with without_startup_noise():
+            self._landmarker = self._vision.FaceLandmarker.create_from_options(self._options)
+            self._end = weakref.finalize(self, _free, self._landmarker)
+            # The threads of the graph write messages until the first frame is done.
+            self.detect(np.zeros((64, 64, 3), np.uint8), 0)
+        _let_python_ignore_sigprof()
 
 
 def _free(landmarker: Any) -> None:
@@ -102,26 +102,7 @@ def _import_mediapipe() -> tuple[Any, Any, Any]:
         from mediapipe.tasks.python import BaseOptions, vision
     except (ImportError, OSError) as error:
         raise MissingDependency(
-            f"MediaPipe cannot be loaded ({error}); pip install mediapipe, "
+            f"MediaPipe cannot be loaded ({error}); pip install 'npvf[mediapipe]', "
             "and on Debian or Ubuntu: apt-get install libegl1 libgles2 libgl1"
         ) from error
     return mediapipe, vision, BaseOptions
-
-
-@contextmanager
-def _without_startup_noise() -> Iterator[None]:
-    """Remove the known start-up lines of the native library from stderr; every other line is passed on."""
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            for line in held:
-                if not any(noise in line for noise in _NOISE):
-                    os.write(2, line)

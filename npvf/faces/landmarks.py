@@ -14,8 +14,9 @@ from typing import Self
 import numpy as np
 
 from npvf.faces.alignment import align, face_pose, misfit, smoothed_transform
+from npvf.faces.backend import Backend, Found, Graph
 from npvf.faces.cuts import thumbnail
-from npvf.faces.graph import LandmarkGraph
+from npvf.faces.litert import LiteRTGraph, Networks
 from npvf.faces.model_file import need_face_model
 
 # MediaPipe's face detector scales its image to 128 x 128 and misses faces below a seventh of the longer side.
@@ -41,10 +42,11 @@ class Face:
     Attributes:
         landmarks_N2: (478, 2) float32 (x, y) in pixels of the frame. Points may lie outside the frame.
         box: (x0, y0, x1, y1) around the landmarks, in pixels.
-        confidence: the share of the landmarks inside the frame, (0, 1]. MediaPipe's Tasks do not return scores: a face
-            has either passed the thresholds of the detector and the landmark network, or is absent.
+        confidence: the share of the landmarks inside the frame, (0, 1].
         looks: (32, 32, 3) float32, a thumbnail of the aligned face without its mean colour.
         blendshapes: (52,) float32 in [0, 1] in MediaPipe's order, or None if they were not asked for.
+        presence: the landmark network's probability of a face, above 0.5; None with the backend `mediapipe`, which does
+            not return it. A patch over the mouth does not lower it: the rest of the face is enough.
     """
 
     landmarks_N2: np.ndarray
@@ -52,15 +54,18 @@ class Face:
     confidence: float
     looks: np.ndarray
     blendshapes: np.ndarray | None = None
+    presence: float | None = None
 
     @classmethod
-    def of(cls, frame_HWC: np.ndarray, landmarks_N2: np.ndarray, blendshapes: np.ndarray | None = None) -> Face:
-        """Return the face in `frame_HWC` with these landmarks."""
+    def of(cls, frame_HWC: np.ndarray, found: Found) -> Face:
+        """Return a face of `frame_HWC`."""
+        landmarks_N2 = found.landmarks_N2
         low, high = landmarks_N2.min(axis=0), landmarks_N2.max(axis=0)
         inside = ((landmarks_N2 >= 0) & (landmarks_N2 < frame_HWC.shape[1::-1])).all(axis=1).mean()
         crop = align(frame_HWC, smoothed_transform(face_pose(landmarks_N2)[None], 0))
         looks = thumbnail(crop[:190, 30:-30], (32, 32))
-        return cls(landmarks_N2, (*low.tolist(), *high.tolist()), float(inside), looks, blendshapes)
+        box = (*low.tolist(), *high.tolist())
+        return cls(landmarks_N2, box, float(inside), looks, found.blendshapes, found.presence)
 
     @property
     def height(self) -> float:
@@ -74,11 +79,11 @@ class Face:
 
 
 class Landmarker:
-    """MediaPipe's FaceLandmarker for videos, one after the other, with an additional search for small faces.
+    """MediaPipe's face landmarks for videos, one after the other, with an additional search for small faces.
 
-    The whole frame goes through MediaPipe's VIDEO mode, which searches a face near its last position: this is faster
-    and steadier than a new search in each frame. A lost face is searched in a window around its last position, and
-    once or twice a second overlapping tiles are searched for faces that are too small for the whole frame.
+    The whole frame goes through MediaPipe's VIDEO mode, which also looks for a face at its last position where the
+    detector does not see it. A lost face is searched in a window around its last position, and once or twice a second
+    overlapping tiles are searched for faces that are too small for the whole frame.
 
     Call `reset` after a scene cut: the search near the last position can get stuck where there is no face.
 
@@ -89,26 +94,27 @@ class Landmarker:
         max_faces: the largest number of faces in a frame. Those that were found first are kept, of these the largest;
             the time that a frame takes grows with their number, and the others cost nothing.
         blendshapes: also measure MediaPipe's 52 expression coefficients.
+        backend: what runs MediaPipe's networks (`npvf.faces.backend`).
 
     Attributes:
         left_out: the largest number of faces in a frame that were not followed because of `max_faces`.
 
     Raises:
-        MissingDependency: MediaPipe or a system library that it needs is absent, or the model file is absent and cannot
-            be fetched.
+        MissingDependency: the backend is absent, or the model file is absent and cannot be fetched.
     """
 
     def __init__(
-        self, model_path: Path | str | None = None, max_faces: int = MAX_FACES, blendshapes: bool = False
+        self,
+        model_path: Path | str | None = None,
+        max_faces: int = MAX_FACES,
+        blendshapes: bool = False,
+        backend: Backend = "litert",
     ) -> None:
         self.max_faces, self.left_out = max_faces, 0
-        # MediaPipe smooths, and so delays, the landmarks of a graph for one face.
-        self._arguments = (Path(model_path) if model_path else need_face_model(), max(2, max_faces))
-        self._blendshapes = blendshapes
-        self._still = LandmarkGraph(*self._arguments, video=False, blendshapes=blendshapes, sure=_SURE)
+        path = Path(model_path) if model_path else need_face_model()
+        self._running, self._still = _graphs(backend, path, max_faces, blendshapes)
         self._known: list[tuple[Face, int]] = []  # each face with the number of frames since it was seen
         self._last_ms = self._until_search = 0
-        self._start()
 
     def detect(self, frame_HWC: np.ndarray, time_s: float) -> list[Face]:
         """Return the faces in the next frame of a video, in any order.
@@ -122,7 +128,7 @@ class Landmarker:
             self.reset()
         self._last_ms = milliseconds
         faces: list[Face] = []
-        _add(faces, [Face.of(frame_HWC, *found) for found in self._running.detect(frame_HWC, milliseconds)])
+        _add(faces, [Face.of(frame_HWC, found) for found in self._running.detect(frame_HWC, milliseconds)])
         lost = [(face, age + 1) for face, age in self._known if not any(face.is_also(other) for other in faces)]
         for face, _ in lost:
             _add(faces, self._look(frame_HWC, *_window(frame_HWC, face)))
@@ -153,9 +159,10 @@ class Landmarker:
 
     def reset(self) -> None:
         """Forget the faces seen so far: after a scene cut, or for the next video."""
-        if self._last_ms:  # a new graph costs as much as some frames
-            self._running.close()
-            self._start()
+        if self._last_ms:  # MediaPipe starts a new graph, which costs as much as some frames
+            self._running.reset()
+        self._last_ms = self._until_search = 0
+        self._known = []
 
     def close(self) -> None:
         """Free the native graphs."""
@@ -169,11 +176,6 @@ class Landmarker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _start(self) -> None:
-        self._running = LandmarkGraph(*self._arguments, video=True, blendshapes=self._blendshapes)
-        self._last_ms = self._until_search = 0
-        self._known = []
 
     def _search(self, frame_HWC: np.ndarray) -> list[Face]:
         return self._confirmed(frame_HWC, _tiles(*frame_HWC.shape[:2]))
@@ -192,10 +194,27 @@ class Landmarker:
         found = self._still.detect(frame_HWC[y : y + side, x : x + side])
         corner = np.array((x, y), np.float32)
         return [
-            Face.of(frame_HWC, landmarks_N2 + corner, blendshapes)
-            for landmarks_N2, blendshapes in found
-            if misfit(landmarks_N2) < _MISFIT
+            Face.of(frame_HWC, face._replace(landmarks_N2=face.landmarks_N2 + corner))
+            for face in found
+            if misfit(face.landmarks_N2) < _MISFIT
         ]
+
+
+def _graphs(backend: Backend, path: Path, max_faces: int, blendshapes: bool) -> tuple[Graph, Graph]:
+    """Return a graph for successive frames, and one for unrelated images."""
+    max_faces = max(2, max_faces)  # MediaPipe smooths, and so delays, the landmarks of a graph for one face
+    if backend == "mediapipe":
+        from npvf.faces.graph import LandmarkGraph  # an extra
+
+        return (
+            LandmarkGraph(path, max_faces, video=True, blendshapes=blendshapes),
+            LandmarkGraph(path, max_faces, video=False, blendshapes=blendshapes, sure=_SURE),
+        )
+    networks = Networks(path)
+    return (
+        LiteRTGraph(networks, max_faces, video=True, blendshapes=blendshapes),
+        LiteRTGraph(networks, max_faces, video=False, blendshapes=blendshapes, sure=_SURE),
+    )
 
 
 def _add(faces: list[Face], more: list[Face]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from npvf.clip import FPS, POSTERIORS_PER_FRAME, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones, PhoneSource
 from npvf.errors import Reason, Refused
+from npvf.faces.backend import Backend
 from npvf.faces.landmarks import MAX_FACES, Landmarker
 from npvf.faces.speaking import energy_envelope
 from npvf.io.annotations import NO_ANNOTATION, Annotation, Intervals, cut_label, cut_stream_labels
@@ -52,6 +53,7 @@ class IngestSettings:
         need_sound: refuse videos without sound. Where it is False their clips say why (`no_sound`) and no face of
             them is the speaker: there is only a picture to judge.
         audio_track: the number of the audio track, from 1; None: the one that speaks.
+        landmarks: what runs MediaPipe's face networks (`npvf.faces.backend`).
     """
 
     max_seconds: float = 20.0
@@ -59,6 +61,7 @@ class IngestSettings:
     phones: PhoneSource | Literal["auto"] = "auto"
     need_sound: bool = True
     audio_track: int | None = None
+    landmarks: Backend = "litert"
 
     def to_json(self) -> dict[str, Any]:
         """Return the content for `dataset.json`."""
@@ -254,7 +257,7 @@ def _labels(
 def versions() -> dict[str, str]:
     """Return the versions of all packages that influence the clips, without those that are not installed."""
     found = {"npvf": __version__}
-    for package in ("av", "mediapipe", "hama", "pocketsphinx"):
+    for package in ("av", "ai-edge-litert", "hama", "pocketsphinx"):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

@@ -219,7 +219,7 @@ def _prepare_here(source: Source, settings: IngestSettings, work: Path) -> Line 
             raise source.problem
         with (
             _described(source, settings, line) as recording,
-            Landmarker(max_faces=settings.max_faces) as landmarker,
+            Landmarker(max_faces=settings.max_faces, backend=settings.landmarks) as landmarker,
             ingest(
                 recording,
                 landmarker,

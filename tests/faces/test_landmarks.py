@@ -85,7 +85,7 @@ def test_restoring_the_signal_handlers_that_python_knows_of_does_not_kill(tmp_pa
         "import signal, time\n"
         "import numpy as np\n"
         "from npvf.faces.landmarks import Landmarker\n"
-        "with Landmarker() as landmarker:\n"
+        "with Landmarker(backend='mediapipe') as landmarker:\n"
         "    known = {s: signal.getsignal(s) for s in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}}\n"
         "    for number, handler in known.items():\n"
         "        if handler is not None:\n"

@@ -70,7 +70,7 @@ def test_a_video_becomes_a_clip_on_one_clock(landmarker, tmp_path):
     assert (clip.meta.key, clip.meta.video, clip.meta.faces) == ("a~mp4-t0-000", "a.mp4", 1)
     assert (clip.meta.source_fps, clip.meta.source_size, clip.meta.source_codec) == (25.0, (256, 256), "h264")
     assert len(clip.meta.source_sha256) == 64
-    assert {"npvf", "mediapipe", "phones", "max_seconds"} <= clip.meta.settings.keys()
+    assert {"npvf", "ai-edge-litert", "landmarks", "phones", "max_seconds"} <= clip.meta.settings.keys()
     nose = clip.source_landmarks_TN2[:, 1].mean(0)
     assert 90 < nose[0] < 150
     assert 80 < nose[1] < 160
