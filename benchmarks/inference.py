@@ -28,9 +28,10 @@ from npvf.data.transforms import ClipTransform
 from npvf.detect.speech_detector import SpeechDetector
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, read_audio, write_video
+from npvf.media.encode import CropEncoder
 from npvf.media.recording import Recording
 from npvf.models import NPV
-from npvf.prepare import ingest, pieces
+from npvf.prepare import ingest
 from npvf.prepare.ingest import DEFAULTS
 
 SECONDS = 10
@@ -39,7 +40,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "choose_audio": (Recording, "audio"),
     "landmarks": (Landmarker, "detect"),
     "phones": (ingest, "find_phones"),
-    "encode_crops": (pieces, "encode_crops"),
+    "encode_crops": (CropEncoder, "add"),
     "decode_crops": (ingest, "decode_clip"),
     "tensors": (ClipTransform, "__call__"),
     "encoders": (NPV, "encode"),

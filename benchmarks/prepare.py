@@ -34,8 +34,9 @@ from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
 from npvf.io.sources import Source
 from npvf.media import iter_frames, read_audio, write_video
+from npvf.media.encode import CropEncoder
 from npvf.media.recording import Recording
-from npvf.prepare import ingest, pieces, run
+from npvf.prepare import ingest, run
 from npvf.prepare.ingest import DEFAULTS
 
 COPIES = 4
@@ -43,7 +44,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "decode": (Recording, "frames"),
     "landmarks": (Landmarker, "detect"),
     "crop": (tracks, "align"),
-    "encode": (pieces, "encode_crops"),
+    "encode": (CropEncoder, "add"),
     "phones": (ingest, "find_phones"),
     "write": (run, "write_tar"),
 }

@@ -85,16 +85,45 @@ def write_video(
             sound.finish()
 
 
-def encode_crops(face_THWC: np.ndarray, crf: float = CROP_CRF) -> bytes:
-    """Encode face crops as a small MP4 file for random access: a key frame every 8 frames, no B-frames.
+class CropEncoder:
+    """Encode face crops, one after the other, as a small MP4 file for random access.
+
+    There is a key frame every 8 frames, and there are no B-frames.
 
     Args:
-        face_THWC: (T, H, W, 3) uint8 RGB at 25 fps.
         crf: the constant rate factor of x264; the default is visually lossless.
     """
-    file = io.BytesIO()
-    write_video(file, face_THWC, FPS, crf=crf, gop=CROP_GOP, bframes=0, tune="fastdecode")
-    return file.getvalue()
+
+    def __init__(self, crf: float = CROP_CRF) -> None:
+        self._options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "g": str(CROP_GOP), "bf": "0"}
+        self._options["tune"] = "fastdecode"
+        self._file = io.BytesIO()
+        self._container = av.open(self._file, "w", format="mp4")
+        self._stream: VideoStream | None = None
+        self._count = 0
+
+    def add(self, face_HWC: np.ndarray) -> None:
+        """Encode the next crop, (H, W, 3) uint8 RGB, at 25 fps. Raises ValueError if its size differs."""
+        if self._stream is None:
+            self._stream = video_encoder(self._container, face_HWC, FPS, self._options)
+        self._container.mux(self._stream.encode(encode_frame(face_HWC, self._count, self._stream)))
+        self._count += 1
+
+    def finish(self) -> bytes:
+        """Return the file. Nothing can be added any more. Raises ValueError if nothing was added."""
+        if self._stream is None:
+            raise ValueError("a file of crops needs at least one crop")
+        self._container.mux(self._stream.encode())
+        self._container.close()
+        return self._file.getvalue()
+
+
+def encode_crops(face_THWC: np.ndarray, crf: float = CROP_CRF) -> bytes:
+    """Encode (T, H, W, 3) uint8 RGB at 25 fps with `CropEncoder`."""
+    encoder = CropEncoder(crf)
+    for face_HWC in face_THWC:
+        encoder.add(face_HWC)
+    return encoder.finish()
 
 
 def decode_crops(data: bytes, start: int = 0, count: int | None = None) -> np.ndarray:

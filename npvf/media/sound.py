@@ -148,13 +148,15 @@ class TrackSpool:
             self._written += len(block_NC)
 
     def _blocks(self, begin: int, end: int) -> Iterator[np.ndarray]:
-        """Yield (N, C) int16 of at most a minute between two positions of the file."""
-        if end <= begin:
-            return
+        """Yield (N, C) int16 of at most a minute between two positions of the file.
+
+        They are read and not mapped: mapped pages of hours of 5.1 would count as memory of this process.
+        """
         channels = len(self._channels)
-        stored_NC = np.memmap(self._file, np.int16, "r", shape=(self._written, channels))
         for at in range(begin, end, _BLOCK_SECONDS * self._rate):
-            yield stored_NC[at : min(end, at + _BLOCK_SECONDS * self._rate)]
+            count = min(end - at, _BLOCK_SECONDS * self._rate)
+            self._file.seek(2 * channels * at)
+            yield np.frombuffer(self._file.read(2 * channels * count), np.int16).reshape(-1, channels)
 
     def _measure(self, mix: Mix) -> None:
         """Set `level_db` and `speech`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -15,14 +17,14 @@ _BAD_FRAMES = 0.2  # a piece with a larger share of bad frames is not stored
 _MIDDLE = slice(CROP_SIZE // 6, CROP_SIZE - CROP_SIZE // 6)
 
 
-def fault_of(piece: TrackPiece, size: tuple[int, int]) -> str | None:
+def fault_of(piece: TrackPiece[Any], flat_T: np.ndarray, size: tuple[int, int]) -> str | None:
     """Return what is wrong with the crops of a piece, as the end of a sentence; None if they are good.
 
     Args:
-        piece: crops and landmarks.
+        piece: its landmarks are looked at.
+        flat_T: (T,) bool, `is_flat` of each crop.
         size: (width, height) of the source's frames.
     """
-    flat_T = np.array([_contrast(face_HWC) < _FLAT for face_HWC in piece.face_THWC])
     crop = _outside(piece.landmarks_TN2[:, LIPS], (CROP_SIZE, CROP_SIZE))
     source = _outside(piece.source_landmarks_TN2[:, LIPS], size)
     faults = {
@@ -36,8 +38,9 @@ def fault_of(piece: TrackPiece, size: tuple[int, int]) -> str | None:
     return None
 
 
-def _contrast(face_HWC: np.ndarray) -> float:
-    return float(cv2.cvtColor(face_HWC[_MIDDLE, _MIDDLE], cv2.COLOR_RGB2GRAY).std())
+def is_flat(face_HWC: np.ndarray) -> bool:
+    """Return True if the middle of a crop is uniform: it cannot be a face."""
+    return float(cv2.cvtColor(face_HWC[_MIDDLE, _MIDDLE], cv2.COLOR_RGB2GRAY).std()) < _FLAT
 
 
 def _outside(lips_TN2: np.ndarray, size: tuple[int, int]) -> np.ndarray:

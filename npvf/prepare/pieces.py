@@ -16,14 +16,37 @@ from npvf.faces.speaking import lip_aperture
 from npvf.faces.tracks import TrackPiece, face_tracks
 from npvf.io.masks import VideoMasks
 from npvf.io.shards import pack_track, unpack_track
-from npvf.media.encode import encode_crops
+from npvf.media.encode import CropEncoder
 from npvf.media.recording import Recording
-from npvf.prepare.crop_check import fault_of
+from npvf.prepare.crop_check import fault_of, is_flat
 from npvf.prepare.face_masks import FaceMask, crop_masks
 from npvf.prepare.speaker import Lips
 
 MIN_FRAMES = SEGMENT_FRAMES
 _KEPT_FRAMES = (12, 100, 500)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedCrops:
+    """The crops of a piece as a file, and which of them are uniform, (T,) bool."""
+
+    mp4: bytes
+    flat_T: np.ndarray
+
+
+class EncodingCollector:
+    """Encode each crop at once: those of ten faces over 20 s would fill 750 MB."""
+
+    def __init__(self) -> None:
+        self._encoder = CropEncoder()
+        self._flat: list[bool] = []
+
+    def add(self, face_HWC: np.ndarray) -> None:
+        self._encoder.add(face_HWC)
+        self._flat.append(is_flat(face_HWC))
+
+    def finish(self) -> EncodedCrops:
+        return EncodedCrops(self._encoder.finish(), np.array(self._flat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +62,9 @@ class SpooledPiece:
         return self.lips.start / FPS, self.lips.stop / FPS
 
     @classmethod
-    def write(cls, piece: TrackPiece, number: int, folder: Path) -> SpooledPiece:
+    def write(cls, piece: TrackPiece[EncodedCrops], number: int, folder: Path) -> SpooledPiece:
         stem = folder / f"{piece.track}-{number}"
-        stem.with_suffix(".mp4").write_bytes(encode_crops(piece.face_THWC))
+        stem.with_suffix(".mp4").write_bytes(piece.crops.mp4)
         stem.with_suffix(".npz").write_bytes(pack_track(piece.landmarks_TN2, piece.transform_T23, piece.confidence_T))
         return cls(stem, number, Lips(piece.track, piece.start, lip_aperture(piece.source_landmarks_TN2)))
 
@@ -69,11 +92,11 @@ def spool_pieces(
     faults: list[str] = []
     numbers: Counter[int] = Counter()
     seen = False
-    for piece in face_tracks(reader.frames(), landmarker, max_seconds):
+    for piece in face_tracks(reader.frames(), landmarker, EncodingCollector, max_seconds):
         seen = True
         if piece.frames < MIN_FRAMES:
             continue
-        if fault := fault_of(piece, (stream.width, stream.height)):
+        if fault := fault_of(piece, piece.crops.flat_T, (stream.width, stream.height)):
             faults.append(fault)
             continue
         number, numbers[piece.track] = numbers[piece.track], numbers[piece.track] + 1

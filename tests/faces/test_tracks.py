@@ -5,17 +5,17 @@ import pytest
 
 from npvf.faces.alignment import apply_transform
 from npvf.faces.landmarks import Landmarker
-from npvf.faces.tracks import TrackPiece, face_tracks
+from npvf.faces.tracks import StackedCrops, TrackPiece, face_tracks
 from tests.helpers.astronaut import scene, with_head
 
 ROOM = scene(400, 240)
 
 
-def tracks(frames: list[np.ndarray], landmarker: Landmarker, **options: float) -> list[TrackPiece]:
-    return list(face_tracks(iter(frames), landmarker, **options))
+def tracks(frames: list[np.ndarray], landmarker: Landmarker, **options: float) -> list[TrackPiece[np.ndarray]]:
+    return list(face_tracks(iter(frames), landmarker, StackedCrops, **options))
 
 
-def spans(pieces: list[TrackPiece]) -> list[tuple[int, int, int]]:
+def spans(pieces: list[TrackPiece[np.ndarray]]) -> list[tuple[int, int, int]]:
     return sorted((piece.track, piece.start, piece.start + piece.frames) for piece in pieces)
 
 
@@ -23,7 +23,7 @@ def test_one_face_makes_one_piece_of_every_frame(landmarker: Landmarker) -> None
     frames = [with_head(ROOM, 20 + 4 * k, 10 + k) for k in range(30)]
     (piece,) = tracks(frames, landmarker)
     assert (piece.track, piece.start, piece.frames) == (0, 0, 30)
-    assert piece.face_THWC.shape == (30, 224, 224, 3) and piece.face_THWC.dtype == np.uint8
+    assert piece.crops.shape == (30, 224, 224, 3) and piece.crops.dtype == np.uint8
     assert piece.landmarks_TN2.shape == piece.source_landmarks_TN2.shape == (30, 478, 2)
     assert piece.transform_T23.shape == (30, 2, 3)
     for array in (piece.landmarks_TN2, piece.source_landmarks_TN2, piece.transform_T23, piece.confidence_T):
@@ -34,7 +34,7 @@ def test_one_face_makes_one_piece_of_every_frame(landmarker: Landmarker) -> None
     )
     # The head moves by 4 pixels a frame; in the crop it stands still.
     assert np.ptp(piece.landmarks_TN2[3:-3, 168], axis=0).max() < 6
-    assert np.abs(np.diff(piece.face_THWC[5:-5, 40:180, 40:180].astype(float), axis=0)).mean() < 6
+    assert np.abs(np.diff(piece.crops[5:-5, 40:180, 40:180].astype(float), axis=0)).mean() < 6
 
 
 @pytest.mark.slow
@@ -43,7 +43,7 @@ def test_a_long_track_continues_in_further_pieces_without_a_seam(landmarker: Lan
     whole, parts = tracks(frames, landmarker), tracks(frames, landmarker, max_seconds=0.4)
     assert spans(parts) == [(0, 0, 10), (0, 10, 20), (0, 20, 27)]
     np.testing.assert_allclose(np.concatenate([p.transform_T23 for p in parts]), whole[0].transform_T23, rtol=1e-4)
-    np.testing.assert_array_equal(np.concatenate([p.face_THWC for p in parts]), whole[0].face_THWC)
+    np.testing.assert_array_equal(np.concatenate([p.crops for p in parts]), whole[0].crops)
 
 
 def test_a_short_loss_is_bridged_and_marked(landmarker: Landmarker) -> None:
@@ -138,7 +138,7 @@ def test_frames_are_read_as_they_are_needed(landmarker: Landmarker) -> None:
             read += 1
             yield with_head(ROOM, 60, 15)
 
-    pieces = face_tracks(endless(), landmarker, max_seconds=0.4)
+    pieces = face_tracks(endless(), landmarker, StackedCrops, max_seconds=0.4)
     for n in range(1, 4):
         assert next(pieces).start == 10 * (n - 1)
         assert read <= 10 * n + 12

@@ -233,16 +233,19 @@ def test_what_was_done_to_a_file_stands_in_its_clips_and_in_its_line(landmarker,
 def test_pieces_do_not_pile_up_in_memory(monkeypatch, tmp_path):
     alive: list[int] = []
 
-    def many_pieces(frames, landmarker, max_seconds):
+    def many_pieces(frames, landmarker, collector, max_seconds):
         rng, seen = np.random.default_rng(0), []
+        face_HWC = np.tile(np.arange(224, dtype=np.uint8)[:, None, None], (1, 224, 3))
         for start in range(0, len(list(frames)), 24):
-            face_THWC = np.tile(np.arange(224, dtype=np.uint8)[:, None], (24, 224, 1, 3))
+            crops = collector()
+            for _ in range(24):
+                crops.add(face_HWC)
             points_TN2 = rng.uniform(0, 200, (24, 478, 2)).astype(np.float32)
             transform_T23 = np.tile(np.eye(2, 3, dtype=np.float32), (24, 1, 1))
-            seen.append(weakref.ref(face_THWC))
-            yield TrackPiece(0, start, face_THWC, points_TN2, points_TN2, transform_T23, np.ones(24))
-            del face_THWC
-            alive.append(sum(face() is not None for face in seen))
+            seen.append(weakref.ref(points_TN2))
+            yield TrackPiece(0, start, crops.finish(), points_TN2, points_TN2, transform_T23, np.ones(24))
+            del points_TN2
+            alive.append(sum(points() is not None for points in seen))
 
     monkeypatch.setattr("npvf.prepare.pieces.face_tracks", many_pieces)
     path = film(tmp_path / "a.mp4", seconds=9.6)
