@@ -58,6 +58,7 @@ def test_what_a_page_names_is_there(page: Path) -> None:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """What a test registers is gone after it."""
+    config.import_families()
     tables = (perturbations._PERTURBATIONS, registry._SIZES, config.FAMILIES, kinds.KINDS)
     before = [dict(table) for table in tables]
     yield

@@ -45,6 +45,12 @@ def test_commands_that_only_look_load_nothing_heavy(command: str) -> None:
     assert not loaded_by(f"import npvf.cli.{command}") & HEAVY
 
 
+def test_the_detector_in_the_package_loads_without_what_takes_seconds() -> None:
+    """timm and torchvision take as long as torch does, librosa and scipy.stats a second or two more."""
+    loaded = python("import sys, npvf\nnpvf.from_pretrained()\nprint(*sys.modules)").split()
+    assert not {"timm", "torchvision", "librosa", "scipy.stats", "matplotlib", "pandas"} & set(loaded)
+
+
 @pytest.mark.slow
 def test_core_runs_without_extras_and_loads_the_tracker_only_when_it_tracks() -> None:
     """Every module of the library imports and a model is made where no extra is installed."""

@@ -115,7 +115,8 @@ class Augment(PictureAugment):
         draw = RandomDraw(generator)
         affine = self.draw_affine(draw)
         photometric = self.draw_photometric(draw)
-        mouth_TCHW = photometric(warp(mouth_TCHW, mouth_size, affine))
+        if mouth_TCHW.numel():  # a model that takes no pixels has none
+            mouth_TCHW = photometric(warp(mouth_TCHW, mouth_size, affine))
         face_TCHW = photometric(warp(face_TCHW, face_TCHW.shape[-1], affine))
         return mouth_TCHW, face_TCHW
 

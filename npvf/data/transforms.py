@@ -10,7 +10,6 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
-from torchvision.ops import roi_align
 
 from npvf.clip import FAKE, FPS, MEL_PER_FRAME, POSTERIORS_PER_FRAME, REAL, SAMPLES_PER_FRAME, Clip, ClipMeta, Phones
 from npvf.data.augment import Augment, center_crop
@@ -35,7 +34,7 @@ class Sample:
     """One clip as tensors. While it waits in memory its mouth is `MARGIN` larger than the model's.
 
     Shapes:
-        mouth_TCHW: uint8.
+        mouth_TCHW: uint8; without pixels (H = W = 0) if the model takes none.
         face_TCHW: uint8, every `face_stride`-th frame: (ceil(T / face_stride), C, H, W).
         mel_TM: float32, (4 T, n_mels).
         geometry_TP2: float32, points of lips, jaw and cheeks; None where the model does not take them.
@@ -156,8 +155,12 @@ class ClipTransform:
         if "phones" in spec.sound:
             heard_FP = _posteriors(posteriors_FP, audio_N, window)
         forged_T = torch.from_numpy(forged_frames(meta, total)[window])
+        if "pixels" in spec.picture:
+            mouth_TCHW = crop_mouth(face_THWC, landmarks_TN2, with_margin(spec.mouth_size), spec, start)
+        else:
+            mouth_TCHW = torch.empty(len(face_THWC), spec.mouth_channels, 0, 0, dtype=torch.uint8)
         return Sample(
-            mouth_TCHW=crop_mouth(face_THWC, landmarks_TN2, with_margin(spec.mouth_size), spec, start),
+            mouth_TCHW=mouth_TCHW,
             face_TCHW=resize(face_THWC[:: spec.face_stride], spec.face_size, spec.face_channels),
             mel_TM=_mel(audio_N, window),
             gate_T=passes(spec.gate),
@@ -176,7 +179,8 @@ class ClipTransform:
     def augment(self, sample: Sample, generator: torch.Generator | None = None) -> Sample:
         """Take the margin off, at random where there is augmentation: the same parameters for all frames."""
         if self.augmentation is None:
-            return replace(sample, mouth_TCHW=center_crop(sample.mouth_TCHW, self.spec.mouth_size))
+            size = self.spec.mouth_size if sample.mouth_TCHW.numel() else 0
+            return replace(sample, mouth_TCHW=center_crop(sample.mouth_TCHW, size))
         augment, geometry_TP2, posteriors_FP = self.augmentation, sample.geometry_TP2, sample.posteriors_FP
         mouth_TCHW, face_TCHW = augment.picture(sample.mouth_TCHW, sample.face_TCHW, self.spec.mouth_size, generator)
         return replace(
@@ -241,6 +245,8 @@ def crop_mouth(face_THWC: np.ndarray, landmarks_TN2: np.ndarray, size: int, spec
     region_TCHW = _channels(face_THWC[:, y0:y1, x0:x1], spec.mouth_channels)
     index_T = np.arange(len(face_THWC))[:, None]
     boxes_T5 = torch.from_numpy(np.concatenate([index_T, corners_T4 - (x0, y0, x0, y0)], axis=1)).float()
+    from torchvision.ops import roi_align  # takes more than a second to import, and models without pixels do without
+
     mouth_TCHW = roi_align(region_TCHW, boxes_T5, size, sampling_ratio=2, aligned=True)
     return mouth_TCHW.round_().clamp_(0, 255).byte()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from scipy.stats import binomtest
 
 from npvf.errors import NpvfError
 from npvf.io.files import atomic_write, write_json
@@ -254,6 +253,8 @@ def alarm_row(alarms: SourceAlarms) -> Sequence[str]:
     """Return the cells of a source: its name, genuine videos, called fake, share, and Wilson's interval."""
     if not alarms.genuine:
         return alarms.source, "0", "0", "", ""
+    from scipy.stats import binomtest  # takes a second to import
+
     ends = binomtest(alarms.called_fake, alarms.genuine).proportion_ci(method="wilson")
     share = alarms.called_fake / alarms.genuine
     return alarms.source, str(alarms.genuine), str(alarms.called_fake), f"{share:.3f}", _ends(ends.low, ends.high)

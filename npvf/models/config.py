@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
 
@@ -13,6 +14,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 FAMILIES: dict[str, type[ModelConfig]] = {}
+"""The configurations of the families that are imported; a subclass adds itself."""
+
+MODULES = {
+    "npv": "npvf.models.npv.sizes",
+    "stddl": "npvf.models.stddl.sizes",
+    "frames": "npvf.models.frame_classifier",
+    "mouth_motion": "npvf.models.motion.mouth_motion",
+}
+"""The modules of our families. They are imported when a model of the family is asked for: timm takes seconds."""
+
+
+def import_families(*families: str) -> None:
+    """Import families of models, which registers their configurations and sizes; without a name, all of ours."""
+    for family in families or MODULES:
+        if family in MODULES:
+            import_module(MODULES[family])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from npvf.errors import NpvfError
-from npvf.models.config import FAMILIES, ModelConfig
+from npvf.models.config import FAMILIES, ModelConfig, import_families
 from npvf.models.registry import model_config
 from npvf.weights import folders_of, shipped_folder, shipped_models
 
@@ -119,6 +119,7 @@ def _with_shipped_weights(name: str, overrides: dict[str, Any]) -> PretrainedMod
 def _saved_config(folder: Path) -> ModelConfig:
     content = read_config(folder)
     family = content.get("family", FIRST_FAMILY)
+    import_families(family)
     if family not in FAMILIES:
         raise NpvfError(f"{folder} has a model of the unknown family {family!r}: upgrade npvf, or check {CONFIG_FILE}")
     return FAMILIES[family].from_json(content["model"])

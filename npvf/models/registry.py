@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatch
 from typing import TypeVar
 
-from npvf.models.config import ModelConfig
+from npvf.models.config import ModelConfig, import_families
 
 Size = TypeVar("Size", bound=Callable[[], ModelConfig])
 
@@ -30,6 +30,7 @@ def list_models(pattern: str = "*") -> list[str]:
         >>> "npv_tiny" in list_models("npv_*")
         True
     """
+    import_families()
     found = sorted(name for name in _SIZES if fnmatch(name, pattern))
     if not found:
         raise ValueError(f"no model is called {pattern!r}{did_you_mean(pattern.strip('*'), _SIZES)}")
@@ -38,6 +39,8 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def model_config(name: str) -> ModelConfig:
     """Return the configuration of a model by its name. Raises ValueError for an unknown name."""
+    if name not in _SIZES:
+        import_families()
     if name not in _SIZES:
         raise ValueError(f"no model is called {name!r}{did_you_mean(name, _SIZES)}")
     return _SIZES[name]()

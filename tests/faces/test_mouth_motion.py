@@ -1,7 +1,11 @@
 import numpy as np
+import pytest
+from scipy.signal import welch
 
+from npvf.clip import FPS
+from npvf.faces import mouth_motion
 from npvf.faces.mouth_geometry import mouth_geometry
-from npvf.faces.mouth_motion import STATISTICS, motion_statistics, mouth_travel
+from npvf.faces.mouth_motion import FAST_HZ, STATISTICS, motion_statistics, mouth_travel
 from npvf.models.motion.mouth_motion import MOTION_STATISTICS
 from tests.helpers.mouths import face_motion
 
@@ -31,3 +35,11 @@ def test_a_still_mouth_has_finite_statistics_and_does_not_travel() -> None:
 
 def test_the_model_takes_these_statistics_in_this_order() -> None:
     assert MOTION_STATISTICS == STATISTICS
+
+
+def test_the_share_of_fast_motion_is_that_of_welch() -> None:
+    for frames in (47, 48):
+        x_T = np.random.default_rng(frames).standard_normal(frames).cumsum()
+        hertz_F, power_F = welch(x_T - x_T.mean(), FPS, nperseg=frames)
+        expected = power_F[hertz_F >= FAST_HZ].sum() / power_F.sum()
+        assert mouth_motion._fast_share(x_T) == pytest.approx(expected)

@@ -7,7 +7,8 @@ from torch.testing import assert_close
 
 from npvf import create_model
 from npvf.models.checkpointing import CheckpointedSequence, frozen_statistics
-from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
+from npvf.models.npv.tower_spec import TowerSpec
+from npvf.models.npv.towers import AudioTower, VisualTower
 
 SPEC = TowerSpec(embed_dim=16, depths=(2, 2), num_heads=(2, 4), window=4, drop_path=0.3, lfa_zero_init=False)
 PICTURES = torch.randint(0, 256, (2, 6, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,8 @@ import torch
 from timm.models import SwinTransformer
 from torch.testing import assert_close
 
-from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
+from npvf.models.npv.tower_spec import TowerSpec
+from npvf.models.npv.towers import AudioTower, VisualTower
 
 NAME = "swin_tiny_patch4_window7_224"
 SPEC = TowerSpec(timm_name=NAME, drop_path=0.0)

@@ -11,7 +11,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME
-from npvf.models.npv.towers import TemporalMixer, TowerSpec, stack_neighbours, standardise
+from npvf.models.npv.temporal import TemporalMixer
+from npvf.models.npv.tower_spec import TowerSpec
+from npvf.models.npv.towers import stack_neighbours, standardise
 
 
 class ConvVisualTower(nn.Module):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from einops import rearrange
 from timm.models.swin_transformer import SwinTransformer, SwinTransformerBlock, SwinTransformerStage
 from torch import Tensor, nn
 
-Position = Literal["after_attention", "after_mlp", "before_block"]
+from npvf.models.npv.tower_spec import Position
 
 
 class LocalFeatureAggregation(nn.Module):

@@ -13,18 +13,13 @@ from torch import Tensor, nn
 from npvf.models.batch import Batch, Features, InputSpec, slice_segments
 from npvf.models.config import ModelConfig
 from npvf.models.npv.awareness import Orientation, create_awareness
-from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
 from npvf.models.npv.detection_head import DetectionHead, HeadKind
 from npvf.models.npv.heads import ProjectionHead
 from npvf.models.npv.person_free import GeometryTokens, JoinedTower, PhoneTokens
-from npvf.models.npv.towers import AudioTower, TowerSpec, VisualTower
+from npvf.models.npv.tower_spec import TowerSpec
 from npvf.models.pretrained import PretrainedModel
 
 Backbone = Literal["swin", "conv"]
-TOWERS: dict[Backbone, tuple[Any, Any]] = {
-    "swin": (VisualTower, AudioTower),
-    "conv": (ConvVisualTower, ConvAudioTower),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,17 @@ class Fused:
     context: Tensor
 
 
+def towers_of(backbone: Backbone) -> tuple[Any, Any]:
+    """Return the classes of the visual and the audio tower. They need timm; models without pixels and mel do not."""
+    if backbone == "conv":
+        from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
+
+        return ConvVisualTower, ConvAudioTower
+    from npvf.models.npv.towers import AudioTower, VisualTower
+
+    return VisualTower, AudioTower
+
+
 class NPV(PretrainedModel):
     """The whole network. Frame features are computed once a clip; segments are sliced out of them.
 
@@ -109,7 +115,7 @@ class NPV(PretrainedModel):
         hidden, orientation = config.awareness_hidden, config.awareness_orientation
         self.awareness_va = create_awareness(dim, hidden, orientation)
         if config.face_stream:
-            visual = TOWERS[config.backbone][0]
+            visual, _ = towers_of(config.backbone)
             self.face_tower = visual(config.face, spec.face_size, spec.face_channels, dim, backbone_pretrained)
             separate = config.audio_towers == "separate"
             self.context_tower = self._audio_tower(backbone_pretrained) if separate else None
@@ -124,7 +130,7 @@ class NPV(PretrainedModel):
         config, spec = self.config, self.config.inputs
         tower: Any = None
         if "pixels" in spec.picture:
-            visual = TOWERS[config.backbone][0]
+            visual, _ = towers_of(config.backbone)
             tower = visual(config.viseme, spec.mouth_size, spec.mouth_channels, config.dim, backbone_pretrained)
         if "geometry" not in spec.picture:
             return tower
@@ -136,7 +142,8 @@ class NPV(PretrainedModel):
         config, spec = self.config, self.config.inputs
         tower: Any = None
         if "mel" in spec.sound:
-            tower = TOWERS[config.backbone][1](config.audio, spec.n_mels, config.dim, backbone_pretrained)
+            _, audio = towers_of(config.backbone)
+            tower = audio(config.audio, spec.n_mels, config.dim, backbone_pretrained)
         if "phones" not in spec.sound:
             return tower
         tokens = PhoneTokens(spec.posteriors, config.dim)

@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.clip import POSTERIORS_PER_FRAME
-from npvf.models.npv.towers import TemporalMixer
+from npvf.models.npv.temporal import TemporalMixer
 
 # Brings the deviations and their differences of most clips to about unit size.
 DEVIATION_SCALE = 5.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPVConfig
-from npvf.models.npv.towers import TowerSpec
+from npvf.models.npv.tower_spec import TowerSpec
 from npvf.models.registry import register_model
 
 

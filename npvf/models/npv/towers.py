@@ -6,7 +6,6 @@ video frame, and patch merging runs over frequency only, so 24 frames stay 24 to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
@@ -18,46 +17,11 @@ from torch import Tensor, nn
 
 from npvf.clip import MEL_PER_FRAME, SEGMENT_FRAMES
 from npvf.models.checkpointing import checkpoint_blocks
-from npvf.models.npv.lfa import Position, add_lfa
+from npvf.models.npv.lfa import add_lfa
+from npvf.models.npv.temporal import TemporalMixer
+from npvf.models.npv.tower_spec import TowerSpec
 
 MAX_PICTURES = 128
-
-
-@dataclass(frozen=True, slots=True)
-class TowerSpec:
-    """The shape of one Swin tower.
-
-    Args:
-        embed_dim, depths, num_heads, window, patch: as in Swin.
-        conv_stem: overlapping strided convolutions in place of the linear patch embedding; small towers learn faster.
-        frame_stack: neighbouring video frames stacked as channels, so that a token sees motion (1: only its frame).
-        flatten: read the last grid position by position instead of averaging it; aligned mouths need it when small.
-        temporal_layers: residual temporal convolutions over the tokens.
-        lfa, lfa_zero_init, lfa_position: see `LocalFeatureAggregation` and `LFASwinBlock`.
-        checkpoint: compute activations of blocks again in the backward pass instead of keeping them. Memory falls to a
-            fraction, a step takes about a third longer, and nothing else changes.
-        timm_name: the timm model that gives ImageNet weights, "" for none.
-    """
-
-    embed_dim: int = 96
-    depths: tuple[int, ...] = (2, 2, 6, 2)
-    num_heads: tuple[int, ...] = (3, 6, 12, 24)
-    window: int = 7
-    patch: int = 4
-    conv_stem: bool = False
-    frame_stack: int = 1
-    flatten: bool = False
-    temporal_layers: int = 2
-    drop_path: float = 0.1
-    lfa: bool = True
-    lfa_zero_init: bool = True
-    lfa_position: Position = "after_attention"
-    checkpoint: bool = False
-    timm_name: str = ""
-
-    @property
-    def width(self) -> int:
-        return self.embed_dim * 2 ** (len(self.depths) - 1)
 
 
 class VisualTower(nn.Module):
@@ -194,38 +158,6 @@ class FrequencyMerging(nn.Module):
 
     def forward(self, x_BTFC: Tensor) -> Tensor:
         return self.reduction(self.norm(rearrange(x_BTFC, "b t (f two) c -> b t f (two c)", two=2)))
-
-
-class TemporalMixer(nn.Module):
-    """Residual depth-wise temporal convolutions (5 frames) over framewise tokens.
-
-    Not in the paper: a frame tower sees single pictures, and evolution is about neighbours.
-
-    Shape:
-        (B, T, D) -> (B, T, D).
-    """
-
-    def __init__(self, dim: int, layers: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*(TemporalBlock(dim) for _ in range(layers)))
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        return self.norm(self.layers(x_BTD))
-
-
-class TemporalBlock(nn.Module):
-    """One layer of `TemporalMixer`: (B, T, D) -> (B, T, D)."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim)
-        self.time = nn.Conv1d(dim, dim, 5, padding=2, groups=dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        mixed_BDT = self.time(rearrange(self.norm(x_BTD), "b t d -> b d t"))
-        return x_BTD + self.mlp(rearrange(mixed_BDT, "b d t -> b t d"))
 
 
 class ConvStem(nn.Module):

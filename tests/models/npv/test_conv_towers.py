@@ -5,7 +5,7 @@ from torch.testing import assert_close
 from npvf import create_model
 from npvf.losses import NPVObjective
 from npvf.models.npv.conv_towers import ConvAudioTower, ConvVisualTower
-from npvf.models.npv.towers import TowerSpec
+from npvf.models.npv.tower_spec import TowerSpec
 
 SPEC = TowerSpec(embed_dim=8, frame_stack=3, temporal_layers=1)
 

@@ -3,7 +3,8 @@ import torch
 from timm.models.swin_transformer import PatchMerging
 from torch.testing import assert_close
 
-from npvf.models.npv.towers import AudioTower, FrequencyMerging, TowerSpec, VisualTower, standardise
+from npvf.models.npv.tower_spec import TowerSpec
+from npvf.models.npv.towers import AudioTower, FrequencyMerging, VisualTower, standardise
 
 TINY = TowerSpec(embed_dim=16, depths=(1, 2), num_heads=(2, 4), window=4, conv_stem=True, flatten=True, drop_path=0.0)
 
