@@ -24,6 +24,7 @@ from npvf.io.shards import decode_clip
 from npvf.speech.silence import quiet_start
 
 LABELLED = Selection(label="known")
+NO_LABEL = -1
 FORGED_SHARE = 0.25  # of a segment, from which on it is fake; what `npvf.losses.DetectionObjective` trains on
 
 
@@ -110,6 +111,17 @@ def blank_rows(corpus: HasManifest, selection: Selection = LABELLED) -> list[Row
     if not rows:
         raise NpvfError(f"{corpus.folder} holds no labelled video in this selection: evaluation needs `label` 0 or 1.")
     mark_duplicates(rows)
+    return rows
+
+
+def all_rows(corpus: HasManifest, selection: Selection) -> list[Row]:
+    """The rows of all videos of a selection, before anything was judged; without a label it is `NO_LABEL`."""
+    rows = [
+        _row({**line, "label": NO_LABEL if line["label"] is None else line["label"]})
+        for line in selected_lines(corpus, selection)
+    ]
+    if not rows:
+        raise NpvfError(f"{corpus.folder} holds no video in this selection")
     return rows
 
 

@@ -23,6 +23,7 @@ from npvf.cli import options
 from npvf.cli.evaluate import settings as evaluate_settings
 from npvf.cli.evaluate.outside import corpus_of, evaluate_outside, metric_settings
 from npvf.cli.evaluate.settings import EvaluateSettings
+from npvf.cli.evaluate.submission import submit
 from npvf.cli.evaluate.tables import notes, tables_of
 from npvf.corpora.splits import read_split
 from npvf.detect.agreement import SETTINGS as AGREEMENT
@@ -62,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write everything into one folder, and print."""
     settings = EvaluateSettings.of(args)
+    if settings.codabench:
+        predictor = None if settings.is_outside else _predictor(settings)
+        print(submit(settings, corpus_of(settings), predictor, _progress))
+        return 0
     protocols = {"detection": _detection, "segmentation": _segmentation, "synchrony": _synchrony}
     report, record = protocols[settings.measures](settings, corpus_of(settings))
     if args.json:

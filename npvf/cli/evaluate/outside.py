@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,9 +14,10 @@ from npvf.evaluate.detection import Evaluation
 from npvf.evaluate.outside.answers import Answer
 from npvf.evaluate.outside.detectors import Limits
 from npvf.evaluate.outside.listed_videos import LISTED, ListedVideos
-from npvf.evaluate.outside.run import evaluate_answers, from_detector, from_scores
+from npvf.evaluate.outside.run import AnswersOf, evaluate_answers, from_detector, from_scores
 from npvf.evaluate.outside.score_file import ScoreFile, read_score_file
 from npvf.evaluate.row_metrics import MetricSettings
+from npvf.evaluate.video_scores import Row
 from npvf.io.corpus import DATASET, Corpus, HasManifest
 from npvf.io.urls import is_url
 
@@ -50,22 +52,29 @@ def evaluate_outside(settings: EvaluateSettings, corpus: HasManifest) -> Evaluat
     """Ask the detector about all videos, or take its scores from a file, and measure them."""
     threshold = THRESHOLD if settings.threshold is None else settings.threshold
     how, selection = metric_settings(settings, threshold), settings.selection("known", corpus)
+    return evaluate_answers(corpus, answers_for(settings, corpus), selection, settings.group, how)
+
+
+def answers_for(settings: EvaluateSettings, corpus: HasManifest) -> AnswersOf:
+    """Return a function that gives rows their answers: from the score file, or by asking the detector."""
     if settings.from_scores:
-        scores = corpus if isinstance(corpus, ScoreFile) else _score_file(settings)
-        return evaluate_answers(corpus, from_scores(scores, corpus), selection, settings.group, how)
+        return from_scores(corpus if isinstance(corpus, ScoreFile) else _score_file(settings), corpus)
     assert settings.detector is not None and isinstance(corpus, ListedVideos)  # `corpus_of` has seen to it
     limits, out = Limits(settings.time_limit, settings.logits), settings.folder / ANSWERS
-    videos = sum(line["status"] == LISTED for line in corpus.manifest)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task, misses = progress.add_task("videos", total=videos), 0
+    detector, workers = settings.detector, settings.workers
 
-        def on_answer(answer: Answer) -> None:
-            nonlocal misses
-            misses += answer.score is None
-            progress.update(task, advance=1, description=f"videos, {misses} without a score")
+    def ask(rows: Sequence[Row]) -> Mapping[str, Answer]:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task, misses = progress.add_task("videos", total=sum(row.status == LISTED for row in rows)), 0
 
-        answers = from_detector(settings.detector, limits, corpus, out, settings.workers, on_answer)
-        return evaluate_answers(corpus, answers, selection, settings.group, how)
+            def on_answer(answer: Answer) -> None:
+                nonlocal misses
+                misses += answer.score is None
+                progress.update(task, advance=1, description=f"videos, {misses} without a score")
+
+            return from_detector(detector, limits, corpus, out, workers, on_answer)(rows)
+
+    return ask
 
 
 def metric_settings(settings: EvaluateSettings, threshold: float, seen: tuple[str, ...] = ()) -> MetricSettings:

@@ -30,6 +30,7 @@ READ_BY: dict[str, tuple[Protocol, ...]] = {
     "silence": ("detection",),
     "segments_per_clip": ("detection",),
     "plots": ("detection",),
+    "codabench": ("detection",),
     "shortcuts": ("detection",),
     "seen_generators": ("detection",),
     "threshold": ("detection", "segmentation"),
@@ -155,6 +156,13 @@ class EvaluateSettings:
         True, "also measure the AUC of file size, silence and the like, as `npvf audit` does", section=DETECTION
     )
     plots: bool = option(True, "draw the ROC, DET and calibration curves", section=DETECTION)
+
+    codabench: str | None = option(
+        None,
+        "score all videos, labelled or not, and write a submission to the 1M-Deepfakes challenges instead of metrics",
+        metavar="OUT.zip",
+        section=DETECTION,
+    )
 
     reader: str | None = option(
         None, "CORPUS is this public corpus as it is; `npvf corpora` lists the names", metavar="NAME", section=OTHERS
