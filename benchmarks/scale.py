@@ -1,12 +1,13 @@
 """Measure memory and start-up against the number of inputs: preparing them, and reading their manifest for training.
 
-    python benchmarks/scale.py [--prepare 1000 10000 100000] [--read 10000 100000 1000000] [--out docs/results]
+    python benchmarks/scale.py [--prepare 1000 10000 100000] [--read 10000 100000 1000000] [--seal 400] [--out FOLDER]
 
 `prepare` makes shards of tiny inputs; the per-file work is a stub that takes no time, so that everything else shows:
 `s_1000_inputs` is the time for 1000 of them, `resume_s` the time that the finished corpus takes to be found finished.
-`read` opens a manifest with one clip a line as training does, and draws from the first epoch: `start_s` is the time to
-the first draw. Each row is a process of its own. `peak_mib` is its peak memory above that of the imports, and
-`bytes_each` the slope between the rows. Nothing is written to the disk for good (`fsync` is left out).
+`seal` makes shards of so many MiB of finished videos, 4 MiB each: `mb_per_cpu_s` is the rate of one process, which all
+workers share. `read` opens a manifest with one clip a line as training does, and draws from the first epoch: `start_s`
+is the time to the first draw. Each row is a process of its own. `peak_mib` is its peak memory above that of the
+imports, and `bytes_each` the slope between the rows. Times are CPU seconds, which a busy machine changes less.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from npvf.io.sources import Source
 from npvf.models import InputSpec
 from npvf.prepare import run
 from npvf.prepare.ledger import Line, work_path
+from npvf.prepare.manifest import Store
 from npvf.prepare.run import _blank_line
 
 DRAWS = 1000
@@ -46,9 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prepare", nargs="*", type=int, default=[1000, 10_000, 100_000])
     parser.add_argument("--read", nargs="*", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--seal", nargs="*", type=int, default=[400])
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
-    for name, measure, counts in (("prepare", preparing, args.prepare), ("read", reading, args.read)):
+    measures = {"prepare": (preparing, args.prepare), "seal": (sealing, args.seal), "read": (reading, args.read)}
+    for name, (measure, counts) in measures.items():
         if counts:
             report(rows(measure, counts), args.out / f"scale-{name}-{device_name()}.csv")
 
@@ -76,18 +80,32 @@ def preparing(count: int, folder: Path) -> dict[str, float]:
     run.need_face_model = lambda: None
     run.prepare_video = stub
     os.fsync = lambda _: None
-    began = time.perf_counter()
+    began = time.process_time()
     made = run.prepare(src, out, workers=0, shard_bytes=16 * 2**20)
-    middle = time.perf_counter()
+    middle = time.process_time()
     assert made.dataset["clips"] == count and run.prepare(src, out, workers=0).new == 0
-    return {"s_1000_inputs": 1000 * (middle - began) / count, "resume_s": time.perf_counter() - middle}
+    return {"s_1000_inputs": 1000 * (middle - began) / count, "resume_s": time.process_time() - middle}
 
 
-def stub(source: Source, settings: object, work: Path) -> Line:
-    """Stand in for `prepare_video`: one clip of a few bytes."""
+def sealing(megabytes: int, folder: Path) -> dict[str, float]:
+    """Make shards of finished videos of 4 MiB each."""
+    video = os.urandom(4 * 2**20)
+    sources = [Source(f"{number:06d}.mp4", folder / "missing") for number in range(megabytes // 4)]
+    with Store(folder / "out", {}) as store:
+        store.resume(sources)
+        lines = [stub(source, None, store.work, video) for source in sources]
+        began = time.process_time()
+        for line in lines:
+            store.add(line)
+        store.finish({}, complete=True)
+    return {"mb_per_cpu_s": megabytes / (time.process_time() - began)}
+
+
+def stub(source: Source, settings: object, work: Path, video: bytes = b"tiny") -> Line:
+    """Stand in for `prepare_video`: one clip, by default of a few bytes."""
     place, key = work_path(work, source.video), clip_key(source.video, 0, 0)
     with atomic_write(place.with_suffix(".tar")) as file:
-        write_tar(file, [_tiny(key)])
+        write_tar(file, [_sample(key, video)])
     known = {"status": "prepared", "seconds": 10.0, "frames": 250, "phone_source": "recogniser", "clips": [key]}
     line = {**_blank_line(source), **known, "sha256": f"{hash(key) % 2**256:064x}"}
     write_json(place.with_suffix(".json"), line)
@@ -97,14 +115,14 @@ def stub(source: Source, settings: object, work: Path) -> Line:
 def reading(count: int, folder: Path) -> dict[str, float]:
     """Open a manifest for training and draw the first clips of an epoch."""
     _write_corpus(count, folder)
-    began = time.perf_counter()
+    began = time.process_time()
     clips = StoredClips([str(folder)], Selection())
-    read = time.perf_counter()
+    read = time.process_time()
     training = TrainingClips(clips, Windows(ClipTransform(InputSpec())))
     draws = iter(EpochSampler(len(training)))
     places = {int(training.indices[next(draws).place]) for _ in range(DRAWS)}
     assert len(places) > DRAWS // 4
-    return {"lines_s": read - began, "start_s": time.perf_counter() - began}
+    return {"lines_s": read - began, "start_s": time.process_time() - began}
 
 
 def _write_corpus(count: int, folder: Path) -> None:
@@ -124,10 +142,12 @@ def _line(blank: Line, number: int, shards: list[str]) -> Line:
     return {**blank, "video": video, "sha256": f"{number:064x}", "seconds": 10.0, "faces": 1, **known}
 
 
-def _tiny(key: str) -> Sample:
-    parts = ("face.mp4", "audio.flac", "track.npz", "phones.json")
+def _sample(key: str, video: bytes) -> Sample:
+    parts = ("audio.flac", "track.npz", "phones.json")
     meta = {"span": [0.0, 10.0], "track": 0, "is_speaker": True}
-    return Sample({"__key__": key, **dict.fromkeys(parts, b"tiny"), "meta.json": json.dumps(meta).encode()})
+    return Sample(
+        {"__key__": key, "face.mp4": video, **dict.fromkeys(parts, b"tiny"), "meta.json": json.dumps(meta).encode()}
+    )
 
 
 def _with_peak(measure: Callable[[int, Path], dict[str, float]], count: int, folder: Path) -> tuple[Any, float]:

@@ -7,7 +7,7 @@ folder that goes afterwards (`on_this_machine`).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -17,11 +17,10 @@ from npvf.errors import NpvfError, Refused
 from npvf.io.annotations import NO_ANNOTATION, Annotation, parse_sidecar, read_list
 from npvf.io.masks import SUFFIX as MASK
 from npvf.io.sources import VIDEO_SUFFIXES, Remote, Source, Sources, find_sources, with_transcripts
-from npvf.io.urls import Listed, Place, download, file_name, is_url, list_files, local_copy, read_bytes
+from npvf.io.urls import Listed, Place, download, file_name, is_url, list_files, local_copy, read_all, read_bytes
 
 # What preparation looks for beside a video (`npvf.speech.sources`), apart from the sidecar.
 _BESIDE = (MASK, ".phones.json", ".TextGrid", ".ctm", ".txt")
-_SIDECAR = ".meta.json"
 
 
 def find_sources_at(
@@ -74,7 +73,9 @@ def _below(url: str, skip: str | None) -> Sources:
         names = [name] if name in files else []
         return Sources([_source(name, folder, name, files) for name in names])
     names = sorted((name for name in files if _is_video(name)), key=lambda name: name.split("/"))
-    return Sources([_source(name, url, name, files) for name in names], len(files) - len(names))
+    beside = [sidecar for name in names if (sidecar := _sidecar(name)) in files]
+    said = dict(zip(beside, read_all([f"{url}/{sidecar}" for sidecar in beside]), strict=True))
+    return Sources([_source(name, url, name, files, said=said) for name in names], len(files) - len(names))
 
 
 def _listed(src: Place) -> list[Source]:
@@ -107,20 +108,22 @@ def _source(
     name: str,
     files: dict[str, Listed],
     listed: Annotation | Refused = NO_ANNOTATION,
+    said: Mapping[str, bytes] | None = None,
 ) -> Source:
-    """The video `name` of a folder, with what `files`, the files of the folder by name, say of it."""
+    """The video `name` of a folder with these `files`. Its sidecar is read unless `said`, sidecars by name, has it."""
     stem, path = name.rpartition(".")[0], Path(file_name(name))
     beside = tuple(f"{stem}{suffix}" for suffix in _BESIDE if f"{stem}{suffix}" in files)
     remote = Remote(f"{folder}/{name}", _stamp(name, stem, files), tuple(f"{folder}/{other}" for other in beside))
-    said, sidecar = NO_ANNOTATION, f"{stem}{_SIDECAR}"
+    beside_it, sidecar = NO_ANNOTATION, _sidecar(name)
     try:
         if sidecar in files:
-            said = parse_sidecar(read_bytes(f"{folder}/{sidecar}"), file_name(sidecar))
+            content = said[sidecar] if said is not None else read_bytes(f"{folder}/{sidecar}")
+            beside_it = parse_sidecar(content, file_name(sidecar))
     except Refused as refusal:
         return Source(video, path, problem=refusal, remote=remote)
     if isinstance(listed, Refused):
         return Source(video, path, problem=listed, remote=remote)
-    known = listed.over(said)
+    known = listed.over(beside_it)
     if known.mask is not None:
         parent = f"{folder}/{name}".rpartition("/")[0]
         remote = replace(remote, beside=(*remote.beside, f"{parent}/{known.mask}"))
@@ -134,6 +137,10 @@ def _stamp(name: str, stem: str, files: dict[str, Listed]) -> tuple[int, int] | 
         return None
     found = [files[one] for one in (name, f"{stem}{MASK}") if one in files]
     return sum(one.size for one in found), max(one.mtime_ns for one in found)
+
+
+def _sidecar(name: str) -> str:
+    return f"{name.rpartition('.')[0]}.meta.json"
 
 
 def _is_video(name: str) -> bool:

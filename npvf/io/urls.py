@@ -11,8 +11,10 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -22,6 +24,7 @@ from npvf.errors import MissingDependency, NpvfError
 Place = Path | str
 """A local path, or a URL."""
 
+_AT_ONCE = 16  # requests
 # In these a file appears when it is complete. Elsewhere it is written under another name and moved.
 _WHOLE_WRITES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
@@ -78,15 +81,34 @@ def open_url(url: str) -> BinaryIO:
 
 
 def download(urls: Sequence[str], folder: Path) -> list[Path]:
-    """Copy files into a local folder, under their own names. Those that are gone are left out."""
+    """Copy files of one store into a local folder, under their own names, several at the same time.
+
+    Returns the copies. Files that do not exist are left out.
+    """
     places = [folder / file_name(url) for url in urls]
-    for url, place in zip(urls, places, strict=True):
-        with _store(url) as (store, path):
-            try:
-                store.get_file(path, str(place))
-            except FileNotFoundError:
-                place.unlink(missing_ok=True)
+    if not urls:
+        return []
+    with _store(urls[0]) as (store, _), ThreadPoolExecutor(_AT_ONCE) as pool:
+        # fsspec keeps its file systems by thread, so all threads are given this one.
+        list(pool.map(partial(_copy, store), urls, places))
     return [place for place in places if place.is_file()]
+
+
+def _copy(store: Any, url: str, place: Path) -> None:
+    try:
+        store.get_file(store._strip_protocol(url), str(place))
+    except FileNotFoundError:
+        place.unlink(missing_ok=True)
+
+
+def read_all(urls: Sequence[str]) -> list[bytes]:
+    """Read small files of one store, several at the same time. Raises FileNotFoundError."""
+    if not urls:
+        return []
+    with _store(urls[0]) as (store, _):
+        paths = [store._strip_protocol(url) for url in urls]
+        found = store.cat(paths)
+        return [bytes(found[path]) for path in paths]
 
 
 @contextmanager
@@ -114,11 +136,17 @@ def upload(path: Path, url: str) -> None:
         store.mv(f"{target}.tmp", target)
 
 
-def remove(url: str) -> None:
-    """Remove a file, if it is there."""
-    with _store(url) as (store, path):
-        if store.isfile(path):
-            store.rm_file(path)
+def remove(urls: Sequence[str]) -> None:
+    """Remove files of one store, if they are there."""
+    if not urls:
+        return
+    with _store(urls[0]) as (store, _):
+        with suppress(FileNotFoundError):
+            store.rm([store._strip_protocol(url) for url in urls])
+            return
+        for url in urls:  # one of them was gone, and perhaps none was removed
+            with suppress(FileNotFoundError):
+                store.rm_file(store._strip_protocol(url))
 
 
 def list_files(folder: str, recursive: bool = True) -> dict[str, Listed]:

@@ -76,10 +76,11 @@ class Published:
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files of the corpus, where they are there."""
+        names = list(names)
         for name in names:
             (self.folder / name).unlink(missing_ok=True)
-            if self.url is not None:
-                remove(f"{self.url}/{name}")
+        if self.url is not None:
+            remove([f"{self.url}/{name}" for name in names])
 
     def fetch_waiting(self, stems: Iterable[str], suffix: str) -> None:
         """Fetch files of videos that wait at the URL for a shard, unless they are on this machine."""
@@ -95,8 +96,7 @@ class Published:
         """Remove everything of unfinished work, here and there."""
         shutil.rmtree(self.work if self.url is None else self.folder)
         if self.url is not None:
-            for name in list_files(f"{self.url}/{WORK}"):
-                remove(f"{self.url}/{WORK}/{name}")
+            remove([f"{self.url}/{WORK}/{name}" for name in list_files(f"{self.url}/{WORK}")])
 
     def clear(self) -> None:
         """Remove the corpus and all work on it, to make it anew."""

@@ -20,6 +20,7 @@ from npvf.io.urls import (
     list_files,
     local_copy,
     open_url,
+    read_all,
     read_bytes,
     remove,
     upload,
@@ -54,9 +55,24 @@ def test_a_file_goes_there_and_comes_back(url: str, tmp_path: Path) -> None:
     with local_copy(f"{url}/a/x.tar") as copy:
         assert copy.read_bytes() == b"0123456789"
     assert not copy.exists()
-    remove(f"{url}/a/x.tar")
-    remove(f"{url}/a/x.tar")
+    remove([f"{url}/a/x.tar"])
+    remove([f"{url}/a/x.tar"])
     assert list_files(url) == {}
+
+
+def test_many_files_at_once(url: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"0")
+    urls = [f"{url}/{n}" for n in range(40)]
+    for n, one in enumerate(urls):
+        (tmp_path / "x").write_bytes(b"%d" % n)
+        upload(tmp_path / "x", one)
+    assert read_all(urls) == [b"%d" % n for n in range(40)] and read_all(urls[:1]) == [b"0"]
+    (tmp_path / "here").mkdir()
+    copies = download([*urls, f"{url}/gone"], tmp_path / "here")
+    assert [path.read_bytes() for path in copies] == read_all(urls)
+    remove([f"{url}/gone", *urls[1:]])
+    assert list(list_files(url)) == ["0"]
+    assert (download([], tmp_path), read_all([])) == ([], [])
 
 
 def test_what_is_not_there(url: str) -> None:
@@ -82,7 +98,6 @@ def test_without_fsspec_a_url_names_the_extra(url: str) -> None:
         read_bytes(f"{url}/x")
 
 
-@pytest.mark.slow
 def test_local_paths_do_without_fsspec(tmp_path: Path) -> None:
     code = f"""
 import sys

@@ -149,7 +149,7 @@ def test_verify_finds_damage_and_the_next_run_mends_it(src, url, options, tmp_pa
     assert (found.damage, found.complete, found.samples) == ([], True, 10)
     assert content_at(f"{url}/out") == before
     shards = [name for name in before if name.startswith("shard")]
-    remove(f"{url}/out/{shards[0]}")
+    remove([f"{url}/out/{shards[0]}"])
     damaged = tmp_path / "damaged"
     damaged.write_bytes(before[shards[1]][:9000])
     upload(damaged, f"{url}/out/{shards[1]}")
