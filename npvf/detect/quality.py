@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from npvf.clip import FPS, SEGMENT_FRAMES, Clip
-from npvf.detect.conditions import LOOKS, Conditions, ConditionSettings, measure
+from npvf.detect.conditions import LOOKS, Conditions, ConditionSettings, least_bits, measure
 from npvf.errors import Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.inspect.streams import Streams, VideoFacts
@@ -25,9 +25,6 @@ from npvf.prepare.ingest import IngestSettings, read_clips
 
 Level = Literal["good", "limited", "bad"]
 
-# Bits per pixel. Below are a tenth of 62 genuine H.264 videos, and a tenth of 15 in MPEG-4; newer codecs need half.
-LEAST_BITS = {"hevc": 0.01, "vp9": 0.01, "av1": 0.01, "libdav1d": 0.01, "h264": 0.02, "vp8": 0.02}
-LEAST_BITS_OTHERS = 0.13
 MOST_BLUR = 0.62  # `blur` of a face; a tenth of 35 faces in genuine videos is above
 SEGMENT = SEGMENT_FRAMES / FPS  # seconds: with less speech there is nothing to compare lips with
 LITTLE_SPEECH = 2.0  # seconds: up to here a comparison rests on one or two segments
@@ -130,7 +127,7 @@ def blur(image_HWC: np.ndarray) -> float:
 
 def _compression(streams: Sequence[VideoFacts]) -> Iterator[Mark]:
     for stream in streams:
-        bits, least = stream.bits_per_pixel, LEAST_BITS.get(stream.codec, LEAST_BITS_OTHERS)
+        bits, least = stream.bits_per_pixel, least_bits(stream.codec)
         if bits < least:
             level: Level = "limited"
             reason = f"strongly compressed: less than {least}, as one {stream.codec} video in ten"
