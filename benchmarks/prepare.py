@@ -1,14 +1,14 @@
 """Measure preparation: seconds of video per second, stage by stage, against a plain pipeline, frame by frame.
 
-    python benchmarks/prepare.py CLIP [--heights 288 720 1080] [--workers 1 2] [--out docs/results]
+    python benchmarks/prepare.py CLIP [--heights 288 720 1080] [--workers 1 2] [--backends litert mediapipe] [--out DIR]
 
 The clip is scaled to each height (`--heights 0`: as it is). Stages are CPU seconds per second of video in one process,
 which a busy machine changes less than wall-clock time; `x_real_time` is the inverse of their sum. The plain pipeline
 reads each frame with OpenCV, runs MediaPipe's FaceLandmarker on it (IMAGE mode, one face), resizes the box around the
 landmarks to 224 pixels and writes it as JPEG; it has no audio, no phones and no tracks. Both run in processes of their
 own, and peak memory is that of the process. Figures are those of a second video; `start` is the additional time of the
-first one, which imports packages and reads models. `wall_N_workers` is the time that `prepare` took for four copies of
-the clip, its start included, per second of video.
+first one, which imports packages and reads models. `cpu_N_workers` and `wall_N_workers` are what `prepare` took for
+four copies of the clip, per second of video: user and system time of all processes, their start included, and time.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 from machine import device_name, report, stopwatch
 
 from npvf.clip import FPS
 from npvf.faces import tracks
+from npvf.faces.backend import Backend
 from npvf.faces.graph import LandmarkGraph
 from npvf.faces.landmarks import Landmarker
 from npvf.faces.model_file import face_model_path
@@ -37,7 +40,7 @@ from npvf.media import iter_frames, read_audio, write_video
 from npvf.media.encode import CropEncoder
 from npvf.media.recording import Recording
 from npvf.prepare import ingest, run
-from npvf.prepare.ingest import DEFAULTS
+from npvf.prepare.ingest import DEFAULTS, IngestSettings
 
 COPIES = 4
 STAGES: dict[str, tuple[Any, str]] = {
@@ -56,6 +59,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--heights", nargs="+", type=int, default=[288, 720, 1080])
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--backends", nargs="+", choices=get_args(Backend), default=get_args(Backend))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
     rows = []
@@ -63,27 +67,38 @@ def main() -> None:
         for height in args.heights:
             video = Path(folder) / f"{height}.mp4"
             seconds, size = _scaled(args.clip, video, height)
-            ours, plain = (_alone(pipeline, video, seconds) for pipeline in (prepared, plainly))
-            walls = {f"wall_{n}_workers": _wall(video, n, Path(folder)) / (COPIES * seconds) for n in args.workers}
-            figures = {
-                **{f"{name}_s": value for name, value in ours.items()},
-                **{f"plain_{name}_s": value for name, value in plain.items()},
-                **walls,
-                "x_real_time": 1 / ours["all"],
-                "plain_times_ours": plain["all"] / ours["all"],
-            }
-            memory = {f"{name}_mib": round(figures.pop(f"{name}_s")) for name in ("peak", "plain_peak")}
-            rows.append({"frames": size, **{name: round(value, 3) for name, value in figures.items()}, **memory})
+            plain = _alone(plainly, video, seconds)
+            for backend in args.backends:
+                settings = replace(DEFAULTS, landmarks=backend)
+                ours = _alone(partial(prepared, settings=settings), video, seconds)
+                rows.append({"frames": f"{size} {backend}", **_figures(ours, plain)})
+                for workers in args.workers:
+                    cpu, wall = _whole(video, settings, workers, Path(folder))
+                    length = COPIES * seconds
+                    rows[-1] |= {f"cpu_{workers}_workers": cpu / length, f"wall_{workers}_workers": wall / length}
+    rows = [{name: round(x, 3) if isinstance(x, float) else x for name, x in row.items()} for row in rows]
     report(rows, args.out / f"prepare-{device_name()}.csv")
 
 
-def prepared(video: Path, folder: Path) -> dict[str, float]:
+def _figures(ours: dict[str, float], plain: dict[str, float]) -> dict[str, float]:
+    """Return the columns of one backend; `ours` and `plain` are per second of video, and `peak` in MiB."""
+    return {
+        **{f"{name}_s": value for name, value in ours.items() if name != "peak"},
+        **{f"plain_{name}_s": value for name, value in plain.items() if name != "peak"},
+        "x_real_time": 1 / ours["all"],
+        "plain_times_ours": plain["all"] / ours["all"],
+        "peak_mib": round(ours["peak"]),
+        "plain_peak_mib": round(plain["peak"]),
+    }
+
+
+def prepared(video: Path, folder: Path, settings: IngestSettings) -> dict[str, float]:
     """Return CPU seconds of each stage of one video in this process."""
     work = folder / ".work"
     work.mkdir()
     with stopwatch(STAGES) as spent:
         began = time.process_time()
-        line = run.prepare_video(Source(video.name, video), DEFAULTS, work)
+        line = run.prepare_video(Source(video.name, video), settings, work)
         total = time.process_time() - began
     assert isinstance(line, dict) and line["status"] == "prepared", line
     return {**{name: spent[name] for name in STAGES}, "rest": total - sum(spent.values()), "all": total}
@@ -102,7 +117,7 @@ def plainly(video: Path, folder: Path) -> dict[str, float]:
         read, frame = capture.read()
         if not read:
             break
-        for landmarks_N2, _ in graph.detect(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)):
+        for landmarks_N2, *_ in graph.detect(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)):
             x0, y0 = landmarks_N2.min(axis=0).clip(0).astype(int)
             x1, y1 = landmarks_N2.max(axis=0).astype(int)
             cv2.imwrite(str(folder / f"{written:06d}.jpg"), cv2.resize(frame[y0:y1, x0:x1], (224, 224)))
@@ -134,17 +149,24 @@ def _with_peak(
     return figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _wall(video: Path, workers: int, folder: Path) -> float:
+def _whole(video: Path, settings: IngestSettings, workers: int, folder: Path) -> tuple[float, float]:
+    """Prepare copies of a video. Return the CPU time of all processes, and the time."""
     source, out = folder / "copies", folder / "out"
     source.mkdir()
     for number in range(COPIES):
         shutil.copy(video, source / f"{number}.mp4")
-    began = time.perf_counter()
-    run.prepare(source, out, workers=workers)
-    taken = time.perf_counter() - began
+    cpu, wall = _cpu(), time.perf_counter()
+    run.prepare(source, out, settings=settings, workers=workers)
+    taken = _cpu() - cpu, time.perf_counter() - wall
     shutil.rmtree(source)
     shutil.rmtree(out)
     return taken
+
+
+def _cpu() -> float:
+    """Return the user and system time of this process and of those that it has ended, in seconds."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _scaled(clip: Path, target: Path, height: int) -> tuple[float, str]:

@@ -184,6 +184,7 @@ def _serve(connection: Connection, memory: int | None) -> None:
     # One thread a process is the fastest where every core has a process. Libraries read this when they are imported,
     # which happens when the first task's function is unpickled.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if memory is not None:
         _limit_memory(memory)

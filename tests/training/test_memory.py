@@ -61,7 +61,7 @@ import torch
 from npvf.faces.landmarks import Landmarker
 from tests.helpers.astronaut import scene, with_head
 picture = with_head(scene(320, 320), 40, 40)
-with Landmarker() as landmarker:
+with Landmarker(backend="mediapipe") as landmarker:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if (handler := signal.getsignal(number)) is not None:
             signal.signal(number, handler)  # as Lightning does after training
