@@ -19,6 +19,7 @@ class Reason(StrEnum):
     FACE_TOO_SMALL = "face_too_small"
     BAD_CROPS = "bad_crops"
     TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
     TOO_LITTLE_SPEECH = "too_little_speech"
     OUT_OF_SYNC = "out_of_sync"
     FACE_DOES_NOT_MOVE = "face_does_not_move"

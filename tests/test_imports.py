@@ -70,10 +70,12 @@ assert type(npvf.create_model("npv_nano")).__name__ == "NPV"
 
 
 def core_modules() -> list[str]:
-    """Every module of the library, commands included; what trains (npvf.training) needs the extra `train`."""
+    """Every module of the library, commands included; npvf.training and npvf.serve need an extra each."""
     files = sorted((ROOT / "npvf").rglob("*.py"))
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
-    return [name for name in names if not name.endswith("__main__") and not name.startswith("npvf.training")]
+    return [
+        name for name in names if not name.endswith("__main__") and not name.startswith(("npvf.training", "npvf.serve"))
+    ]
 
 
 def only_in_extras() -> set[str]:

@@ -39,6 +39,9 @@ GROUPS = {
         "compare": "test whether two detectors differ on the same videos",
         "robustness": "measure a detector on perturbed videos",
     },
+    "Serve": {
+        "serve": "judge uploaded videos over HTTP",
+    },
     "The installation": {
         "doctor": "list what is installed, what is missing, and how to install it",
         "models": "list shipped weights, print cards, fetch the landmark model",

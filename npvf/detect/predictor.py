@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -15,11 +15,14 @@ from npvf.detect.evidence import ClipEvidence
 from npvf.detect.quality import Look, look
 from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
-from npvf.media.recording import open_recording
+from npvf.media.recording import Notify, open_recording
 from npvf.models.batch import InputSpec
 from npvf.prepare.ingest import DEFAULTS, clips_of
 
 PhoneChoice = PhoneSource | Literal["auto"]
+Progress = Callable[[str, float, float], None]
+"""Is called with a step ("frames", "audio", "clips"), the time reached in the video, and its declared duration, in
+seconds."""
 
 
 class Predictor(ABC):
@@ -107,6 +110,7 @@ class Predictor(ABC):
         phones: PhoneChoice = "auto",
         landmarker: Landmarker | None = None,
         pictures: bool = True,
+        notify: Progress | None = None,
     ) -> Judgement:
         """Return the verdict on one video file, with its evidence.
 
@@ -115,18 +119,21 @@ class Predictor(ABC):
             phones: the phone source by name, or "auto".
             landmarker: a landmarker that is shared by several videos; None: open one for this video.
             pictures: draw images for a report.
+            notify: is called while the video is judged; an exception that it raises ends the work.
 
         Raises:
             Refused: the video cannot be judged.
         """
         if landmarker is None:
             with Landmarker(max_faces=DEFAULTS.max_faces) as opened:
-                return self.judge(video, phones, opened, pictures)
+                return self.judge(video, phones, opened, pictures, notify)
         settings = replace(DEFAULTS, phones=phones, need_sound=self.needs_sound)
         with open_recording(video, track=settings.audio_track) as recording:
             media = recording.info
+            tell: Notify = lambda step, seconds: notify and notify(step, seconds, media.duration)  # noqa: E731
+            recording.notify = tell
             clips = clips_of(recording, landmarker, settings=settings)
-            judgement = self.judge_clips(clips, str(video), media.duration, pictures)
+            judgement = self.judge_clips(_followed(clips, tell), str(video), media.duration, pictures)
         judgement.file = Path(video)
         judgement.verdict.warnings = [*judgement.verdict.warnings, *file_warnings(media)]
         return judgement
@@ -156,6 +163,12 @@ class Predictor(ABC):
             fps=meta.source_fps,
             looks=looks,
         )
+
+
+def _followed(clips: Iterable[Clip], notify: Notify) -> Iterator[Clip]:
+    for clip in clips:
+        notify("clips", clip.meta.span[0])
+        yield clip
 
 
 def not_judged(meta: ClipMeta, reason: str) -> ClipScore:

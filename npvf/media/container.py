@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import cast, overload
 
@@ -30,6 +31,35 @@ LONGEST_HOLE = Fraction(600)  # seconds of one still frame, or of silence, that 
 # Indices contain decoding times: a key frame that is decoded before a time may be shown so much after it.
 REORDERING = Fraction(1)
 MOST_PIXELS = 8192 * 8192
+# Formats whose files are lists of other files or of addresses, and devices: a file must not name what is read. FFmpeg
+# knows no list of forbidden formats, only one of allowed ones.
+_NAMING_OTHERS = {
+    "concat",
+    "hls",
+    "dash",
+    "webm_dash_manifest",
+    "imf",
+    "sdp",
+    "rtp",
+    "rtsp",
+    "vobsub",
+    "image2",
+    "svg_pipe",
+}
+_DEVICES = {
+    "alsa",
+    "fbdev",
+    "iec61883",
+    "jack",
+    "kmsgrab",
+    "lavfi",
+    "oss",
+    "pulse",
+    "sndio",
+    "v4l2",
+    "x11grab",
+    "xcbgrab",
+}
 PICTURES_BESIDE_THE_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -58,9 +88,20 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
 
 
 def _open_file(path: Path) -> InputContainer:
-    # Playlists can name other files and hosts, but only this file is read. The prefix allows a colon in a name.
-    options = {"protocol_whitelist": "file"}
-    return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+    # The prefix allows a colon in a name.
+    options = {"protocol_whitelist": "file", "format_whitelist": _readable_formats()}
+    try:
+        return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+    except av.ArgumentError as error:
+        text = f"{path.name} is in a format that npvf does not read, such as a list of other files."
+        raise Refused(Reason.UNDECODABLE, text) from error
+
+
+@cache
+def _readable_formats() -> str:
+    """Return the formats of files that hold their media themselves, as FFmpeg's option takes them."""
+    known = {name for names in av.formats_available for name in names.split(",")}
+    return ",".join(sorted(known - _NAMING_OTHERS - _DEVICES))
 
 
 def _pictures(folder: Path) -> list[Path]:

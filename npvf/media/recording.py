@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
@@ -23,6 +23,9 @@ from npvf.media.decode import resampled, shown_until, speech_of
 from npvf.media.probe import MediaInfo, describe
 from npvf.media.shown import Changes, Viewer, deinterlaced
 from npvf.media.sound import TrackSpool, audio_tracks
+
+Notify = Callable[[str, float], None]
+"""Is called while a video is read, with a step ("frames", "audio") and the time in the video, in seconds."""
 
 
 @contextmanager
@@ -47,6 +50,7 @@ class Recording:
     Attributes:
         info: what `probe` returns.
         changes: what was done to frames and audio; complete after `audio`.
+        notify: is called with each frame and before the audio; an exception that it raises ends the reading.
     """
 
     def __init__(self, container: InputContainer, path: Path, sound: bool, track: int | None) -> None:
@@ -55,6 +59,7 @@ class Recording:
             raise Refused(Reason.NO_VIDEO, f"{path.name} has no video stream.")
         self._container, self._stream, self._name = container, stream, path.name
         self.changes = Changes()
+        self.notify: Notify = lambda step, seconds: None
         wanted = sound and len(container.streams.audio) > 0
         self._tracks: dict[int, TrackSpool] = audio_tracks(container, SAMPLE_RATE, track) if wanted else {}
         self._decoded = self._decode()
@@ -73,7 +78,10 @@ class Recording:
         """Yield the frames as `npvf.media.iter_frames` does, at 25 a second. Can be read once."""
         timed = deinterlaced(shown_until(self._container, self._stream, self._decoded, None), self.changes)
         viewer = Viewer(self._stream, self.changes)
-        yield from resampled(timed, viewer, self._stream.time_base or Fraction(0), FPS)
+        shown = resampled(timed, viewer, self._stream.time_base or Fraction(0), FPS)
+        for number, frame in enumerate(shown):
+            self.notify("frames", number / FPS)
+            yield frame
 
     def audio(self) -> np.ndarray:
         """Return the audio as `npvf.media.spool_audio` does. Frames that were not taken are skipped.
@@ -83,6 +91,7 @@ class Recording:
         """
         if not self._tracks:
             raise Refused(Reason.NO_AUDIO, f"{self._name} has no audio stream.")
+        self.notify("audio", 0.0)
         for _ in self._decoded:
             pass
         return speech_of(self._tracks.values(), self._zero, self._name, self.changes)

@@ -40,7 +40,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(value=_value, interval=interval_text, percent=_percent, visible=visible)
-    environment.globals.update(asset=_asset, script_hash=_script_hash)
+    environment.globals.update(asset=_asset, script_hash=script_hash)
     return environment
 
 
@@ -64,7 +64,7 @@ def _asset(name: str) -> str:
     return files("npvf.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _script_hash(name: str) -> str:
+def script_hash(name: str) -> str:
     """The source of an inlined script for a content security policy: no other script of the page may run."""
     return f"'sha256-{b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode('ascii')}'"
 

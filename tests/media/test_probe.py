@@ -94,6 +94,19 @@ def test_no_media_file(tmp_path, content):
         assert refusal_of(lambda action=action: action(path)) == Reason.UNDECODABLE
 
 
+@pytest.mark.parametrize(
+    "playlist",
+    ["ffconcat version 1.0\nfile part.ts\n", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n"],
+    ids=["concat", "hls"],
+)
+def test_list_of_files_is_not_followed(tmp_path, playlist):
+    """A file from a stranger must not make npvf read another file of this machine."""
+    make(tmp_path / "part.ts", at_rate(25, 25))
+    path = tmp_path / "list.m3u8"
+    path.write_text(playlist)
+    assert refusal_of(lambda: probe(path)) == Reason.UNDECODABLE
+
+
 @pytest.mark.parametrize("faststart", [False, True])
 def test_truncated(tmp_path, faststart):
     options = {"movflags": "faststart"} if faststart else {}
