@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,9 +22,11 @@ from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
 from npvf.prepare.ingest import DEFAULTS
+from npvf.report.bundle import BundleSettings, verdicts_json, write_bundle
 from npvf.report.faces import EXAMPLES
 from npvf.report.mask_video import write_masks
-from npvf.report.report import write_report
+from npvf.report.report import render_report, save_page
+from npvf.report.stamp import check_authority
 
 BROKEN, ABSTAINED = 2, 3
 STYLES = {"fake": "bold red", "real": "bold green", "mismatch": "bold magenta", "abstain": "bold yellow"}
@@ -53,6 +54,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write an HTML report")
     parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="CASE.zip",
+        help="also write report, JSON, settings and the SHA-256 of everything into one file (npvf verify checks it)",
+    )
+    parser.add_argument(
+        "--timestamp",
+        metavar="URL",
+        help="have the manifest of the bundle stamped by this authority (RFC 3161); only its hash is sent",
+    )
+    parser.add_argument(
         "--masks",
         type=Path,
         metavar="FOLDER",
@@ -71,17 +83,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge every file, print, and return the exit status."""
-    if args.report and args.report.is_dir():
-        raise NpvfError(f"{args.report} is a folder: give --report a file name, such as report.html")
+    for option, file, example in (("--report", args.report, "report.html"), ("--bundle", args.bundle, "case.zip")):
+        if file and file.is_dir():
+            raise NpvfError(f"{file} is a folder: give {option} a file name, such as {example}")
+    if args.timestamp and not args.bundle:
+        raise NpvfError("--timestamp stamps the manifest of a bundle: give --bundle CASE.zip, too")
+    if args.timestamp:
+        check_authority(args.timestamp)
     device = options.device(args.device)
     predictor = from_pretrained(args.detector, device)
     judgements = list(_judge(args, predictor))
     if args.json:
-        print(json.dumps([_rounded(j.verdict.to_json()) for j in judgements], indent=2, ensure_ascii=False))
+        print(verdicts_json(judgements))
     else:
         _print(judgements)
-    if args.report:
-        _write(judgements, predictor, args.report)
+    if args.report or args.bundle:
+        _write(judgements, predictor, args)
     return exit_status(judgements)
 
 
@@ -111,7 +128,9 @@ def _judge(args: argparse.Namespace, predictor: Predictor) -> Iterator[Judgement
         for video in args.videos:
             progress.update(task, description=escape(Path(video).name))
             try:
-                judgement = predictor.judge(video, args.phones, landmarker, pictures=bool(args.report or args.masks))
+                judgement = predictor.judge(
+                    video, args.phones, landmarker, pictures=bool(args.report or args.bundle or args.masks)
+                )
             except MissingDependency:
                 raise  # it would be missing for every other file as well
             except NpvfError as error:
@@ -186,18 +205,22 @@ def _worst_sound(judgement: Judgement) -> str:
     return ""
 
 
-def _write(judgements: Sequence[Judgement], predictor: Predictor, path: Path) -> None:
+def _write(judgements: Sequence[Judgement], predictor: Predictor, args: argparse.Namespace) -> None:
+    """Write the report and the bundle, which contains the same report."""
+    console = Console(stderr=True)
     try:
-        write_report(judgements, predictor, path)
+        with console.status("writing the report"):
+            html = render_report(judgements, predictor, (args.report or args.bundle).parent)
+            if args.report:
+                save_page(html, args.report)
+            if args.bundle:
+                chosen = {name: getattr(args, name) for name in ("detector", "phones", "device", "masks", "timestamp")}
+                digest = write_bundle(args.bundle, judgements, predictor, html, BundleSettings(chosen, args.timestamp))
     except OSError as error:
         raise NpvfError(f"the report cannot be written: {error}") from error
-    Console(stderr=True).print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _rounded(value: Any) -> Any:
-    """Round all numbers in a JSON value to four decimals."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
+    if args.report:
+        console.print(f"report: {args.report}", markup=False, highlight=False, soft_wrap=True)
+    if args.bundle:
+        console.print(
+            f"bundle: {args.bundle}, manifest SHA-256 {digest}", markup=False, highlight=False, soft_wrap=True
+        )

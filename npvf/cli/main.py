@@ -16,6 +16,7 @@ GROUPS = {
     "Look at a file": {
         "detect": "judge videos: real, fake, mismatch, or abstain",
         "inspect": "list the facts of videos, and how well they can be judged",
+        "verify": "check a bundle of npvf detect: is everything as it was?",
     },
     "Make data": {
         "corpora": "list the corpora that npvf reads, check a copy, make splits",
@@ -55,7 +56,8 @@ EXIT_STATUS = """\
 Exit status:
     0    done
     1    done, but something is missing (doctor, corpora), a shortcut was
-         found (audit), or no video could be prepared (prepare)
+         found (audit), no video could be prepared (prepare), or a bundle
+         differs from its manifest (verify)
     2    wrong use, or an input that cannot be read: stderr says which
     3    at least one video was not judged (detect), or cannot be (inspect)
     130  stopped with Ctrl-C

@@ -80,9 +80,13 @@ def write_report(judgements: Sequence[Judgement], detector: Predictor, path: str
     Raises:
         OSError: the file cannot be written.
     """
-    path = Path(path)
+    return save_page(render_report(judgements, detector, Path(path).parent), Path(path))
+
+
+def save_page(html: str, path: Path) -> Path:
+    """Write a page into a file, making its folder. Raises OSError if it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_report(judgements, detector, path.parent), encoding="utf-8", errors="backslashreplace")
+    path.write_text(html, encoding="utf-8", errors="backslashreplace")  # names of files can have any bytes
     return path
 
 

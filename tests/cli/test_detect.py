@@ -1,8 +1,10 @@
 import io
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -89,7 +91,8 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def all_files(folder: Path, detector: Path) -> Ran:
     videos = [folder / name for name in ("gone.mp4", "text.mp4", "good.mp4", "mute.mp4", "wall.mp4")]
-    return npvf("detect", *videos, "--detector", detector, "--json", "--report", folder / "out" / "r.html")
+    written = ("--report", folder / "out" / "r.html", "--bundle", folder / "out" / "case.zip")
+    return npvf("detect", *videos, "--detector", detector, "--json", *written)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,24 @@ def test_the_report_has_all_of_them(all_files: Ran, folder: Path) -> None:
     html = (folder / "out" / "r.html").read_text()
     assert all(name in html for name in ("gone.mp4", "text.mp4", "good.mp4", "mute.mp4", "wall.mp4"))
     assert f"report: {folder / 'out' / 'r.html'}" in all_files.err
+
+
+def test_the_bundle_has_the_same_report_and_verdicts(all_files: Ran, folder: Path) -> None:
+    bundle = folder / "out" / "case.zip"
+    with ZipFile(bundle) as archive:
+        assert archive.read("report.html") == (folder / "out" / "r.html").read_bytes()
+        assert json.loads(archive.read("verdicts.json")) == json.loads(all_files.out)
+    verified = npvf("verify", bundle, "--video", folder / "good.mp4")
+    digest = re.search(r"manifest SHA-256 (\w+)", all_files.err)
+    assert verified.status == 0 and digest and digest[1] in verified.out
+    assert npvf("verify", bundle, "--video", folder / "good.phones.json").status == 1
+
+
+def test_a_time_stamp_needs_a_bundle_and_an_address(folder: Path, detector: Path) -> None:
+    alone = npvf("detect", folder / "good.mp4", "--detector", detector, "--timestamp", "https://stamps.example")
+    assert alone.status == 2 and "--bundle" in alone.err
+    odd = npvf("detect", folder / "good.mp4", "--bundle", folder / "x.zip", "--timestamp", "stamps.example")
+    assert odd.status == 2 and not (folder / "x.zip").exists()
 
 
 @pytest.mark.slow
