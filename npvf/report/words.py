@@ -41,7 +41,7 @@ ADVICE: dict[str, str] = {
     Reason.BAD_CROPS: "Ask for the original; the face cannot be followed in this copy.",
     Reason.TOO_SHORT: "Ask for a longer part of the recording.",
     Reason.TOO_LITTLE_SPEECH: "Ask for a part in which the person speaks for some seconds.",
-    Reason.OUT_OF_SYNC: "Look for a copy in which sound and picture fit. The offset itself is not evidence.",
+    Reason.OUT_OF_SYNC: "So it is unknown whether they belong together. Look for another copy: editing moves sound.",
     Reason.FACE_DOES_NOT_MOVE: "A still picture with a voice is not judged. Ask where the voice comes from.",
     Reason.MOUTH_HIDDEN: "Look for a part in which the mouth can be seen.",
     Reason.MUSIC_OR_NOISE: "Look for a part, or a copy, with speech and without music.",
@@ -203,12 +203,26 @@ def _how_sure(kind: str, findings: Sequence[Finding], people: int | None) -> str
         return f"The probability holds for videos like those of the calibration, at equal prior odds.{fitted}"
     strongest = max(decisive, key=lambda found: found.log10_lr or 0)
     low, high = strongest.bounds or (0.0, 0.0)
+    log10_lr = strongest.log10_lr or 0.0
+    example = _example(log10_lr) if kind == "fake" and log10_lr > 0 else ""
     first = strongest.propositions[0]
     return (
-        f"In {QUESTIONS[strongest.name].title}, the calibration data support a ratio of at most {ratio_text(high)} in "
-        f"favour of the statement that {first}, and of at most {ratio_text(-low)} in favour of the opposite. This "
+        f"{example}In {QUESTIONS[strongest.name].title}, the calibration data support a ratio of at most "
+        f"{ratio_text(high)} in favour of the statement that {first}, and of at most {ratio_text(-low)} in favour of the opposite. This "
         f"detector cannot be surer than that.{fitted}"
     )
+
+
+def _example(log10_lr: float) -> str:
+    """Return what a ratio means for a video if one in a hundred such videos is forged.
+
+    Examples:
+        >>> _example(1.0)
+        'If 1 in 100 videos of this kind were forged, it would be about 1 in 11 of those with such a finding. '
+    """
+    odds = 10**log10_lr / 99
+    share = f"1 in {1 / odds + 1:.0f}" if odds < 1 else f"{100 * odds / (1 + odds):.0f} in 100"
+    return f"If 1 in 100 videos of this kind were forged, it would be about {share} of those with such a finding. "
 
 
 def _of_one_method(judgement: Judgement, detector: Predictor) -> tuple[str, ...]:

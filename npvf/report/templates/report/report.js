@@ -9,6 +9,11 @@ for (const button of document.querySelectorAll("button.copy")) {
   button.addEventListener("click", () => copy(button));
 }
 
+// On paper, the hashes of the weights are shown; the settings and the card would take pages.
+for (const [event, open] of [["beforeprint", true], ["afterprint", false]]) {
+  window.addEventListener(event, () => document.querySelectorAll("details[data-print]").forEach((one) => (one.open = open)));
+}
+
 function connect(article, root) {
   const video = root.querySelector("video");
   const data = JSON.parse(root.querySelector(".player-data").textContent);
