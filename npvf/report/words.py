@@ -208,8 +208,8 @@ def _how_sure(kind: str, findings: Sequence[Finding], people: int | None) -> str
     first = strongest.propositions[0]
     return (
         f"{example}In {QUESTIONS[strongest.name].title}, the calibration data support a ratio of at most "
-        f"{ratio_text(high)} in favour of the statement that {first}, and of at most {ratio_text(-low)} in favour of the opposite. This "
-        f"detector cannot be surer than that.{fitted}"
+        f"{ratio_text(high)} in favour of the statement that {first}, and of at most {ratio_text(-low)} in favour of "
+        f"the opposite. This detector cannot be surer than that.{fitted}"
     )
 
 
