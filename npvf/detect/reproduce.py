@@ -23,6 +23,7 @@ PACKAGES = (
     "av",
     "opencv-contrib-python",
     "ai-edge-litert",
+    "mediapipe",
 )
 
 
