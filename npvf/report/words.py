@@ -40,6 +40,7 @@ ADVICE: dict[str, str] = {
     Reason.FACE_TOO_SMALL: "Ask for the original in full resolution.",
     Reason.BAD_CROPS: "Ask for the original; the face cannot be followed in this copy.",
     Reason.TOO_SHORT: "Ask for a longer part of the recording.",
+    Reason.TOO_LONG: "Cut out the part that matters.",
     Reason.TOO_LITTLE_SPEECH: "Ask for a part in which the person speaks for some seconds.",
     Reason.OUT_OF_SYNC: "So it is unknown whether they belong together. Look for another copy: editing moves sound.",
     Reason.FACE_DOES_NOT_MOVE: "A still picture with a voice is not judged. Ask where the voice comes from.",

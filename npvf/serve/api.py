@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from npvf.report.pages import script_hash
-from npvf.serve.files import REPORT, RESULT, UPLOAD
+from npvf.serve.files import BUNDLE, REPORT, RESULT, UPLOAD
 from npvf.serve.jobs import Full, Job, Jobs, State
 from npvf.serve.uploads import receive
 from npvf.version import __version__
@@ -140,6 +140,12 @@ def report(job: DoneJob, download: bool = False) -> Response:
     answer = _sent(job, REPORT, "text/html; charset=utf-8", "html" if download else "")
     answer.headers["Content-Security-Policy"] = REPORT_POLICY
     return answer
+
+
+@router.get("/jobs/{job_id}/bundle", responses=NOT_DONE, response_class=FileResponse)
+def bundle(job: DoneJob) -> Response:
+    """Return report, verdict, settings and hashes in a zip file, which `npvf verify` checks."""
+    return _sent(job, BUNDLE, "application/zip", "zip")
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=NO_JOB)

@@ -16,9 +16,10 @@ from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
 from npvf.prepare.ingest import DEFAULTS
+from npvf.report.bundle import BundleSettings, verdicts_json, write_bundle
 from npvf.report.report import render_report
 from npvf.report.words import in_words
-from npvf.serve.files import PROGRESS, REPORT, RESULT, UPLOAD, WORDS
+from npvf.serve.files import BUNDLE, PROGRESS, REPORT, RESULT, UPLOAD, WORDS
 from npvf.serve.settings import Load, Upload
 
 EVERY = 0.3  # seconds between two notes on the progress
@@ -68,7 +69,10 @@ def _judge(task: Upload, predictor: Predictor) -> None:
     html = render_report([judgement], predictor)
     save(task.folder / REPORT, html)
     save(task.folder / WORDS, json.dumps(_for_page(judgement, predictor)))
-    save(task.folder / RESULT, json.dumps(_rounded(judgement.verdict.to_json()), indent=2, ensure_ascii=False))
+    options = {"max_seconds": task.max_seconds, "device": task.load.device}
+    write_bundle(task.folder / BUNDLE, [judgement], predictor, html, BundleSettings(options))
+    (verdict,) = json.loads(verdicts_json([judgement]))
+    save(task.folder / RESULT, json.dumps(verdict, indent=2, ensure_ascii=False))
 
 
 def _for_page(judgement: Judgement, predictor: Predictor) -> dict[str, Any]:
@@ -111,15 +115,6 @@ def _limit_files() -> None:
     except ImportError:  # Windows has no such limit
         return
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_ON_DISK, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-def _rounded(value: Any) -> Any:
-    """Round all numbers in a JSON value to four decimals, as `npvf detect --json` does."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def save(path: Path, text: str) -> None:

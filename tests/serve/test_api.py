@@ -58,8 +58,10 @@ def test_from_upload_to_result(client: TestClient) -> None:
     assert (status["state"], status["name"], status["error"], status["position"]) == ("done", "clip.mp4", "", None)
     result = client.get(f"/api/jobs/{job}/result")
     assert result.json()["verdict"] == "real" and result.headers["cache-control"] == "no-store"
+    bundle = client.get(f"/api/jobs/{job}/bundle")
+    assert bundle.content == b"PK" and bundle.headers["content-disposition"] == 'attachment; filename="clip.npvf.zip"'
     assert client.delete(f"/api/jobs/{job}").status_code == 204
-    for path in ("", "/result", "/report"):
+    for path in ("", "/result", "/report", "/bundle"):
         assert client.get(f"/api/jobs/{job}{path}").status_code == 404
 
 
@@ -220,7 +222,7 @@ def test_without_a_token_only_this_machine_is_answered() -> None:
 def test_openapi_describes_every_address(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     job = "/api/jobs/{job_id}"
-    assert set(paths) == {"/api/jobs", job, f"{job}/result", f"{job}/report", "/api/health"}
+    assert set(paths) == {"/api/jobs", job, f"{job}/result", f"{job}/report", f"{job}/bundle", "/api/health"}
     assert "multipart/form-data" in paths["/api/jobs"]["post"]["requestBody"]["content"]
     assert set(paths["/api/jobs"]["post"]["responses"]) >= {"202", "400", "401", "408", "413", "415", "429"}
 
