@@ -36,6 +36,7 @@ PATHS = [
     "npvf/detect",
     "npvf/errors.py",
     "npvf/evaluate",
+    "npvf/export",
     "npvf/faces",
     "npvf/forge",
     "npvf/inspect",

@@ -44,6 +44,7 @@ GROUPS = {
         "serve": "judge uploaded videos over HTTP",
     },
     "The installation": {
+        "export": "write the networks of a detector as ONNX or for torch.export",
         "doctor": "list what is installed, what is missing, and how to install it",
         "models": "list shipped weights, print cards, fetch the landmark model",
         "demo": "run the whole pipeline on the synthetic corpus",

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal, Self
 
 from npvf.clip import Clip, ClipMeta, PhoneSource, Verdict
@@ -17,6 +18,7 @@ from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
 from npvf.media.recording import Notify, open_recording
 from npvf.models.batch import InputSpec
+from npvf.models.hub import upload
 from npvf.prepare.ingest import DEFAULTS, clips_of
 
 PhoneChoice = PhoneSource | Literal["auto"]
@@ -60,6 +62,17 @@ class Predictor(ABC):
     def save_pretrained(self, folder: str | Path, training: dict[str, Any] | None = None) -> Path:
         """Write a folder with weights and settings. `training` describes the training, for people only."""
         raise NotImplementedError(f"{type(self).__name__} cannot be saved to a folder")
+
+    def push_to_hub(
+        self, repo_id: str, private: bool | None = None, token: str | None = None, message: str | None = None
+    ) -> str:
+        """Save into a temporary folder and upload it with the model card; return the repository's address.
+
+        Arguments and errors are as in `npvf.models.hub.upload`; then `from_pretrained(repo_id)` loads it anywhere.
+        """
+        with TemporaryDirectory() as folder:
+            saved = self.save_pretrained(Path(folder) / repo_id.rpartition("/")[2])
+            return upload(saved, repo_id, private, token, message)
 
     @abstractmethod
     def score_clip(self, clip: Clip) -> ClipScore:

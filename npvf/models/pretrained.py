@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from safetensors.torch import load_file, save_file
@@ -11,6 +12,7 @@ from torch import nn
 
 from npvf.errors import NpvfError
 from npvf.models.config import FAMILIES, ModelConfig, import_families
+from npvf.models.hub import upload
 from npvf.models.registry import model_config
 from npvf.weights import folders_of, shipped_folder, shipped_models
 
@@ -50,6 +52,13 @@ class PretrainedModel(nn.Module):
         content = {"family": self.config.family, "model": self.config.to_json(), **(extra or {})}
         (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         return folder
+
+    def push_to_hub(
+        self, repo_id: str, private: bool | None = None, token: str | None = None, message: str | None = None
+    ) -> str:
+        """Save into a temporary folder and upload it; return the repository's address (`npvf.models.hub.upload`)."""
+        with TemporaryDirectory() as folder:
+            return upload(self.save_pretrained(folder), repo_id, private, token, message)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
