@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 
 from npvf.cli import options
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         job_memory=int(args.file_memory * (1 << 30)),
         keep_seconds=60 * args.keep,
     )
+    # As Ctrl-C does: by default the process would end at once, and leave uploads and results on the disk.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print("npvf: loading the detector", file=sys.stderr)
     with Jobs(settings) as jobs:
         app = make_app(jobs, Access(token), page=not args.api_only)
