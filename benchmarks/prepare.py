@@ -146,7 +146,13 @@ def _with_peak(
         start = figures.get("all", 0.0)
         figures = pipeline(video, folder / name)
     figures["start"] = start - figures["all"]
-    return figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return figures, _peak_mib()
+
+
+def _peak_mib() -> float:
+    """Return the most memory that this process held. The peak of getrusage would be that of the parent as well."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _whole(video: Path, settings: IngestSettings, workers: int, folder: Path) -> tuple[float, float]:
