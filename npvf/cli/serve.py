@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+from importlib import import_module
 
 from npvf.cli import options
 from npvf.errors import MissingDependency, NpvfError
@@ -52,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
         from npvf.serve.guard import Access, is_local
         from npvf.serve.jobs import Jobs
         from npvf.serve.settings import MB, ServeSettings
+
+        if not args.api_only:
+            import_module("npvf.serve.page")  # needs Gradio: say so before the detector is loaded
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "npvf":
             raise

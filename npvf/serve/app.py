@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -9,6 +11,8 @@ from npvf.serve.api import router
 from npvf.serve.guard import Access, Guard
 from npvf.serve.jobs import Jobs
 from npvf.version import __version__
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported, which `page` does
 
 
 def make_app(jobs: Jobs, access: Access, page: bool = True) -> ASGIApp:

@@ -76,7 +76,7 @@ class Job:
     def progress(self) -> tuple[str, float]:
         """Return the step ("load", "frames", "audio", "clips", "report") of a running job, and its share in [0, 1]."""
         try:
-            note = json.loads((self.folder / PROGRESS).read_text())
+            note = json.loads((self.folder / PROGRESS).read_bytes())
         except FileNotFoundError:
             return "load", 0.0
         return note["step"], note["share"]

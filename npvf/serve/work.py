@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from npvf.detect.findings import QUESTIONS, evidence_text
 from npvf.detect.loading import from_pretrained
 from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
@@ -76,9 +77,18 @@ def _judge(task: Upload, predictor: Predictor) -> None:
 
 
 def _for_page(judgement: Judgement, predictor: Predictor) -> dict[str, Any]:
-    """Return what the page shows beside the report: the words of the verdict and its kind."""
-    kind = "broken" if judgement.broken else judgement.verdict.verdict
-    return {**asdict(in_words(judgement, predictor)), "kind": kind, "probability": judgement.verdict.fake_probability}
+    """Return what the page shows beside the report: the words of the verdict, its kind, and lines to compare."""
+    verdict = judgement.verdict
+    kind = "broken" if judgement.broken else verdict.verdict
+    lines = {"verdict": verdict.verdict, "because": verdict.reason}
+    for found in verdict.findings:
+        strength = evidence_text(found) or found.reason
+        lines[QUESTIONS[found.name].title] = f"{found.statement.replace('_', ' ')}; {strength}"
+    offset = verdict.audio_offset_s
+    lines["audio offset"] = "not measured" if offset is None else f"{offset:+.2f} s"
+    lines["length"] = f"{judgement.seconds:.1f} s, of which {verdict.coverage:.0%} were judged"
+    lines["warnings"] = "; ".join(verdict.warnings) or "none"
+    return {**asdict(in_words(judgement, predictor)), "kind": kind, "lines": lines}
 
 
 def _limited(max_seconds: float, notify: Callable[[str, float, float], None]) -> Callable[[str, float, float], None]:
