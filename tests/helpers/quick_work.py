@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from npvf.serve.files import PROGRESS, REPORT, RESULT, UPLOAD, WORDS
+from npvf.serve.files import BUNDLE, PROGRESS, REPORT, RESULT, UPLOAD, WORDS
 from npvf.serve.settings import Load, Upload
 
 MP4 = b"\0\0\0\x18ftypisom"  # the first bytes of an MP4 file, which an upload needs
@@ -31,6 +31,7 @@ def quick_work(task: Load | Upload) -> str:
         time.sleep(30)
     (task.folder / RESULT).write_text(json.dumps({"video": task.name, "verdict": "real", "worker": os.getpid()}))
     (task.folder / REPORT).write_text(f"<!doctype html><title>report</title><script>alert(1)</script>{len(content)}")
+    (task.folder / BUNDLE).write_bytes(b"PK")
     words: dict[str, object] = {"headline": "No sign of a forgery", "sentence": "All is well.", "kind": "real"}
     words |= {"code": "", "advice": "", "rests_on": ["The lips fit."], "sure": "Not very.", "not_meant": ["Proof."]}
     words |= {"lines": {"verdict": "real", "length": f"{len(content)} bytes"}}

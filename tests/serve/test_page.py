@@ -92,7 +92,7 @@ def test_from_upload_to_report_and_downloads(page: Any, service: str, tmp_path: 
     report.wait_for(timeout=SECONDS)
     assert report.inner_text() == str(len(MP4))
     assert "allow-same-origin" not in page.get_attribute("#card-one iframe", "sandbox")
-    for button, ending in (("JSON", "json"), ("Report", "html")):
+    for button, ending in (("JSON", "json"), ("Bundle", "zip"), ("Report", "html")):
         with page.expect_download(timeout=SECONDS) as download:
             page.click(f"#card-one a[download]:text-is('{button}')")
         assert download.value.suggested_filename.endswith(f".npvf.{ending}")
