@@ -28,7 +28,6 @@ from npvf.serve.app import make_app
 from npvf.serve.guard import Access
 from npvf.serve.jobs import Jobs
 from npvf.serve.settings import ServeSettings
-from tests.helpers.corrupt_prepare import KINDS
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 pytestmark = pytest.mark.slow
@@ -86,18 +85,22 @@ def test_a_person_who_speaks(client: TestClient) -> None:
     assert [f["statement"] for f in status["result"]["findings"]] == [f["statement"] for f in expected["findings"]]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_damaged_files_are_answered(client: TestClient, video: Path, kind: Any) -> None:
+@pytest.mark.parametrize("damage", ["cut", "zeros", "a bit in the header", "many bits"])
+def test_damaged_files_are_answered(client: TestClient, video: Path, damage: str) -> None:
     """A damaged copy that still begins like a video ends in a verdict, or in a reason not to give one."""
-    for seed in range(2):
-        damaged = bytes(kind(bytearray(video.read_bytes()), random.Random(seed)))
-        sent = client.post("/api/jobs", files={"file": ("a.mp4", damaged)})
-        if sent.status_code == 415:
-            continue
-        status = judged(client, damaged)
-        assert status["state"] == "done" or status["error"].partition(":")[0] in ("undecodable", "memory_limit")
-        if status["result"]:
-            assert status["result"]["reason"]
+    content, rng = bytearray(video.read_bytes()), random.Random(damage)
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    elif damage == "zeros":
+        content[5000:9000] = bytes(4000)
+    else:
+        most = 2000 if damage == "a bit in the header" else len(content)
+        for _ in range(1 if damage == "a bit in the header" else 300):
+            content[rng.randrange(40, most)] ^= 1 << rng.randrange(8)
+    status = judged(client, bytes(content))
+    assert status["state"] == "done" or status["error"].partition(":")[0] in ("undecodable", "memory_limit")
+    if status["result"]:
+        assert status["result"]["reason"]
 
 
 def test_a_video_that_is_longer_than_it_says(client: TestClient, video: Path, tmp_path: Path) -> None:
