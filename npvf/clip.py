@@ -259,6 +259,40 @@ class Finding:
     measurements: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PersonComparison:
+    """How a face moves in comparison with genuine videos of the same person (`npvf.detect.known_person`).
+
+    Attributes:
+        statement: "unlike": farther from the genuine videos than each of them is from the others; "like": no farther
+            than three quarters of them; "undecided": between; "not_judged": `reason` says why.
+        videos, seconds: of the genuine material.
+        distance: of the questioned video; None if not judged.
+        among: the distance of each genuine video from the others, in ascending order.
+        as_far: how many of them are at least as far as the questioned video.
+        reason: begins with a code ("too_short: ...").
+    """
+
+    statement: Literal["like", "unlike", "undecided", "not_judged"]
+    videos: int
+    seconds: float
+    distance: float | None = None
+    among: tuple[float, ...] = ()
+    as_far: int = 0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        if self.distance is None:
+            return self.reason
+        material = f"{self.videos} genuine videos ({self.seconds:.0f} s)"
+        if self.statement == "unlike":
+            return f"the face moves less like {material} of this person than each of them like the others"
+        way = "as" if self.statement == "like" else "less than most, but not unlike,"
+        rank = f"{self.as_far} of them are at least as far from the others"
+        return f"the face moves {way} in {material} of this person: {rank}"
+
+
 @dataclass(slots=True)
 class Verdict:
     """The verdict on one video.
@@ -289,6 +323,7 @@ class Verdict:
     findings: Sequence[Finding] = ()
     measurements: dict[str, float] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    known_person: PersonComparison | None = None  # with genuine videos of the same person, if they are given
     changed: Sequence[str] = ()  # what was done to the file before it was judged, such as removing interlacing
 
     def to_json(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from npvf.cli import options
 from npvf.clip import PhoneSource
 from npvf.detect.findings import QUESTIONS, evidence_text
+from npvf.detect.known_person import KnownPerson
 from npvf.detect.likelihood import SCALE
 from npvf.detect.loading import from_pretrained
 from npvf.detect.predictor import Predictor
@@ -76,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULTS.phones,
         help="the source of phone times (default: %(default)s, the best source available)",
     )
+    parser.add_argument(
+        "--known-genuine",
+        type=Path,
+        metavar="FOLDER",
+        help="genuine videos of the person who is shown: is the motion of the face like theirs? It does not change the "
+        "verdict",
+    )
     parser.add_argument("--device", help=options.DEVICE)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXPLANATION
@@ -124,13 +132,13 @@ def _judge(args: argparse.Namespace, predictor: Predictor) -> Iterator[Judgement
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
         Landmarker(max_faces=DEFAULTS.max_faces) as landmarker,
     ):
+        known = _known_person(args, landmarker, console) if args.known_genuine else None
         task = progress.add_task("detect", total=len(args.videos))
         for video in args.videos:
             progress.update(task, description=escape(Path(video).name))
             try:
-                judgement = predictor.judge(
-                    video, args.phones, landmarker, pictures=bool(args.report or args.bundle or args.masks)
-                )
+                pictures = bool(args.report or args.bundle or args.masks)
+                judgement = predictor.judge(video, args.phones, landmarker, pictures, known=known)
             except MissingDependency:
                 raise  # it would be missing for every other file as well
             except NpvfError as error:
@@ -140,6 +148,17 @@ def _judge(args: argparse.Namespace, predictor: Predictor) -> Iterator[Judgement
             _keep_masks(judgement, folder)
             progress.advance(task)
             yield judgement
+
+
+def _known_person(args: argparse.Namespace, landmarker: Landmarker, console: Console) -> KnownPerson:
+    """Read the genuine videos, and say which were left out and why."""
+
+    def report(video: Path, reason: str) -> None:
+        if reason:
+            console.print(f"npvf: {video} is left out: {reason}", markup=False, highlight=False, soft_wrap=True)
+
+    with console.status(f"reading the genuine videos of {args.known_genuine.name}"):
+        return KnownPerson.from_folder(args.known_genuine, landmarker, args.videos, report)
 
 
 def _keep_masks(judgement: Judgement, folder: Path | None) -> None:
@@ -177,6 +196,8 @@ def _facts(judgement: Judgement) -> Iterator[tuple[str, str]]:
     for found in verdict.findings:
         said = evidence_text(found) or found.reason
         yield QUESTIONS[found.name].title, f"{found.statement.replace('_', ' ')}; {said}"
+    if verdict.known_person is not None:
+        yield "known person", str(verdict.known_person)
     if verdict.fake_probability is not None:
         yield "probability", f"{verdict.fake_probability:.2f} of fake; fake from {verdict.threshold:.2f}"
     if verdict.audio_offset_s is not None:

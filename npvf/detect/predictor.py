@@ -13,6 +13,7 @@ from npvf.clip import Clip, ClipMeta, PhoneSource, Verdict
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, aggregate
 from npvf.detect.conditions import ConditionSettings, file_warnings
 from npvf.detect.evidence import ClipEvidence
+from npvf.detect.known_person import ClipMotion, KnownPerson
 from npvf.detect.quality import Look, look
 from npvf.detect.verdict import Judgement, build_verdict
 from npvf.faces.landmarks import Landmarker
@@ -124,6 +125,7 @@ class Predictor(ABC):
         landmarker: Landmarker | None = None,
         pictures: bool = True,
         notify: Progress | None = None,
+        known: KnownPerson | None = None,
     ) -> Judgement:
         """Return the verdict on one video file, with its evidence.
 
@@ -133,35 +135,47 @@ class Predictor(ABC):
             landmarker: a landmarker that is shared by several videos; None: open one for this video.
             pictures: draw images for a report.
             notify: is called while the video is judged; an exception that it raises ends the work.
+            known: genuine videos of the person who is shown, to compare the motion of the face with.
 
         Raises:
             Refused: the video cannot be judged.
         """
         if landmarker is None:
             with Landmarker(max_faces=DEFAULTS.max_faces) as opened:
-                return self.judge(video, phones, opened, pictures, notify)
+                return self.judge(video, phones, opened, pictures, notify, known)
         settings = replace(DEFAULTS, phones=phones, need_sound=self.needs_sound)
         with open_recording(video, track=settings.audio_track) as recording:
             media = recording.info
             tell: Notify = lambda step, seconds: notify and notify(step, seconds, media.duration)  # noqa: E731
             recording.notify = tell
             clips = clips_of(recording, landmarker, settings=settings)
-            judgement = self.judge_clips(_followed(clips, tell), str(video), media.duration, pictures)
+            judgement = self.judge_clips(_followed(clips, tell), str(video), media.duration, pictures, known)
         judgement.file = Path(video)
         judgement.verdict.warnings = [*judgement.verdict.warnings, *file_warnings(media)]
         return judgement
 
-    def judge_clips(self, clips: Iterable[Clip], video: str, seconds: float, pictures: bool = True) -> Judgement:
+    def judge_clips(
+        self,
+        clips: Iterable[Clip],
+        video: str,
+        seconds: float,
+        pictures: bool = True,
+        known: KnownPerson | None = None,
+    ) -> Judgement:
         """Return the same as `judge` for a video of `seconds` from its clips, at least one."""
         evidence: list[ClipEvidence] = []
         looks: list[Look] = []
+        motion = ClipMotion()
         for clip in clips:
             evidence.append(self.examine(clip, pictures))
+            if known is not None:
+                motion.add(clip)
             looks += [look(clip, self.conditions)] if pictures else []
             meta = clip.meta
         score = self.aggregate([item.score for item in evidence])
         reason = score.reason or self.explain(score, evidence)
         verdict = build_verdict(evidence, score, self.settings, reason, video, seconds)
+        verdict.known_person = None if known is None else known.compare(motion.windows())
         verdict.changed = meta.media.get("changed", [])
         masks = [item.mask for item in evidence if item.mask is not None]
         for item in evidence:

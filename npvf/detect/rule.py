@@ -13,6 +13,9 @@
 Agreement of sound and lips takes no part in 1: generators fit sound better than people do, and a swapped face keeps the
 lips of a person. So it never lowers the evidence for a forgery. A video without any sound sign, such as music over a
 moving mouth, is not called real, since the place where a forgery shows most often could not be looked at.
+
+The comparison with known genuine videos of the person (`npvf.detect.known_person`) takes no part in any of them. It is
+a rank among a few videos of one person, and stands beside the verdict.
 """
 
 from __future__ import annotations
