@@ -261,11 +261,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class PersonComparison:
-    """How a face moves in comparison with genuine videos of the same person (`npvf.detect.known_person`).
+    """The motion of a face in comparison with genuine videos of the same person (`npvf.detect.known_person`).
 
     Attributes:
-        statement: "unlike": farther from the genuine videos than each of them is from the others; "like": no farther
-            than three quarters of them; "undecided": between; "not_judged": `reason` says why.
+        statement: "unlike": farther from the genuine videos than each of them is from the others; "like": among the
+            nearer three quarters of them; "undecided": between; "not_judged": `reason` says why.
         videos, seconds: of the genuine material.
         distance: of the questioned video; None if not judged.
         among: the distance of each genuine video from the others, in ascending order.

@@ -1,4 +1,4 @@
-"""How a face moves: correlations between the motions of head, mouth and brows. People differ in them.
+"""Habits of motion: correlations between the motions of head, mouth and brows. People differ in them.
 
 After Agarwal, Farid, Gu, He, Nagano and Li, "Protecting world leaders against deep fakes", CVPR workshops (2019), who
 correlate action units and head rotation over ten seconds. Our reading: distances between MediaPipe's landmarks in place
