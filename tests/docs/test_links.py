@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,18 @@ def test_what_a_page_names_is_there(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.resolve()), link
+
+
+def in_menu(entries: list[object]) -> set[str]:
+    """The pages of the site's menu."""
+    pages: set[str] = set()
+    for entry in entries:
+        value = next(iter(entry.values())) if isinstance(entry, dict) else entry
+        pages |= in_menu(value) if isinstance(value, list) else {str(value)}
+    return pages
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    menu = in_menu(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"])
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert menu == pages | {"contributing.md", "api/index.md"}  # scripts/build_docs.py writes these two

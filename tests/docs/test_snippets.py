@@ -24,7 +24,7 @@ from npvf.weights import DEFAULT, FOLDER
 from tests.helpers.films import film, speechlike
 from tests.helpers.pages import PAGES, ROOT, Block, blocks, shell_commands
 
-SHELL = [block for page in PAGES for block in blocks(page, "sh")]
+SHELL = [block for page in PAGES for language in ("sh", "bash") for block in blocks(page, language)]
 PYTHON = [page for page in PAGES if any(not block.not_run for block in blocks(page, "python"))]
 HOWTOS = [page for page in PYTHON if page.parent.name == "howto"]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -48,6 +48,7 @@ def only_parse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(command: str) -> None:
     """Fail if the program, an option, a choice or a file of the repository that a command names does not exist."""
+    command = command.removeprefix("srun ").replace("$SLURM_ARRAY_TASK_ID", "1")
     program, *words = shlex.split(command, comments=True)
     if program == "npvf" and words:
         assert words[0] in COMMANDS, command
