@@ -1,7 +1,7 @@
 """Write the API reference from the docstrings: `python scripts/api_reference.py FOLDER`, a page for each sub-package.
 
-A page shows the names in `__all__`. A sub-package without `__all__` is listed with its modules. Zensical could run
-mkdocstrings, which brings ten packages; our docstrings need only the few rules below.
+A page shows the names in `__all__`. A sub-package without `__all__` shows the public names of its modules. Zensical
+could run mkdocstrings, which brings ten packages; our docstrings need only the few rules below.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def markdown(docstring: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Keep `<`, `*` and `_` of the prose as they are; text in backticks is not changed."""
+    """Keep `<`, `_` and brackets of the prose as they are; text in backticks is not changed."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([<*_\[\]])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("`") else re.sub(r"([<_\[\]])", r"\\\1", part) for part in parts)
 
 
 def signature(name: str, thing: Any) -> str:
@@ -59,11 +59,18 @@ def signature(name: str, thing: Any) -> str:
         found = inspect.signature(thing)
     except (TypeError, ValueError):
         return ""
-    text = name + re.sub(r"<factory>|<object object at [^>]*>", "...", str(found)).replace("'", "")
+    text = f"{name}{plain(str(found))}"
     if len(text) <= 88:
         return text
-    arguments = "".join(f"    {argument},\n".replace("'", "") for argument in found.parameters.values())
-    return f"{name}(\n{re.sub('<factory>', '...', arguments)})"
+    arguments = "".join(f"    {plain(str(argument))},\n" for argument in found.parameters.values())
+    returned = text[text.rindex(")") :] if ")" in text else ")"
+    return f"{name}(\n{arguments}{returned}"
+
+
+def plain(call: str) -> str:
+    """Remove the quotes around annotations, and defaults that have no literal."""
+    call = re.sub(r"(: \**|-> )'([^']*)'", r"\1\2", call)
+    return re.sub(r"<factory>|<[^<>]* object at 0x[0-9a-f]+>", "...", call)
 
 
 def entry(name: str, thing: Any, level: int = 2) -> list[str]:
@@ -103,6 +110,25 @@ def modules(package: ModuleType) -> list[str]:
     return rows
 
 
+def of_module(path: str) -> list[str]:
+    """Return the lines of the functions and classes that a module defines."""
+    try:
+        module = import_module(path)
+    except ModuleNotFoundError as error:  # of an extra; `make docs` installs the small ones
+        if (error.name or "").startswith("npvf"):
+            raise
+        return [
+            f"## {path}",
+            "",
+            f"Not shown: the package `{error.name}` was not installed when this page was written.",
+            "",
+        ]
+    own = [(name, thing) for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
+    public = [(name, thing) for name, thing in own if not name.startswith("_") and getattr(thing, "__doc__", None)]
+    lines = [line for name, thing in public if callable(thing) for line in entry(name, thing, 3)]
+    return [f"## {module.__name__}", "", *lines] if lines else []
+
+
 def page(package: ModuleType) -> str:
     """Return the page of one package."""
     lines = [f"# {package.__name__}", "", markdown(package.__doc__ or ""), ""]
@@ -111,6 +137,9 @@ def page(package: ModuleType) -> str:
             lines += entry(name, getattr(package, name))
     if package is not npvf:
         lines += ["## Modules", "", *modules(package), ""]
+    if not hasattr(package, "__all__") and package.__name__ not in ("npvf.cli", "npvf.weights"):
+        for found in pkgutil.iter_modules(package.__path__):
+            lines += of_module(f"{package.__name__}.{found.name}")
     return "\n".join(lines)
 
 

@@ -1,7 +1,9 @@
 """Build the documentation site: `python scripts/build_docs.py`, or `make docs`. The result is build/site.
 
 The source of the site is written to build/pages first: the pages of docs/, CONTRIBUTING.md, and the API reference.
-Formulas become MathML, which browsers draw without a script. A warning, such as a dead link, is an error.
+Formulas become MathML, which browsers draw without a script. A warning, such as a dead link, is an error. Nothing is
+loaded from elsewhere. Pages can be opened from disk, but browsers allow the search only from a server:
+`python -m http.server -d build/site`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Shortcuts and leakage of a labelled corpus: the work of `npvf audit`."""

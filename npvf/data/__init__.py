@@ -1,0 +1,1 @@
+"""Training data: selection of clips, tensors, augmentation, sampling."""

@@ -1,0 +1,1 @@
+"""Detectors, localizers and fused detectors: score, calibration, evidence, verdict."""

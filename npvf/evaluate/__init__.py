@@ -1,0 +1,1 @@
+"""Protocols for detection, segmentation and synchrony; comparison, robustness, baselines, detectors of others."""

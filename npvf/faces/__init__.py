@@ -1,0 +1,1 @@
+"""Landmarks, face tracks, alignment, the speaker, and optical flow."""

@@ -1,0 +1,1 @@
+"""The facts of one file: box tree, streams, Content Credentials, oddities."""

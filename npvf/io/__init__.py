@@ -1,0 +1,1 @@
+"""Formats on disk: annotations, masks, shards, prepared corpora."""

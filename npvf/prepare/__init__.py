@@ -1,0 +1,1 @@
+"""Preparation: videos become shards of aligned face tracks, audio and phones."""

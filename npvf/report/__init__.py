@@ -1,0 +1,1 @@
+"""The HTML report, its charts, mask videos, and bundles."""

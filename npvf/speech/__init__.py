@@ -1,0 +1,1 @@
+"""Phones and their sources, the gate, mel, voice activity."""

@@ -1,0 +1,1 @@
+"""The parts that both training stages share: data, command, optimiser, moving averages."""
