@@ -102,7 +102,7 @@ def _import_mediapipe() -> tuple[Any, Any, Any]:
         from mediapipe.tasks.python import BaseOptions, vision
     except (ImportError, OSError) as error:
         raise MissingDependency(
-            f"MediaPipe cannot be loaded ({error}); pip install 'npvf[mediapipe]', "
+            f"MediaPipe cannot be loaded ({error}); pip install mediapipe, "
             "and on Debian or Ubuntu: apt-get install libegl1 libgles2 libgl1"
         ) from error
     return mediapipe, vision, BaseOptions

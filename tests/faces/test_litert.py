@@ -19,7 +19,7 @@ from npvf.media import iter_frames
 from tests.helpers.astronaut import scene, with_head
 
 graph = pytest.importorskip("npvf.faces.graph")
-pytest.importorskip("mediapipe", reason="the reference is the extra `mediapipe`")
+pytest.importorskip("mediapipe", reason="the reference needs MediaPipe")
 
 MOST = 4
 CLIPS = (
