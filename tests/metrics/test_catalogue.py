@@ -16,7 +16,7 @@ NO_INTERVALS = Bootstrap(0)
 
 def test_every_metric_is_in_the_catalogue() -> None:
     detection = detection_metrics([0.2, 0.7], [0, 1], bootstrap=NO_INTERVALS)
-    assert set(detection) | {"auc_all"} == set(DETECTION)
+    assert set(detection) | {"auc_all", "fpr_all", "tpr_all"} == set(DETECTION)
     span = np.array([[0.0, 1.0]])
     located = localization_metrics([Proposals(span, np.ones(1))], [span], bootstrap=NO_INTERVALS)
     assert list(located) == list(TEMPORAL_LOCALIZATION)
