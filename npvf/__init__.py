@@ -11,9 +11,9 @@ from npvf.version import __version__
 if TYPE_CHECKING:
     from npvf.detect.detector import Detector
     from npvf.detect.fused import FusedDetector
-    from npvf.detect.loading import from_pretrained
     from npvf.detect.localizer import Localizer
     from npvf.detect.predictor import Predictor
+    from npvf.detect.pretrained import from_pretrained
     from npvf.detect.speech_detector import SpeechDetector
     from npvf.models.pretrained import create_model
     from npvf.models.registry import list_models
@@ -45,7 +45,7 @@ _LAZY = {
     "Predictor": "npvf.detect.predictor",
     "SpeechDetector": "npvf.detect.speech_detector",
     "create_model": "npvf.models",
-    "from_pretrained": "npvf.detect.loading",
+    "from_pretrained": "npvf.detect.pretrained",
     "list_models": "npvf.models",
 }
 

@@ -45,6 +45,7 @@ GROUPS = {
     },
     "The installation": {
         "export": "write the networks of a detector as ONNX or for torch.export",
+        "completion": "print a script that completes commands in a shell",
         "doctor": "list what is installed, what is missing, and how to install it",
         "models": "list shipped weights, print cards, fetch the landmark model",
         "demo": "run the whole pipeline on the synthetic corpus",
@@ -91,7 +92,12 @@ def _train(stage: str, argv: list[str]) -> int | None:
     return stage_cli.main(argv)
 
 
-def _parser(called: str | None) -> argparse.ArgumentParser:
+def complete_parser() -> argparse.ArgumentParser:
+    """Build the parser with the arguments of all commands, for which all of them are imported."""
+    return _parser(None, every=True)
+
+
+def _parser(called: str | None, every: bool = False) -> argparse.ArgumentParser:
     """Build the parser. Its help lists all commands, but only the called one is imported to add its arguments."""
     parser = argparse.ArgumentParser(
         prog="npvf",
@@ -101,11 +107,14 @@ def _parser(called: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"npvf {__version__}")
-    hidden = argparse.SUPPRESS  # the description lists the commands
+    hidden = (
+        None if every else argparse.SUPPRESS
+    )  # the description lists the commands; completion leaves out what is hidden
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="npvf", help=hidden, required=True)
     for name, line in COMMANDS.items():
-        command = commands.add_parser(name, description=f"{line[0].upper()}{line[1:]}.")
-        if name == called:
+        shown = {"help": line} if every else {}  # completion takes the commands that have a help; ours is above
+        command = commands.add_parser(name, description=f"{line[0].upper()}{line[1:]}.", **shown)
+        if name == called or (every and name not in PASS_THROUGH):
             import_module(f"npvf.cli.{name}").add_arguments(command)
     if called and not called.startswith("-") and called not in COMMANDS:
         near = difflib.get_close_matches(called, COMMANDS, n=1)
