@@ -112,8 +112,7 @@ def _parser(called: str | None, every: bool = False) -> argparse.ArgumentParser:
     )  # the description lists the commands; completion leaves out what is hidden
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="npvf", help=hidden, required=True)
     for name, line in COMMANDS.items():
-        shown = {"help": line} if every else {}  # completion takes the commands that have a help; ours is above
-        command = commands.add_parser(name, description=f"{line[0].upper()}{line[1:]}.", **shown)
+        command = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
         if name == called or (every and name not in PASS_THROUGH):
             import_module(f"npvf.cli.{name}").add_arguments(command)
     if called and not called.startswith("-") and called not in COMMANDS:
