@@ -67,8 +67,8 @@ def _taking_no_files(component: gradio.HTML) -> gradio.HTML:
     async def refuse_later(url_or_file_path: str | Path | None) -> str | None:
         return refuse(url_or_file_path)
 
-    component.move_resource_to_block_cache = refuse  # type: ignore[method-assign]
-    component.async_move_resource_to_block_cache = refuse_later  # type: ignore[method-assign]
+    component.move_resource_to_block_cache = refuse  # type: ignore[method-assign, unused-ignore]
+    component.async_move_resource_to_block_cache = refuse_later  # type: ignore[method-assign, unused-ignore]
     return component
 
 
