@@ -63,6 +63,6 @@ def _by_method(item: ClipEvidence, detector: Detector) -> Iterator[Lane]:
     for method, name, meaning, length, threshold in methods:
         part = item.score.parts.get(method)
         if part and part.starts:
-            ratio = detector.likelihood[method]
-            values_K = expit(np.array([ratio.log_odds(logit) for logit in part.logits]))
+            ratio, calibration = detector.likelihood[method], detector.parts[method].settings.calibration
+            values_K = expit(np.array([ratio.log_odds(calibration.log_odds(logit)) for logit in part.logits]))
             yield Lane(name, meaning, np.array(part.starts, int), values_K, length, threshold)
