@@ -41,6 +41,7 @@ KEYS = {
     "parts",
     "people",
     "findings",
+    "known_person",
     "measurements",
     "warnings",
     "changed",
