@@ -107,9 +107,8 @@ def _parser(called: str | None, every: bool = False) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"npvf {__version__}")
-    hidden = (
-        None if every else argparse.SUPPRESS
-    )  # the description lists the commands; completion leaves out what is hidden
+    # The description lists the commands. Completion leaves out what is hidden.
+    hidden = None if every else argparse.SUPPRESS
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="npvf", help=hidden, required=True)
     for name, line in COMMANDS.items():
         command = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")

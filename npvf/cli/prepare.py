@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--landmarks",
         choices=get_args(Backend),
         default=defaults.landmarks,
-        help="what runs the face networks (default: %(default)s); mediapipe is slower and needs its extra",
+        help="what runs the face networks (default: %(default)s); mediapipe is slower",
     )
     parser.add_argument(
         "--audio-track",
@@ -126,14 +126,8 @@ def run(args: argparse.Namespace) -> int:
         return _list(args)
     if args.verify:
         return _verify(args.src, args.staging)
-    if args.out is None:
-        console.print("npvf prepare: OUT is missing: npvf prepare SRC OUT, shards are written to OUT")
-        return 2
-    if (args.shard_index is None) != (args.num_shards is None):
-        console.print("npvf prepare: --shard-index and --num-shards go together")
-        return 2
-    if args.ray_address and args.engine != "ray":
-        console.print("npvf prepare: --ray-address needs --engine ray")
+    if wrong := _wrong_use(args):
+        console.print(f"npvf prepare: {wrong}")
         return 2
     settings = IngestSettings(
         args.max_seconds,
@@ -187,6 +181,15 @@ def run(args: argparse.Namespace) -> int:
         )
     Console().print(_table(args.out, summary))
     return 0 if summary.dataset["prepared"] else 1
+
+
+def _wrong_use(args: argparse.Namespace) -> str:
+    """Return what is wrong with options that do not go together, or ""."""
+    if args.out is None:
+        return "OUT is missing: npvf prepare SRC OUT, shards are written to OUT"
+    if (args.shard_index is None) != (args.num_shards is None):
+        return "--shard-index and --num-shards go together"
+    return "--ray-address needs --engine ray" if args.ray_address and args.engine != "ray" else ""
 
 
 def _printable(text: str) -> str:

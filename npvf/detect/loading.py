@@ -55,11 +55,20 @@ def from_pretrained(name_or_folder: str | Path | None = None, device: str = "cpu
         predictor = _class(UNTRAINED[str(name_or_folder)])()
         predictor.settings = predictor.settings.configured(**overrides)
         return predictor
+    return predictor_in(named_folder(name_or_folder), device, **overrides)
+
+
+def named_folder(name_or_folder: str | Path | None) -> Path:
+    """Return `predictor_folder`, with an error that also lists the names that need no folder."""
     try:
-        folder = predictor_folder(name_or_folder)
+        return predictor_folder(name_or_folder)
     except NpvfError as error:
         names = ", ".join([*(one.name for one in shipped()), *UNTRAINED])
         raise NpvfError(f"{error}; names that need no folder are {names}") from error
+
+
+def predictor_in(folder: Path, device: str = "cpu", **overrides: Any) -> Predictor:
+    """Load the predictor of a local folder. Raises NpvfError if there is none, or if a setting is unknown."""
     content = read_config(folder)
     for key, place in FOLDERS.items():
         if key in content:

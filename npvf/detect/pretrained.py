@@ -31,9 +31,9 @@ def from_pretrained(name_or_folder: str | Path | None = None, device: str = "cpu
     """
     if str(name_or_folder) in loading.UNTRAINED:
         return loading.from_pretrained(name_or_folder, device, **overrides)
-    folder = loading.predictor_folder(name_or_folder)
+    folder = loading.named_folder(name_or_folder)
     if read_config(folder).keys() & loading.FOLDERS.keys():
-        return loading.from_pretrained(name_or_folder, device, **overrides)
+        return loading.predictor_in(folder, device, **overrides)
     if overrides:
         raise NpvfError(f"{name_or_folder} is a network alone, which has no setting {next(iter(overrides))!r}")
     return PretrainedModel.from_pretrained(folder).to(device)

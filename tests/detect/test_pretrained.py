@@ -20,3 +20,8 @@ def test_a_network_alone_has_no_settings_of_a_verdict(tiny_overrides: dict, tmp_
     folder = NPV.create("npv_nano", **tiny_overrides).save_pretrained(tmp_path / "encoder")
     with pytest.raises(NpvfError, match="network alone, which has no setting 'threshold'"):
         npvf.from_pretrained(folder, threshold=0.7)
+
+
+def test_a_misspelt_name_is_answered_with_the_names() -> None:
+    with pytest.raises(NpvfError, match=r"names that need no folder are .*people-v1.*silence"):
+        npvf.from_pretrained("silense")
