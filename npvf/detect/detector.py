@@ -30,6 +30,7 @@ from npvf.errors import NpvfError
 from npvf.io.files import write_json
 from npvf.models.batch import InputSpec
 from npvf.models.pretrained import CONFIG_FILE, read_config
+from npvf.speech.gate import Gate
 from npvf.version import __version__
 
 KEY = "findings"  # of `config.json`
@@ -143,6 +144,11 @@ class Detector(Predictor):
         """The inputs of the method that compares sound and lips."""
         return self.parts[SOUND_AND_LIPS].speech_inputs if SOUND_AND_LIPS in self.parts else None
 
+    @property
+    def speech_gate(self) -> Gate | None:  # type: ignore[override]
+        """The gate of the method that compares sound and lips."""
+        return self.parts[SOUND_AND_LIPS].speech_gate if SOUND_AND_LIPS in self.parts else None
+
     def reason_against(self, meta: ClipMeta) -> str:
         """Return "": every clip is judged, because every clip has frames."""
         return ""
@@ -183,6 +189,7 @@ class Detector(Predictor):
         scores: dict[str, ClipScore] = {name: self._checked(name, items[name].score) for name in self.parts}
         score = _together(clip.meta, scores, conditions)
         whole = ClipEvidence.of(clip, score, pictures=pictures)
+        whole.conditions = conditions
         if SOUND_AND_LIPS in items:
             heard = items[SOUND_AND_LIPS]
             whole.scored, whole.sounds, whole.mouths = heard.scored, heard.sounds, heard.mouths

@@ -11,6 +11,7 @@ import numpy as np
 from npvf.clip import FPS, Clip, PhoneEvidence, Phones
 from npvf.data.transforms import OUTER_LIPS
 from npvf.detect.aggregate import ClipScore
+from npvf.detect.conditions import Conditions
 from npvf.detect.heatmaps import PictureEvidence, jpeg
 from npvf.detect.paste import MaskPiece
 from npvf.detect.scoring import ScoredClip
@@ -39,6 +40,7 @@ class ClipEvidence:
         faces, mouths: JPEGs by frame: faces at even distances, mouths at the phones with the lowest agreement, and at
             other phones of the same kind (`same_phone`). Empty if no images are requested.
         boxes_T4: the box of the face in pixels of the source video; None if no images are requested.
+        conditions: those of the clip, if the detector measured them to decide which methods to ask.
     """
 
     score: ClipScore
@@ -51,6 +53,7 @@ class ClipEvidence:
     faces: dict[int, bytes] = field(default_factory=dict)
     mouths: dict[int, bytes] = field(default_factory=dict)
     boxes_T4: np.ndarray | None = None
+    conditions: Conditions | None = None
 
     @classmethod
     def of(

@@ -23,6 +23,7 @@ from npvf.errors import NpvfError
 from npvf.io.files import write_json
 from npvf.models.batch import InputSpec
 from npvf.models.pretrained import CONFIG_FILE, read_config, resolve_folder
+from npvf.speech.gate import Gate
 from npvf.version import __version__
 
 SPEECH, PICTURE = "speech", "picture"  # the names of the two parts, of their folders and of their scores
@@ -79,6 +80,11 @@ class FusedDetector(Predictor):
     def speech_inputs(self) -> InputSpec:  # type: ignore[override]
         """The inputs of the part that compares lips with audio."""
         return self.speech.speech_inputs
+
+    @property
+    def speech_gate(self) -> Gate:  # type: ignore[override]
+        """The gate of the part that compares lips with audio."""
+        return self.speech.speech_gate
 
     def reason_against(self, meta: ClipMeta) -> str:
         """Return "": every clip is judged, because every clip has frames."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from npvf.clip import Clip, ClipMeta, PhoneSource, Verdict
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, aggregate
-from npvf.detect.conditions import ConditionSettings, file_warnings
+from npvf.detect.conditions import ConditionSettings, file_warnings, measure
 from npvf.detect.evidence import ClipEvidence
 from npvf.detect.known_person import ClipMotion, KnownPerson
 from npvf.detect.quality import Look, look
@@ -21,6 +21,7 @@ from npvf.media.recording import Notify, open_recording
 from npvf.models.batch import InputSpec
 from npvf.models.hub import upload
 from npvf.prepare.ingest import DEFAULTS, clips_of
+from npvf.speech.gate import Gate
 
 PhoneChoice = PhoneSource | Literal["auto"]
 Progress = Callable[[str, float, float], None]
@@ -40,6 +41,7 @@ class Predictor(ABC):
         needs_sound: True if a video without audio is refused.
         finds_pixels: True if the evidence contains masks of forged pixels.
         speech_inputs: the inputs of the model that compares lips with audio; None: it does not compare them.
+        speech_gate: the gate of the frames in which it compares them; "none": in all frames.
         conditions: the limits of the quality list of a report.
         folder: the folder that `npvf.from_pretrained` loaded; None: it was made in another way.
     """
@@ -48,6 +50,7 @@ class Predictor(ABC):
     needs_sound: ClassVar[bool] = True
     finds_pixels: bool = False
     speech_inputs: InputSpec | None = None
+    speech_gate: Gate | None = None
     conditions: ConditionSettings = ConditionSettings()
     folder: Path | None = None
 
@@ -170,7 +173,8 @@ class Predictor(ABC):
             evidence.append(self.examine(clip, pictures))
             if known is not None:
                 motion.add(clip)
-            looks += [look(clip, self.conditions)] if pictures else []
+            if pictures:
+                looks.append(look(clip, evidence[-1].conditions or measure(clip, self.conditions)))
             meta = clip.meta
         score = self.aggregate([item.score for item in evidence])
         reason = score.reason or self.explain(score, evidence)

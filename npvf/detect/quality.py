@@ -73,15 +73,15 @@ def quality(
         settings: the limits.
     """
     try:
-        looks = [look(clip, settings) for clip in read_clips(path, landmarker, settings=ingest)]
+        looks = [look(clip, measure(clip, settings)) for clip in read_clips(path, landmarker, settings=ingest)]
     except Refused as refusal:
         return Quality(tuple(_compression(streams.video[:1])), refusal)
     return Quality(quality_marks(looks, streams, settings))
 
 
-def look(clip: Clip, settings: ConditionSettings) -> Look:
-    """Return the measurements of a clip for the quality list."""
-    return Look(clip.meta.track, measure(clip, settings), face_blur(clip))
+def look(clip: Clip, conditions: Conditions) -> Look:
+    """Return the measurements of a clip for the quality list; `conditions` are those of the clip."""
+    return Look(clip.meta.track, conditions, face_blur(clip))
 
 
 def quality_marks(looks: Sequence[Look], streams: Streams | None, settings: ConditionSettings) -> tuple[Mark, ...]:

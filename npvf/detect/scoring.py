@@ -53,13 +53,16 @@ class ScoredClip:
     Shapes:
         starts_K: first frames of the judged segments; logits_K: their fake logits, not calibrated.
         agreement_T: cosine of lips and audio after the offset was corrected; NaN in frames that are then without audio.
-        gate_T: frames in which lips and audio are compared.
+        gate_T: frames of speech that the gate lets pass. The offset is searched on them.
+        compared_T: frames in which the score compares lips and audio: those of judged segments that have audio and
+            pass the gate, or all of them that have audio with `ScoringSettings.every_frame`.
     """
 
     starts_K: np.ndarray
     logits_K: np.ndarray
     agreement_T: np.ndarray
     gate_T: np.ndarray
+    compared_T: np.ndarray
     offset: int | None  # frames by which the audio is late; None if there is too little speech to measure it
     undone: bool  # True if the offset was at most `natural_offset` and was corrected before scoring
     curve_L: np.ndarray | None = None  # agreement at each offset that was searched; None without an offset
@@ -127,7 +130,8 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
     if moved is not None:
         features = features.shift_audio(torch.tensor([moved], device=features.gate_BT.device))
     judged = replace(features, gate_BT=features.valid_BT) if settings.every_frame else features
-    starts_K = judged_segments(judged.gate_BT[0] & judged.valid_BT[0], settings)
+    passed_T = judged.gate_BT[0] & judged.valid_BT[0]
+    starts_K = judged_segments(passed_T, settings)
     logits_K = model.logits(judged, starts_K[None])[0] if len(starts_K) else torch.zeros(0)
     if moved is not None:
         logits_K = logits_K + settings.offset_weight * abs(moved)
@@ -137,10 +141,19 @@ def score_features(model: NPV, features: Features, settings: ScoringSettings) ->
         logits_K=logits_K.float().cpu().numpy(),
         agreement_T=agreement_BT[0].float().cpu().numpy(),
         gate_T=features.gate_BT[0].cpu().numpy(),
+        compared_T=(passed_T & _within_segments(starts_K, len(passed_T))).cpu().numpy(),
         offset=offset,
         undone=undone,
         curve_L=None if curve_L is None else curve_L.float().cpu().numpy(),
     )
+
+
+def _within_segments(starts_K: Tensor, frames: int) -> Tensor:
+    """Return the frames that belong to a segment, (T,)."""
+    inside_T = torch.zeros(frames, dtype=torch.bool, device=starts_K.device)
+    for start in starts_K.tolist():
+        inside_T[start : start + SEGMENT_FRAMES] = True
+    return inside_T
 
 
 def _within(curve_L: Tensor | None, settings: ScoringSettings) -> int | None:

@@ -19,7 +19,7 @@ from npvf.detect.verdict import words_of_speech
 from npvf.models.batch import InputSpec
 from npvf.models.npv.npv import NPV
 from npvf.models.pretrained import read_config
-from npvf.speech.gate import gate
+from npvf.speech.gate import Gate, gate
 from npvf.version import __version__
 
 
@@ -71,6 +71,11 @@ class SpeechDetector(Predictor):
     def speech_inputs(self) -> InputSpec:  # type: ignore[override]
         """The inputs of the model."""
         return self.model.config.inputs
+
+    @property
+    def speech_gate(self) -> Gate:  # type: ignore[override]
+        """The gate of the model, or "none" if every frame is scored."""
+        return "none" if self.settings.scoring.every_frame else self.speech_inputs.gate
 
     def score_clip(self, clip: Clip) -> ClipScore:
         """Return a logit for each segment with enough speech."""

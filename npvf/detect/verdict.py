@@ -159,14 +159,13 @@ def _segments(item: ClipEvidence, scored: ScoredClip, settings: DecisionSettings
     segments = []
     for start, logit in zip(scored.starts_K.tolist(), scored.logits_K.tolist(), strict=True):
         frames = slice(start, start + SEGMENT_FRAMES)
-        compared_T = scored.gate_T[frames] if scored.gate_T[frames].any() else slice(None)
         begin, end = shift + start / FPS, shift + (start + SEGMENT_FRAMES) / FPS
         segments.append(
             SegmentVerdict(
                 start=begin,
                 end=end,
                 fake_probability=settings.segment_calibration.probability(logit),
-                agreement=float(np.nanmean(scored.agreement_T[frames][compared_T])),
+                agreement=float(scored.agreement_T[frames][scored.compared_T[frames]].mean()),
                 phones=[s for s in item.sounds if s.end - item.offset_s > begin and s.start - item.offset_s < end],
             )
         )

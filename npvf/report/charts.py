@@ -111,24 +111,24 @@ def chart_rows(item: ClipEvidence, lanes: Sequence[Lane], critical: frozenset[st
             row.lanes.append((lane.name, _lane_boxes(axis, curve_T, item.span[0], lane)))
         row.compared = scored is not None
         if scored is not None:
-            _draw_agreement(row, axis, scored.agreement_T, scored.gate_T)
+            _draw_agreement(row, axis, scored.agreement_T, scored.compared_T)
             row.sounds = _sound_boxes(axis, item, critical)
         rows.append(row)
     return rows
 
 
-def _draw_agreement(row: ChartRow, axis: _Axis, agreement_T: np.ndarray, gate_T: np.ndarray) -> None:
+def _draw_agreement(row: ChartRow, axis: _Axis, agreement_T: np.ndarray, compared_T: np.ndarray) -> None:
     frames_T = np.arange(len(agreement_T))
     inside_T = (frames_T >= axis.first) & (frames_T < axis.last)
-    smooth_T = smoothed(agreement_T, gate_T)
-    row.greyed = [box for a, b in runs(~gate_T) if (box := axis.span(a, b))]
+    smooth_T = smoothed(agreement_T, compared_T)
+    row.greyed = [box for a, b in runs(~compared_T) if (box := axis.span(a, b))]
     row.faint = _lines(axis, agreement_T, inside_T & np.isfinite(agreement_T))
     row.bold = _lines(axis, smooth_T, inside_T & np.isfinite(smooth_T))
 
 
-def smoothed(agreement_T: np.ndarray, gate_T: np.ndarray) -> np.ndarray:
+def smoothed(agreement_T: np.ndarray, compared_T: np.ndarray) -> np.ndarray:
     """A Gaussian mean over the compared frames alone; NaN elsewhere."""
-    used_T = (gate_T & np.isfinite(agreement_T)).astype(float)
+    used_T = (compared_T & np.isfinite(agreement_T)).astype(float)
     weight_T = gaussian_filter1d(used_T, SMOOTHING_FRAMES, mode="constant")
     total_T = gaussian_filter1d(np.where(used_T > 0, agreement_T, 0.0), SMOOTHING_FRAMES, mode="constant")
     return np.divide(total_T, weight_T, out=np.full(len(used_T), np.nan), where=used_T > 0)

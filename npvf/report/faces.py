@@ -90,6 +90,11 @@ class FaceSection:
         return any(piece.speaks for piece in self.pieces)
 
     @property
+    def greyed(self) -> bool:
+        """True if there are frames in which lips and audio were not compared, although the face speaks."""
+        return any(row.greyed for piece in self.pieces for row in piece.rows)
+
+    @property
     def portrait(self) -> str:
         """The crop in the middle of the longest clip, or "" if there are no crops."""
         faces = max((piece.faces for piece in self.pieces), key=len, default=[])

@@ -116,7 +116,7 @@ def _span(
 def _curves(item: ClipEvidence, seconds: float) -> list[str]:
     if item.scored is None:
         return []
-    smooth_T = smoothed(item.scored.agreement_T, item.scored.gate_T)
+    smooth_T = smoothed(item.scored.agreement_T, item.scored.compared_T)
     scale = 1000 / max(seconds, item.span[1], 1 / FPS)
     lines = []
     for a, b in runs(np.isfinite(smooth_T)):

@@ -113,7 +113,7 @@ def render_report(judgements: Sequence[Judgement], detector: Predictor, folder: 
         videos=[_video(judgement, detector, folder, budget, made_by) for judgement in judgements],
         settings=settings,
         method=method,
-        gate=inputs.gate if inputs else None,
+        gate=detector.speech_gate,
         critical=sorted(inputs.critical) if inputs else [],
         pictures=detector.finds_pixels,
         findings=any(judgement.verdict.findings for judgement in judgements),

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from npvf.clip import Clip
+from npvf.detect import conditions
 from npvf.detect.detector import Detector, DetectorSettings
 from npvf.detect.likelihood import LikelihoodRatio
 from npvf.detect.loading import from_pretrained
 from npvf.detect.localizer import Localizer
+from npvf.detect.predictor import Predictor
 from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.errors import NpvfError
 from npvf.models import create_model
@@ -69,6 +71,20 @@ def test_the_verdict_says_what_was_done_to_the_file_first() -> None:
 
 def test_what_any_method_judged_is_covered() -> None:
     assert told(motion=3.0).judge_clips([moving_clip()], "a.mp4", 2.0).verdict.coverage == 24 / 50
+
+
+@pytest.mark.parametrize("judge", [told(sound=-3.0, motion=3.0), Told(3.0)])
+def test_a_report_needs_no_second_measurement_of_a_clip(monkeypatch: pytest.MonkeyPatch, judge: Predictor) -> None:
+    measured: list[int] = []
+    mouth_colours = conditions.mouth_colours
+
+    def count(face_THWC: np.ndarray, landmarks_TN2: np.ndarray) -> tuple[float, float]:
+        measured.append(len(face_THWC))
+        return mouth_colours(face_THWC, landmarks_TN2)
+
+    monkeypatch.setattr(conditions, "mouth_colours", count)
+    (look,) = judge.judge_clips([moving_clip()], "a.mp4", 2.0).looks
+    assert measured == [50] and look.conditions.measurements["seconds"] == 2.0
 
 
 def test_a_video_without_sound_is_judged_by_the_rest() -> None:

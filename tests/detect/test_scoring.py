@@ -122,6 +122,19 @@ def test_every_frame_is_judged_although_the_offset_comes_from_the_gate(scored) -
     assert every.gate_T.sum() == gated.gate_T.sum()  # speech is counted as before
 
 
+def test_frames_outside_the_gate_or_without_audio_are_not_compared(scored) -> None:
+    gated = scored(late_by(3, slice(0, 36)))
+    np.testing.assert_array_equal(gated.compared_T, gated.gate_T)
+    every = scored(late_by(3, slice(0, 36)), ScoringSettings(every_frame=True))
+    np.testing.assert_array_equal(np.flatnonzero(~every.compared_T), [57, 58, 59])  # the audio has ended
+
+
+def test_frames_outside_the_judged_segments_are_not_compared(scored) -> None:
+    one = scored(late_by(0), ScoringSettings(every_frame=True, segments=1))
+    (start,) = one.starts_K
+    np.testing.assert_array_equal(np.flatnonzero(one.compared_T), np.arange(start, start + 24))
+
+
 def test_beyond_the_natural_offset_the_best_one_within_it_can_be_scored(scored) -> None:
     features = late_by(10)
     far, near = (scored(features, ScoringSettings(within_natural=on, offset_weight=0)) for on in (False, True))

@@ -22,9 +22,12 @@ def judge(items: list[ClipEvidence], seconds: float, **settings: object) -> Verd
 def scored(
     logit: float = 0.0, frames: int = 50, starts: tuple[int, ...] = (0, 12, 24, 26), **rest: object
 ) -> ScoredClip:
-    defaults = {"agreement_T": np.linspace(0, 1, frames), "gate_T": np.ones(frames, bool), "offset": 0, "undone": True}
+    gate_T = rest.get("gate_T", np.ones(frames, bool))
+    defaults = {"agreement_T": np.linspace(0, 1, frames), "gate_T": gate_T, "compared_T": gate_T}
     logits_K = np.full(len(starts), logit, dtype=float)
-    return ScoredClip(starts_K=np.array(starts, int), logits_K=logits_K, **{**defaults, **rest})
+    return ScoredClip(
+        starts_K=np.array(starts, int), logits_K=logits_K, **{**defaults, "offset": 0, "undone": True, **rest}
+    )
 
 
 def evidence(scores: ScoredClip | None, track: int = 0, start: float = 0.0, phones: Phones = SPOKEN) -> ClipEvidence:

@@ -33,8 +33,9 @@ def test_every_phone_has_a_word() -> None:
 def chart(frames: int, sound_s: float = 0.07, start: float = 0.0) -> tuple[ClipEvidence, list[ChartRow]]:
     count = int(frames / 25 / sound_s)
     phones = tuple(Phone("ah" if i % 2 else "m", i * sound_s, (i + 1) * sound_s) for i in range(count))
-    gate_T = np.arange(frames) % 10 < 7
-    scored = ScoredClip(np.zeros(0, int), np.zeros(0), np.linspace(-1, 1, frames), gate_T, 0, True)
+    compared_T = np.arange(frames) % 10 < 7
+    agreement_T, gate_T = np.linspace(-1, 1, frames), np.zeros(frames, bool)  # the gate itself is not drawn
+    scored = ScoredClip(np.zeros(0, int), np.zeros(0), agreement_T, gate_T, compared_T, 0, True)
     item = ClipEvidence(ClipScore("k", "v", 0), (start, start + frames / 25), Phones(phones, "times"), scored)
     return item, chart_rows(item, [LANE], frozenset({"m"}))
 
@@ -79,8 +80,8 @@ def test_ticks_carry_the_time_of_the_video() -> None:
 
 
 def test_smoothing_looks_at_compared_frames_alone() -> None:
-    agreement_T, gate_T = np.where(np.arange(20) < 10, 0.5, -1.0), np.arange(20) < 10
-    smooth_T = smoothed(agreement_T, gate_T)
+    agreement_T, compared_T = np.where(np.arange(20) < 10, 0.5, -1.0), np.arange(20) < 10
+    smooth_T = smoothed(agreement_T, compared_T)
     np.testing.assert_allclose(smooth_T[:10], 0.5)
     assert np.isnan(smooth_T[10:]).all()
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from npvf.clip import Clip, Phone, Phones
+from npvf.detect.scoring import ScoringSettings
 from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.detect.verdict import Judgement
 from npvf.errors import Reason, Refused
@@ -50,6 +51,16 @@ def test_it_shows_the_verdict_and_every_sound(detector: SpeechDetector) -> None:
         assert f"{sound.phone}, heard at {sound.start:.2f}\u2013{sound.end:.2f} s: agreement" in page.text
         assert f"as in {EXAMPLES[sound.phone]}" in page.text
     assert "a <small> one" in page.text
+
+
+def test_grey_is_explained_where_frames_are_not_compared(detector: SpeechDetector) -> None:
+    left_out, why = "lips and audio not compared", "frames near a critical phone"
+    html = render_report([detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)], detector)
+    assert 'class="greyed"/>' in html and left_out in html and why in html
+    detector.settings = replace(detector.settings, scoring=ScoringSettings(every_frame=True))
+    html = render_report([detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)], detector)
+    assert 'class="greyed"/>' not in html and left_out not in html and why not in html
+    assert "compares lips and audio in every frame" in html
 
 
 def test_names_are_escaped(detector: SpeechDetector) -> None:
