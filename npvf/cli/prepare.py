@@ -27,7 +27,6 @@ PHONES = ("auto", "times", "transcript", "recogniser", "voice_activity")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    defaults = IngestSettings()
     parser.add_argument(
         "src",
         type=as_place,
@@ -38,97 +37,120 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--corpus", metavar="NAME", help="the corpus in SRC; `npvf corpora` lists the names")
     parser.add_argument("--split-file", type=Path, metavar="FILE", help="prepare only the videos of this split")
-    parser.add_argument("--workers", type=not_negative, metavar="N", help="number of processes (default: one per core)")
+    parser.add_argument("--list", action="store_true", help="only print the videos and their annotations")
+    parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
     parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="re-read the prepared corpus SRC, compare hashes and counts, and repair what can be repaired",
+    )
+    _add_content(parser.add_argument_group("what is taken from a video"))
+    _add_limits(parser.add_argument_group("processes and limits"))
+    _add_machines(parser.add_argument_group("several machines"))
+
+
+def _add_content(group: argparse._ArgumentGroup) -> None:
+    """Declare what is taken from a video."""
+    defaults = IngestSettings()
+    group.add_argument(
+        "--phones", choices=PHONES, default=defaults.phones, help="the source of phone times (default: %(default)s)"
+    )
+    group.add_argument(
+        "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names contain the transcript"
+    )
+    group.add_argument(
+        "--pictures-only",
+        action="store_true",
+        help="accept videos without audio; they can be used for localization only",
+    )
+    group.add_argument(
+        "--max-seconds", type=positive, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
+    )
+    group.add_argument(
+        "--max-faces",
+        type=at_least_one,
+        default=defaults.max_faces,
+        help="faces to track at the same time (default: %(default)s)",
+    )
+    group.add_argument(
+        "--landmarks",
+        choices=get_args(Backend),
+        default=defaults.landmarks,
+        help="what runs the face networks (default: %(default)s); mediapipe is slower",
+    )
+    group.add_argument(
+        "--audio-track",
+        type=at_least_one,
+        metavar="N",
+        help="the audio track of each video, from 1 (default: the one that speaks)",
+    )
+
+
+def _add_limits(group: argparse._ArgumentGroup) -> None:
+    """Declare the number of processes, what a video may cost, and the size of a shard."""
+    group.add_argument("--workers", type=not_negative, metavar="N", help="number of processes (default: one per core)")
+    group.add_argument(
         "--file-timeout",
         type=positive,
         default=LIMITS.seconds,
         metavar="S",
         help="seconds after which a video is refused as time_limit (default: %(default).0f)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--file-memory",
         type=positive,
         default=LIMITS.memory / 2**30 if LIMITS.memory else None,
         metavar="GIB",
         help="memory of a process; a video that needs more is refused as memory_limit (default: %(default).0f; Linux)",
     )
-    parser.add_argument(
-        "--phones", choices=PHONES, default=defaults.phones, help="the source of phone times (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--transcript-from", choices=sorted(TRANSCRIPTS), help="a corpus whose file names contain the transcript"
-    )
-    parser.add_argument(
-        "--pictures-only",
-        action="store_true",
-        help="accept videos without audio; they can be used for localization only",
-    )
-    parser.add_argument(
-        "--max-seconds", type=positive, default=defaults.max_seconds, help="cut longer tracks (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--max-faces",
-        type=at_least_one,
-        default=defaults.max_faces,
-        help="faces to track at the same time (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--landmarks",
-        choices=get_args(Backend),
-        default=defaults.landmarks,
-        help="what runs the face networks (default: %(default)s); mediapipe is slower",
-    )
-    parser.add_argument(
-        "--audio-track",
-        type=at_least_one,
-        metavar="N",
-        help="the audio track of each video, from 1 (default: the one that speaks)",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--shard-mb", type=positive, default=SHARD_BYTES / 2**20, help="size of a shard in MiB (default: %(default).0f)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="delete OUT and start again, instead of continuing")
-    parser.add_argument(
+
+
+def _add_machines(group: argparse._ArgumentGroup) -> None:
+    """Declare how several machines share the work."""
+    group.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
         help="processes of this machine, or a Ray cluster: the one at --ray-address, or a local one (default: local)",
     )
-    parser.add_argument("--ray-address", metavar="A", help="address of a Ray cluster, such as host:6379 or auto")
-    parser.add_argument(
+    group.add_argument("--ray-address", metavar="A", help="address of a Ray cluster, such as host:6379 or auto")
+    group.add_argument(
         "--staging",
         type=Path,
         metavar="DIR",
         help="folder of this machine for unfinished work, if OUT is a URL (default: in the cache)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--shard-index", type=not_negative, metavar="I", help="prepare only part I of --num-shards (a Slurm array)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--num-shards",
         type=at_least_one,
         metavar="N",
         help="number of parts; when all are done, the command without these options makes the shards",
     )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="re-read the prepared corpus SRC, compare hashes and counts, and repair what can be repaired",
-    )
-    parser.add_argument("--list", action="store_true", help="only print the videos and their annotations")
 
 
 def run(args: argparse.Namespace) -> int:
     """Prepare the videos. The exit status is 0 if at least one was prepared, else 1."""
-    console = Console(stderr=True)
     if args.list:
         return _list(args)
     if args.verify:
         return _verify(args.src, args.staging)
+    console = Console(stderr=True)
     if wrong := _wrong_use(args):
         console.print(f"npvf prepare: {wrong}")
         return 2
+    with _Shown(console) as shown:
+        summary = _prepare(args, shown)
+    Console().print(_table(args.out, summary))
+    return 0 if summary.dataset["prepared"] else 1
+
+
+def _prepare(args: argparse.Namespace, shown: _Shown) -> Summary:
     settings = IngestSettings(
         args.max_seconds,
         args.max_faces,
@@ -137,50 +159,23 @@ def run(args: argparse.Namespace) -> int:
         audio_track=args.audio_track,
         landmarks=args.landmarks,
     )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[refused]} refused"),
+    return prepare(
+        args.src,
+        args.out,
+        settings=settings,
+        workers=args.workers,
+        limits=Limits(args.file_timeout, round(args.file_memory * 2**30)),
+        transcript_from=args.transcript_from,
+        corpus=args.corpus,
+        split=read_split(args.split_file) if args.split_file else None,
+        shard_bytes=round(args.shard_mb * 2**20),
+        overwrite=args.overwrite,
+        staging=args.staging,
+        cluster=RayCluster(args.ray_address, args.workers) if args.engine == "ray" else None,
+        part=None if args.shard_index is None else (args.shard_index, args.num_shards),
+        on_start=shown.on_start,
+        on_done=shown.on_done,
     )
-    with Progress(*columns, console=console, speed_estimate_period=300) as progress:
-        task = progress.add_task("prepare", total=None, refused=0)
-        refused = 0
-
-        def on_start(inputs: int, finished: int) -> None:
-            progress.update(task, total=inputs, completed=finished)
-            if finished:
-                progress.console.print(f"{finished} of {inputs} inputs were finished by an earlier run")
-
-        def on_done(line: dict[str, Any]) -> None:
-            nonlocal refused
-            if line["status"] == "refused":
-                refused += 1
-                message = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
-                progress.console.print(_printable(message), markup=False, highlight=False, soft_wrap=True)
-            progress.update(task, advance=1, refused=refused)
-
-        summary = prepare(
-            args.src,
-            args.out,
-            settings=settings,
-            workers=args.workers,
-            limits=Limits(args.file_timeout, round(args.file_memory * 2**30)),
-            transcript_from=args.transcript_from,
-            corpus=args.corpus,
-            split=read_split(args.split_file) if args.split_file else None,
-            shard_bytes=round(args.shard_mb * 2**20),
-            overwrite=args.overwrite,
-            staging=args.staging,
-            cluster=RayCluster(args.ray_address, args.workers) if args.engine == "ray" else None,
-            part=None if args.shard_index is None else (args.shard_index, args.num_shards),
-            on_start=on_start,
-            on_done=on_done,
-        )
-    Console().print(_table(args.out, summary))
-    return 0 if summary.dataset["prepared"] else 1
 
 
 def _wrong_use(args: argparse.Namespace) -> str:
@@ -195,6 +190,35 @@ def _wrong_use(args: argparse.Namespace) -> str:
 def _printable(text: str) -> str:
     """Replace what UTF-8 cannot express: names of files can be any bytes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class _Shown(Progress):
+    """The progress bar, which counts refused videos and prints each of them."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[refused]} refused"),
+        )
+        super().__init__(*columns, console=console, speed_estimate_period=300)
+        self._refused = 0
+        self._task = self.add_task("prepare", total=None, refused=0)
+
+    def on_start(self, inputs: int, finished: int) -> None:
+        self.update(self._task, total=inputs, completed=finished)
+        if finished:
+            self.console.print(f"{finished} of {inputs} inputs were finished by an earlier run")
+
+    def on_done(self, line: dict[str, Any]) -> None:
+        if line["status"] == "refused":
+            self._refused += 1
+            message = f"refused: {line['video']} ({line['reason']}): {line['sentence']}"
+            self.console.print(_printable(message), markup=False, highlight=False, soft_wrap=True)
+        self.update(self._task, advance=1, refused=self._refused)
 
 
 class _Rate(ProgressColumn):
