@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from npvf.clip import FAKE, REAL, Clip, Finding, Phone, Phones, Verdict
+from npvf.lazy import lazy_names
 from npvf.version import __version__
 
 if TYPE_CHECKING:
@@ -37,24 +37,17 @@ __all__ = [
     "list_models",
 ]
 
-# Loaded on first use: `import npvf` and `npvf --help` stay quick.
-_LAZY = {
-    "Detector": "npvf.detect.detector",
-    "FusedDetector": "npvf.detect.fused",
-    "Localizer": "npvf.detect.localizer",
-    "Predictor": "npvf.detect.predictor",
-    "SpeechDetector": "npvf.detect.speech_detector",
-    "create_model": "npvf.models",
-    "from_pretrained": "npvf.detect.pretrained",
-    "list_models": "npvf.models",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'npvf' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# Imported on first use: `import npvf` and `npvf --help` stay quick.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "detect.detector": ["Detector"],
+        "detect.fused": ["FusedDetector"],
+        "detect.localizer": ["Localizer"],
+        "detect.predictor": ["Predictor"],
+        "detect.pretrained": ["from_pretrained"],
+        "detect.speech_detector": ["SpeechDetector"],
+        "models.pretrained": ["create_model"],
+        "models.registry": ["list_models"],
+    },
+)

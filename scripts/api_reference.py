@@ -1,7 +1,7 @@
 """Write the API reference from the docstrings: `python scripts/api_reference.py FOLDER`, a page for each sub-package.
 
-A page shows the names in `__all__`. A sub-package without `__all__` shows the public names of its modules. Zensical
-could run mkdocstrings, which brings ten packages; our docstrings need only the few rules below.
+A page shows the names in `__all__`, and lists the modules. Zensical could run mkdocstrings, which brings ten packages;
+our docstrings need only the few rules below.
 """
 
 from __future__ import annotations
@@ -110,36 +110,14 @@ def modules(package: ModuleType) -> list[str]:
     return rows
 
 
-def of_module(path: str) -> list[str]:
-    """Return the lines of the functions and classes that a module defines."""
-    try:
-        module = import_module(path)
-    except ModuleNotFoundError as error:  # of an extra; `make docs` installs the small ones
-        if (error.name or "").startswith("npvf"):
-            raise
-        return [
-            f"## {path}",
-            "",
-            f"Not shown: the package `{error.name}` was not installed when this page was written.",
-            "",
-        ]
-    own = [(name, thing) for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
-    public = [(name, thing) for name, thing in own if not name.startswith("_") and getattr(thing, "__doc__", None)]
-    lines = [line for name, thing in public if callable(thing) for line in entry(name, thing, 3)]
-    return [f"## {module.__name__}", "", *lines] if lines else []
-
-
 def page(package: ModuleType) -> str:
     """Return the page of one package."""
     lines = [f"# {package.__name__}", "", markdown(package.__doc__ or ""), ""]
-    for name in getattr(package, "__all__", ()):
+    for name in package.__all__:
         if not name.startswith("__"):
             lines += entry(name, getattr(package, name))
     if package is not npvf:
         lines += ["## Modules", "", *modules(package), ""]
-    if not hasattr(package, "__all__") and package.__name__ not in ("npvf.cli", "npvf.weights"):
-        for found in pkgutil.iter_modules(package.__path__):
-            lines += of_module(f"{package.__name__}.{found.name}")
     return "\n".join(lines)
 
 

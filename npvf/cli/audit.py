@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from npvf.audit.audit import Audit, audit
+from npvf.audit.run import Audit, audit
 from npvf.audit.shortcuts import Shortcut
 from npvf.cli.options import not_negative
 from npvf.corpora.parts import read_parts

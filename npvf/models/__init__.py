@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from npvf.lazy import lazy_names
 from npvf.models.batch import Batch, Features, InputSpec
+from npvf.models.config import ModelConfig
 from npvf.models.motion.mouth_motion import MouthMotion, MouthMotionConfig
 from npvf.models.npv.npv import NPV, NPVConfig
 from npvf.models.pretrained import PretrainedModel, create_model
-from npvf.models.registry import list_models
+from npvf.models.registry import list_models, register_model
 
 if TYPE_CHECKING:
     from npvf.models.frame_classifier import FrameClassifier, FrameClassifierConfig
@@ -26,6 +27,7 @@ __all__ = [
     "FrameClassifier",
     "FrameClassifierConfig",
     "InputSpec",
+    "ModelConfig",
     "MouthMotion",
     "MouthMotionConfig",
     "NPVConfig",
@@ -36,26 +38,16 @@ __all__ = [
     "create_model",
     "list_models",
     "normalise_motion",
+    "register_model",
 ]
 
 # Imported on first use: they need timm, which takes seconds, and a verdict of the detector in the package does not.
-_LAZY = {
-    "FrameClassifier": "npvf.models.frame_classifier",
-    "FrameClassifierConfig": "npvf.models.frame_classifier",
-    "anchor_mesh_motion": "npvf.models.stddl.anchor_mesh_motion",
-    "normalise_motion": "npvf.models.stddl.anchor_mesh_motion",
-    "FaceBatch": "npvf.models.stddl.face_batch",
-    "STDDL": "npvf.models.stddl.stddl",
-    "STDDLConfig": "npvf.models.stddl.stddl",
-    "STDDLOutput": "npvf.models.stddl.stddl",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'npvf.models' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "frame_classifier": ["FrameClassifier", "FrameClassifierConfig"],
+        "stddl.anchor_mesh_motion": ["anchor_mesh_motion", "normalise_motion"],
+        "stddl.face_batch": ["FaceBatch"],
+        "stddl.stddl": ["STDDL", "STDDLConfig", "STDDLOutput"],
+    },
+)

@@ -17,6 +17,16 @@ from typing import Any
 
 from npvf.errors import NpvfError
 
+__all__ = [
+    "DEFAULT",
+    "Shipped",
+    "default_folder",
+    "folders_of",
+    "shipped",
+    "shipped_folder",
+    "shipped_models",
+]
+
 FOLDER = Path(str(files(__name__)))
 DEFAULT = "people-v1"
 """The detector that is used where none is named."""
