@@ -101,7 +101,7 @@ def resized(sample: FaceSample, side: int) -> FaceSample:
 
 
 def warp_points(points_TN2: Tensor, size: int, affine: AffineChange) -> Tensor:
-    """Return landmarks where `warp` shows them; a mirror exchanges left and right. Pixel centres are whole numbers."""
+    """Move landmarks as `warp` moves the pixels; a flip exchanges left and right. Pixel centres are whole numbers."""
     matrix_23 = affine.matrix().to(points_TN2.dtype)
     place_TN2 = (points_TN2 + 0.5) * (2 / size) - 1
     warped_TN2 = (place_TN2 - matrix_23[:, 2]) @ torch.linalg.inv(matrix_23[:, :2]).T

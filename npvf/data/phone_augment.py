@@ -12,7 +12,7 @@ from npvf.data.random_draw import RandomDraw
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
 class PhoneAugment:
-    """The strength of each change. The posteriors are square roots of probabilities as bytes, 50 frames a second.
+    """The strength of each change. Posteriors have 50 frames a second; a byte is the square root of a probability.
 
     Args:
         masks: stretches of time silenced, at most.

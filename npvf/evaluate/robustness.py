@@ -128,7 +128,9 @@ def measure_robustness(
     sources = [source for source in found if source.annotation.label is not None]
     labels = Counter(source.annotation.label for source in sources)
     if not (labels[REAL] and labels[FAKE]):
-        raise NpvfError(f"{videos} holds {labels[REAL]} real and {labels[FAKE]} fake videos; both are needed.")
+        raise NpvfError(
+            f"{videos} has {labels[REAL]} real and {labels[FAKE]} fake videos: add some of the kind that is missing."
+        )
     hashes = {s.video: sha256(s.path) for s in sources if s.path.is_file()}
     scores: list[Score] = []
     total = len(sources) * (1 + len(conditions))
@@ -148,7 +150,7 @@ def measure_robustness(
 
 
 def detector_hash(folder: str | Path) -> str:
-    """One hash of the weights and configurations in a detector's folder; of a baseline its name."""
+    """Return one hash of all weights and configurations in a detector's folder; for a baseline, return its name."""
     if str(folder) in UNTRAINED:
         return f"{folder} of npvf {__version__}"
     path = predictor_folder(folder)

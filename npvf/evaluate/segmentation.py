@@ -333,7 +333,7 @@ def _pixel_metrics(
 def _genuine_area(
     rows: Sequence[LocatedRow], found: dict[str, FoundPixels], group_of: dict[str, Hashable], bootstrap: Bootstrap
 ) -> dict[str, Estimate]:
-    """The share of a genuine face's pixels that is called forged, the mean over genuine videos."""
+    """Return the share of the pixels of genuine faces that are called forged, the mean over genuine videos."""
     genuine = [row for row in rows if row.label == REAL]
     if not genuine:
         return {}

@@ -257,7 +257,7 @@ def _segments(row: Row, clip: ScoredClip, predictor: Predictor) -> Iterator[Segm
 
 
 def _label(row: Row, clip: ClipMeta, start: float, end: float) -> int:
-    """A segment of a forged video is fake; where the forged spans are known, if they cover enough of it.
+    """Return FAKE for a segment of a forged video; if the forged spans are known, only if they cover enough of it.
 
     A face that is known to be untouched in a forged video is real.
     """

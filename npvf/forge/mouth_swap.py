@@ -3,9 +3,9 @@
 In `mouth_reanimated` the mouth says something else throughout. `mouth_calibrated` is the threat that NPVForensics is
 about: the lips close at every m, b and p of the audio and nowhere else, and say something else in between.
 
-Frames near an m, b or p and silent frames are not changed. Every other run of speech gets the mouth, chin and jaw of
-continuous runs of other footage at natural speed, which do not contain m, b or p (`mouth_plan`). Each frame is morphed
-and blended into the clip's own head (`mouth_transfer`).
+Frames near an m, b or p and silent frames are not changed. All other speech gets a new mouth, chin and jaw, from parts
+of other footage without m, b or p, at natural speed (`mouth_plan`). Each frame is morphed and blended into the clip's
+own head (`mouth_transfer`).
 """
 
 from __future__ import annotations

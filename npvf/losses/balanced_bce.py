@@ -23,7 +23,8 @@ class BalancedBCE(nn.Module):
 
     Shape:
         logits (B, ...), forged (B, ...) bool, ignored (B, ...) bool or None, place (B, ...) bool or None -> (B,).
-        Ignored pixels do not count, in P and F neither. `place` takes the part of `forged` in the weights.
+        Ignored pixels count neither in the loss nor in P and F. If `place` is given, F and the weights come from it
+        instead of from `forged`.
 
     Examples:
         >>> forged = torch.zeros(1, 10, 10, dtype=torch.bool)

@@ -54,7 +54,7 @@ def cllr(log_ratios: ArrayLike, labels: ArrayLike) -> float:
 
 
 def cllr_min(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Cllr after the best monotone calibration (pool adjacent violators): what the order of the scores is worth.
+    """Return Cllr after the best monotone calibration (pool adjacent violators), which depends on their order only.
 
     Arguments and errors as `npvf.metrics.detection.auc`.
 

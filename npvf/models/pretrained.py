@@ -142,7 +142,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 def resolve_folder(folder: str | Path) -> Path:
     """A folder of shipped weights by its name, a local folder, or a hub repository's id downloaded to the hub's cache.
 
-    A local folder that is called as shipped weights are is written with a "./" before its name.
+    Write "./" before the name of a local folder that has the same name as shipped weights.
 
     Raises:
         NpvfError: there is none of these.

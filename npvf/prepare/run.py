@@ -166,7 +166,7 @@ class _Worked:
 def _work_off(
     outcomes: Iterator[tuple[Source, Outcome]], store: Store | PartStore, on_done: Callable[[Line], None] | None
 ) -> _Worked:
-    """Put the outcomes into the store. Raises NpvfError at what would befall every other input as well."""
+    """Put the outcomes into the store. Raises NpvfError for a fault that every other input would have, too."""
     worked = _Worked()
     for source, outcome in outcomes:
         if isinstance(outcome, Failed):

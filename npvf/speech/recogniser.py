@@ -1,9 +1,10 @@
 """Phones out of sound alone: the `hama` recogniser, with its lateness taken off.
 
 hama (Apache-2.0, its 5 MB network is in the wheel) is a CTC network: it writes each phone as a spike in one or two
-20 ms frames and a blank elsewhere. So a spike says *that* a phone is there, and a while after the phone begins. How
-long after is measured against forced alignments of known sentences (`benchmarks/phones.py`) and differs by the kind
-of sound. Where a phone ends the network does not say: it lasts until the next one or until the voice falls silent.
+20 ms frames and a blank elsewhere. So a spike says *that* a phone is there, and comes a while after the phone begins.
+This delay depends on the kind of sound; it was measured against forced alignments of known sentences
+(`benchmarks/phones.py`). The network does not tell where a phone ends: here it lasts until the next one, or until the
+voice falls silent.
 """
 
 from __future__ import annotations

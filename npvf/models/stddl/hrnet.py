@@ -50,7 +50,7 @@ def highest_resolution(
 
 
 def _begin_quietly(hrnet: HighResolutionNet) -> None:
-    """Let each residual branch, and each resolution's part in another's, begin as nothing: its last norm scales by 0.
+    """Start each residual branch, and each path to another resolution, with the output 0: its last norm scales by 0.
 
     From random weights, what the coarse branches add drowns the faint traces that a forgery leaves in the finest one.
     """
