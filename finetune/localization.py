@@ -40,12 +40,14 @@ class FoundFace:
 
     Attributes:
         key, video: the clip's.
+        person: the identity, or the name of the video if the identity is unknown.
         logit, label: of the window; -1 is unknown.
         losses: the objective's terms.
     """
 
     key: str
     video: str
+    person: str
     logit: float
     label: int
     losses: dict[str, float]
@@ -136,7 +138,8 @@ class LocalizationModule(TrainingModule):
     def _note(self, out: STDDLOutput, window: FaceBatch) -> None:
         losses = {name: float(value) for name, value in self.objective.compare(out, window).items()}
         face, _, _ = window.keys[0].rpartition("-")
-        found = FoundFace(window.keys[0], window.videos[0], float(out.logits_B[0]), int(window.label_B[0]), losses)
+        key, video, person = window.keys[0], window.videos[0], window.identities[0] or window.videos[0]
+        found = FoundFace(key, video, person, float(out.logits_B[0]), int(window.label_B[0]), losses)
         self.validated.append(found)
         probability_THW = out.mask_logits_BTHW[0].float().sigmoid().cpu().numpy()
         if window.mask_known_B[0]:
@@ -213,7 +216,7 @@ def clip_scores(found: Sequence[FoundFace], windows: int) -> list[LabelledScore]
     """The scores of clips from those of their windows, in order; `windows` of them make a segment.
 
     Clips without a label of their picture are left out. A segment is fake where one of its
-    windows is, a clip where one of its segments is. The person is unknown here: each video counts as another one.
+    windows is, a clip where one of its segments is.
     """
     clips: dict[str, list[FoundFace]] = defaultdict(list)
     for window in found:
@@ -225,5 +228,5 @@ def clip_scores(found: Sequence[FoundFace], windows: int) -> list[LabelledScore]
         logits = tuple(float(np.mean([window.logit for window in segment])) for segment in segments)
         labels = tuple(max(window.label for window in segment) for segment in segments)
         score = ClipScore(key, own[0].video, clip_track(key), logits)
-        scores.append(LabelledScore(score, max(labels), own[0].video, labels))
+        scores.append(LabelledScore(score, max(labels), own[0].person, labels))
     return scores

@@ -28,6 +28,7 @@ class FaceSample:
             that is not known: stored masks do not say how strong a forgery is at its border.
         twin_THW: bool, of a genuine sample the mask of its forged version in the same batch; None without one.
         label: of the picture.
+        identity: whose face it is; None: unknown.
     """
 
     frames_TCHW: Tensor
@@ -38,6 +39,7 @@ class FaceSample:
     label: int
     key: str
     video: str
+    identity: str | None = None
     motion_TCHW: Tensor | None = None
     faint_THW: Tensor | None = None
     twin_THW: Tensor | None = None

@@ -56,6 +56,7 @@ class FaceTransform:
             label=label,
             key=clip.meta.key,
             video=clip.meta.video,
+            identity=clip.meta.identity,
         )
 
     def camera(self, sample: FaceSample, generator: torch.Generator) -> FaceSample:
@@ -152,6 +153,7 @@ def collate_faces(samples: Sequence[FaceSample]) -> FaceBatch:
         label_B=torch.tensor([s.label for s in samples]),
         keys=[s.key for s in samples],
         videos=[s.video for s in samples],
+        identities=[s.identity for s in samples],
         motion_BTCHW=torch.stack(motions) if motions else None,
         faint_BTHW=_stacked([s.faint_THW for s in samples], samples[0].mask_THW),
         twin_BTHW=_stacked([s.twin_THW for s in samples], samples[0].mask_THW),

@@ -40,11 +40,15 @@ def test_pictures_landmarks_and_masks_are_cut_to_one_size():
 
 
 def test_a_mask_that_is_not_known_is_never_an_empty_one():
-    real, unknown = PLAIN.crop(masked_clip("r", 0, False)), PLAIN.crop(masked_clip("f", 0, True, known=False))
+    real, unknown = (
+        PLAIN.crop(masked_clip("r", 0, False, identity="ann")),
+        PLAIN.crop(masked_clip("f", 0, True, known=False)),
+    )
     assert (real.label, real.mask_known) == (REAL, True)
     assert (unknown.label, unknown.mask_known) == (FAKE, False)
     batch = collate_faces([real.window(0, 3), unknown.window(0, 3)])
     assert batch.mask_known_B.tolist() == [True, False] and not batch.mask_BTHW.any()
+    assert batch.identities == ["ann", None]
 
 
 @pytest.mark.parametrize(

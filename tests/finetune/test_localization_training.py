@@ -54,6 +54,7 @@ def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: st
     assert localizer.model.config.motion == motion and (settings.frames, settings.stride) == (3, 1)
     assert settings.calibration.a >= 0 and 0 < settings.threshold < 1 and 0 < settings.mask_threshold < 1
     assert 0 <= settings.genuine_area <= 1
+    assert settings.people == 2  # of five videos
     assert settings.genuine_faces == 4  # two genuine clips, and two forged ones before their forgery begins
     found = localizer.localize(masked_clip("f", 3, True))
     assert found.logit_T.shape == (30,) and found.mask_Thw.shape == (30, 32, 32)
@@ -110,11 +111,12 @@ def test_it_learns_where_and_whether() -> None:
 def test_windows_make_segments_and_a_clip_is_fake_where_one_of_them_is() -> None:
     rows = [("a-t0-000", 1.0, 0), ("a-t0-000", 2.0, 1), ("a-t0-000", 5.0, 0)]
     rows += [("a-t1-000", -1.0, 0), ("b-t0-000", 5.0, -1)]
-    found = clip_scores([FoundFace(key, key[0], logit, label, {}) for key, logit, label in rows], 2)
+    found = clip_scores([FoundFace(key, key[0], "ann", logit, label, {}) for key, logit, label in rows], 2)
     assert [(clip.score.track, clip.score.logits, clip.label, clip.segment_labels) for clip in found] == [
         (0, (1.5, 5.0), 1, (1, 0)),
         (1, (-1.0,), 0, (0,)),
     ]
+    assert {clip.person for clip in found} == {"ann"}
 
 
 def test_genuine_clips_that_bring_a_forged_twin_are_visited_three_times_for_each_forgery():

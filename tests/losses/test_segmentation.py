@@ -108,6 +108,7 @@ def batch_of(mask: torch.Tensor, known: list[bool], label: list[int]) -> FaceBat
         label_B=torch.tensor(label),
         keys=[str(i) for i in range(count)],
         videos=[str(i) for i in range(count)],
+        identities=[None] * count,
     )
 
 

@@ -21,6 +21,7 @@ def test_a_loader_pins_every_tensor_of_a_batch(monkeypatch: pytest.MonkeyPatch) 
         label_B=torch.zeros(1, dtype=torch.long),
         keys=["a-t0-000"],
         videos=["a"],
+        identities=[None],
     )
     pinned: list[Tensor] = []
     monkeypatch.setattr(Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor + 0)

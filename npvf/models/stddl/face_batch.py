@@ -53,6 +53,7 @@ class FaceBatch(Rows):
     label_B: Tensor
     keys: list[str]
     videos: list[str]
+    identities: list[str | None]
     motion_BTCHW: Tensor | None = None
     faint_BTHW: Tensor | None = None
     twin_BTHW: Tensor | None = None
