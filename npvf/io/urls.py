@@ -136,6 +136,26 @@ def upload(path: Path, url: str) -> None:
         store.mv(f"{target}.tmp", target)
 
 
+def write_bytes(url: str, content: bytes) -> None:
+    """Write a small file, over one that is there."""
+    with _store(url) as (store, path):
+        store.pipe_file(path, content)
+
+
+def create(url: str, content: bytes) -> bool:
+    """Write a small file, unless there is one. Returns True if the file has this content now.
+
+    Of several callers at the same time, one gets True where the store writes on that condition (S3 and Google's do).
+    """
+    with _store(url) as (store, path):
+        try:
+            store.pipe_file(path, content, mode="create")
+        except Exception:  # each store has its own kind of error for a file that is there
+            if not store.exists(path):
+                raise
+        return bool(store.cat_file(path) == content)
+
+
 def remove(urls: Sequence[str]) -> None:
     """Remove files of one store, if they are there."""
     if not urls:

@@ -18,10 +18,9 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from npvf.errors import NpvfError, Reason
 from npvf.io.annotations import NO_ANNOTATION
@@ -32,9 +31,9 @@ from npvf.io.shards import Sample, read_sample, read_tar, write_tar
 from npvf.io.sources import Source
 from npvf.io.urls import Place, local_copy, url_hash
 from npvf.prepare.ledger import Counts, Ledger, Line, work_path
+from npvf.prepare.locks import hold, need_no_parts
 from npvf.prepare.published import WORK, Published
 
-LOCK = "lock"
 SHARD_BYTES = 128 * 2**20
 """A shard is sealed at this size: small enough for many readers to share a corpus, big enough to stream."""
 
@@ -66,41 +65,27 @@ class Store:
         self.published = Published(out, settings, staging)
         self.out, self.work = self.published.folder, self.published.work
         self.settings, self.shard_bytes = settings, shard_bytes
-        self._lock = FileLock(self.work / LOCK)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise NpvfError(f"Another `npvf prepare` is writing to {out}. Wait for it, or stop it.") from None
-        self._check_parts()
-        self.published.pull()
-        if overwrite:
-            self.published.clear()
-        check_settings(self.published, settings)
-        self.ledger = load_sealed(self.out, self.work)
-        self._remove_strays()
+        with ExitStack() as locks:
+            locks.enter_context(hold(self.published))
+            need_no_parts(self.published)
+            self.published.pull()
+            if overwrite:
+                self.published.clear()
+            check_settings(self.published, settings)
+            self.ledger = load_sealed(self.out, self.work)
+            self._remove_strays()
+            self._locks = locks.pop_all()
         self._order: list[str] = []
         self._head = 0  # every video before it in the order is sealed or in the group
         self._group: list[str] = []
         self._group_bytes = 0
-
-    def _check_parts(self) -> None:
-        """Raise NpvfError if a part of this corpus (`npvf.prepare.parts`) is still being prepared."""
-        for path in self.work.glob(f"{LOCK}-*"):
-            try:
-                with FileLock(path).acquire(timeout=0):
-                    pass
-            except Timeout:
-                raise NpvfError(
-                    f"Part {path.name.removeprefix('lock-')} of {self.published.out} is still prepared."
-                ) from None
-            path.unlink(missing_ok=True)
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.ledger.close()
-        self._lock.release()
+        self._locks.close()
 
     def resume(self, sources: Sequence[Source]) -> list[Source]:
         """Take up what earlier runs finished of `sources`; returns those still to do.

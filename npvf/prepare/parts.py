@@ -8,9 +8,8 @@ on different machines.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from npvf.errors import NpvfError
 from npvf.io.corpus import DATASET
@@ -18,7 +17,8 @@ from npvf.io.files import write_json
 from npvf.io.sources import Source
 from npvf.io.urls import Place
 from npvf.prepare.ledger import Counts, Line, work_path
-from npvf.prepare.manifest import LOCK, check_settings, load_sealed, still_describes
+from npvf.prepare.locks import beside_parts, hold
+from npvf.prepare.manifest import check_settings, load_sealed, still_describes
 from npvf.prepare.published import WORK, Published
 
 
@@ -41,27 +41,22 @@ class PartStore:
             )
         self.published = Published(out, settings, staging)
         self.out, self.work, self.index, self.parts = self.published.folder, self.published.work, index, parts
-        try:
-            with FileLock(self.work / LOCK).acquire(timeout=10):  # the other parts look here, too
+        with ExitStack() as locks:
+            locks.enter_context(hold(self.published, index))
+            with beside_parts(self.published):
                 self.published.pull()
                 check_settings(self.published, settings)
-        except Timeout:
-            raise NpvfError(f"Another `npvf prepare` is writing to {out}. Wait for it, or stop it.") from None
-        if not (self.out / DATASET).is_file():
-            write_json(self.out / DATASET, {"complete": False, "settings": settings})
-            self.published.publish(DATASET)
-        self._lock = FileLock(self.work / f"lock-{index}")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise NpvfError(f"Part {index} of {out} is being prepared by another process.") from None
+            if not (self.out / DATASET).is_file():
+                write_json(self.out / DATASET, {"complete": False, "settings": settings})
+                self.published.publish(DATASET)
+            self._locks = locks.pop_all()
         self._counts = Counts()
 
     def __enter__(self) -> PartStore:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self._locks.close()
 
     def resume(self, sources: Sequence[Source]) -> list[Source]:
         """Return the inputs of this part that are still to do."""

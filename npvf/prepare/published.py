@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Published:
     Attributes:
         folder: where it is made. It exists, with a folder `WORK` in it.
         shards: names of the shards that are there.
+        check: called before the corpus is changed; raises NpvfError where it must not be (`npvf.prepare.locks`).
     """
 
     def __init__(self, out: Place, settings: dict[str, Any], staging: Path | None = None) -> None:
@@ -46,6 +47,7 @@ class Published:
         self.work = self.folder / WORK
         self.work.mkdir(parents=True, exist_ok=True)
         self.shards: set[str] = set()
+        self.check: Callable[[], None] = lambda: None
 
     def pull(self) -> None:
         """Look at what is there. From a URL, fetch the lines of earlier runs."""
@@ -66,6 +68,7 @@ class Published:
     def publish(self, *names: str, keep: bool = True) -> None:
         """Upload files, in this order. Those that need not stay on this machine are removed from it."""
         for name in names if self.url is not None else ():
+            self.check()
             upload(self.folder / name, f"{self.url}/{name}")
             if not keep:
                 (self.folder / name).unlink()
@@ -77,6 +80,7 @@ class Published:
     def remove(self, names: Iterable[str]) -> None:
         """Remove files of the corpus, where they are there."""
         names = list(names)
+        self.check()
         for name in names:
             (self.folder / name).unlink(missing_ok=True)
         if self.url is not None:
@@ -94,6 +98,7 @@ class Published:
 
     def remove_work(self) -> None:
         """Remove everything of unfinished work, here and there."""
+        self.check()
         shutil.rmtree(self.work if self.url is None else self.folder)
         if self.url is not None:
             remove([f"{self.url}/{WORK}/{name}" for name in list_files(f"{self.url}/{WORK}")])

@@ -48,7 +48,7 @@ def test_the_last_run_waits_for_no_part(src, tmp_path):
     with FileLock(tmp_path / "out/.work/lock-1"):
         with pytest.raises(NpvfError, match="Part 1"):
             prepare(src, tmp_path / "out", **SMALL_SHARDS)
-        with pytest.raises(NpvfError, match="Part 1"):
+        with pytest.raises(NpvfError, match="writing part 1"):
             prepare(src, tmp_path / "out", part=(1, 2), **SMALL_SHARDS)
 
 
