@@ -15,8 +15,9 @@ from npvf.data.selection import read_meta
 from npvf.errors import Refused
 from npvf.io.corpus import Corpus
 from npvf.io.files import sha256
+from npvf.io.remote_sources import find_sources_at, on_this_machine
 from npvf.io.shards import Sample
-from npvf.io.sources import find_sources
+from npvf.io.urls import Place, as_place
 from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_crops, decode_flac
 from npvf.media.probe import probe
@@ -121,17 +122,20 @@ def corpus_entries(
 
 
 def file_entries(
-    src: str | Path, parts: Mapping[str, str] | None = None, on_file: Callable[[], object] = lambda: None
+    src: Place, parts: Mapping[str, str] | None = None, on_file: Callable[[], object] = lambda: None
 ) -> tuple[list[Entry], int]:
     """Like `corpus_entries`, for videos that are not prepared: files and audio are compared, faces are not."""
-    sources = find_sources(Path(src)).items
+    sources = find_sources_at(as_place(src)).items
     entries = []
     for source in sources:
         on_file()
         part = source.annotation.split if parts is None else parts.get(source.video)
-        if part is not None and source.path.is_file():
-            facts = {"video": source.video, "sha256": sha256(source.path), **source.annotation.to_json()}
-            entries.append(_entry(facts, part, _file_print(source.path)))
+        if part is None:
+            continue
+        with on_this_machine(source) as here:
+            if here.path.is_file():
+                facts = {"video": source.video, "sha256": sha256(here.path), **source.annotation.to_json()}
+                entries.append(_entry(facts, part, _file_print(here.path)))
     return entries, len(sources) - len(entries)
 
 

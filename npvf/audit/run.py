@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from npvf.audit.leakage import Leakage, corpus_entries, file_entries, find_leakage
@@ -13,7 +12,8 @@ from npvf.audit.traits import corpus_traits, file_traits
 from npvf.clip import FAKE, REAL
 from npvf.data.selection import Selection
 from npvf.evaluate.detection import LABELLED
-from npvf.io.corpus import DATASET, Corpus
+from npvf.io.corpus import Corpus, is_prepared
+from npvf.io.urls import Place
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 
 NAMED = 3  # the number of examples in a sentence
@@ -78,7 +78,7 @@ class Audit:
 
 
 def audit(
-    src: str | Path,
+    src: Place,
     selection: Selection = LABELLED,
     parts: Mapping[str, str] | None = None,
     bootstrap: Bootstrap = DEFAULT,
@@ -87,7 +87,7 @@ def audit(
     """Look for shortcuts and leakage in a prepared corpus, or in videos that are not prepared.
 
     Args:
-        src: a folder made by `npvf prepare`, or a folder, list or file of videos.
+        src: a corpus made by `npvf prepare`, or a folder, list or file of videos; a path or a URL.
         selection: the labelled videos of a prepared corpus in which to look for shortcuts.
         parts: video -> part of the split; None: the `split` of each video.
         bootstrap: makes the confidence intervals.
@@ -96,7 +96,7 @@ def audit(
     Raises:
         NpvfError: there is no labelled video.
     """
-    if (Path(src) / DATASET).is_file():
+    if is_prepared(src):
         corpus = Corpus(src)
         videos = corpus_traits(corpus, selection, on_step)
         entries, without = corpus_entries(corpus, parts, on_step)

@@ -19,8 +19,9 @@ from npvf.data.selection import Selection, read_meta
 from npvf.errors import NpvfError, Refused
 from npvf.evaluate.detection import LABELLED, selected_lines
 from npvf.io.corpus import Corpus
+from npvf.io.remote_sources import find_sources_at, on_this_machine
 from npvf.io.shards import Sample, read_tar
-from npvf.io.sources import find_sources
+from npvf.io.urls import Place, as_place
 from npvf.media.decode import spool_audio, to_float
 from npvf.media.encode import decode_flac
 from npvf.media.probe import probe
@@ -97,17 +98,18 @@ def corpus_traits(
     return [_video(line, _of_line(line) | measured[line["video"]].values()) for line in lines]
 
 
-def file_traits(src: str | Path, on_file: Callable[[], object] = lambda: None) -> list[VideoTraits]:
+def file_traits(src: Place, on_file: Callable[[], object] = lambda: None) -> list[VideoTraits]:
     """Measure the traits of each labelled video of a folder or list that is not prepared. Face sizes stay unknown.
 
     Raises:
         NpvfError: there is no labelled video.
     """
     found = []
-    for source in find_sources(Path(src)).items:
+    for source in find_sources_at(as_place(src)).items:
         on_file()
         if source.problem is None and source.annotation.label is not None:
-            found.append(_video({"video": source.video, **source.annotation.to_json()}, _of_file(source.path)))
+            with on_this_machine(source) as here:
+                found.append(_video({"video": source.video, **source.annotation.to_json()}, _of_file(here.path)))
     if not found:
         raise NpvfError(f"{src} has no labelled video: give `label` in the meta.json of each video, or in a list file.")
     return found

@@ -13,11 +13,13 @@ from rich.table import Table
 
 from npvf.audit.run import Audit, audit
 from npvf.audit.shortcuts import Shortcut
+from npvf.cli import options
 from npvf.cli.options import not_negative
 from npvf.corpora.parts import read_parts
 from npvf.data.selection import Selection
 from npvf.errors import NpvfError
-from npvf.io.corpus import DATASET, Corpus
+from npvf.io.corpus import Corpus, is_prepared
+from npvf.io.urls import as_place
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.version import __version__
 
@@ -25,7 +27,7 @@ from npvf.version import __version__
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "src", type=Path, help="a folder made by `npvf prepare`, or a folder or list of labelled videos"
+        "src", type=as_place, help="a corpus made by `npvf prepare`, or a folder or list of labelled videos; also URLs"
     )
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument(
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bootstrap resamples; 0: no intervals (default: 1000)",
     )
     parser.add_argument("--seed", type=not_negative, default=0, help="random seed of the resamples (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE as JSON")
+    parser.add_argument("--out", type=options.local, metavar="FILE", help="write the result to FILE as JSON")
     parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
     parser.epilog = "Exit status: 0 nothing found, 1 a shortcut or leakage found, 2 wrong usage or broken input."
 
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _parts(args: argparse.Namespace) -> dict[str, str] | None:
     if args.split_file:
         return read_parts(args.split_file)
-    if args.split_by == "split" or not (args.src / DATASET).is_file():
+    if args.split_by == "split" or not is_prepared(args.src):
         return None
     lines = Corpus(args.src).manifest
     if not any(line.get(args.split_by) for line in lines):

@@ -23,6 +23,7 @@ from npvf.detect.loading import predictor_folder
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_findings import fit_ratio, need_apart, observe_sound, observe_videos, with_thresholds
 from npvf.io.corpus import Corpus
+from npvf.io.urls import as_place
 
 EPILOG = """\
 Sound and lips are fitted on genuine clips, with their own audio against that of others: no forgery is needed. The
@@ -35,14 +36,18 @@ named: it may be stated of 10 % of them.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of people used in no training")
+    parser.add_argument("corpus", type=as_place, help="a corpus made by `npvf prepare`, of people used in no training")
     parser.add_argument("--detector", required=True, metavar="DIR", help="the folder of a Detector")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the fitted detector")
+    parser.add_argument(
+        "--out", type=options.local, required=True, metavar="DIR", help="the folder of the fitted detector"
+    )
     parser.add_argument("--findings", nargs="*", choices=NAMES, help="the ratios to fit (default: all of the detector)")
     parser.add_argument("--split", help="only videos whose `split` is this")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")
-    parser.add_argument("--genuine", type=Path, metavar="CORPUS", help="prepared genuine videos, for the thresholds")
+    parser.add_argument(
+        "--genuine", type=as_place, metavar="CORPUS", help="prepared genuine videos, for the thresholds"
+    )
     parser.add_argument("--genuine-split", metavar="SPLIT", help="only genuine videos whose `split` is this")
     parser.add_argument("--device", help=options.DEVICE)
     parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")

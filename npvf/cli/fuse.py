@@ -19,6 +19,7 @@ from npvf.detect.localizer import Localizer
 from npvf.detect.speech_detector import SpeechDetector
 from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
+from npvf.io.urls import as_place
 
 FIGURES = {
     "auc_speech": "AUC, lips and audio",
@@ -29,10 +30,12 @@ FIGURES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of people used in no training")
+    parser.add_argument("corpus", type=as_place, help="a corpus made by `npvf prepare`, of people used in no training")
     parser.add_argument("--detector", required=True, metavar="DIR", help="the folder of a detector (lips and audio)")
     parser.add_argument("--localizer", required=True, metavar="DIR", help="the folder of a localizer (forged pixels)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the fused detector")
+    parser.add_argument(
+        "--out", type=options.local, required=True, metavar="DIR", help="the folder of the fused detector"
+    )
     parser.add_argument("--split", default="val", help="only videos whose `split` is this (default: val)")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")

@@ -18,6 +18,7 @@ from npvf.detect.mouth_motion import MouthMotionDetector, MouthMotionSettings
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_motion import calibrated, collect_mouths, fit_motion, held_out_generators
 from npvf.io.corpus import Corpus
+from npvf.io.urls import as_place
 from npvf.models.motion.mouth_motion import MouthMotion, mouth_motion
 from npvf.models.npv.npv import NPV
 
@@ -26,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "corpora",
-        type=Path,
+        type=as_place,
         nargs="+",
         metavar="CORPUS",
-        help="folders made by `npvf prepare`, with genuine and generated talking faces, labelled",
+        help="corpora made by `npvf prepare`, with genuine and generated talking faces, labelled",
     )
     parser.add_argument(
         "--encoder",
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an encoder, or a detector of lips and audio: a mouth that follows the audio more closely than people's "
         "mouths do is evidence, too",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument("--out", type=options.local, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--split", help="only videos whose `split` is this")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from npvf.errors import NpvfError
+from npvf.io.urls import as_place
 
 DEVICE = "cpu, cuda, cuda:1, ... (default: cuda if available)"
 
@@ -28,6 +30,14 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number > 0, got {text!r}")
     return number
+
+
+def local(text: str) -> Path:
+    """Parse a path on this machine: the results of a command do not go to a URL."""
+    place = as_place(text)
+    if not isinstance(place, Path):
+        raise argparse.ArgumentTypeError(f"expected a path on this machine, got the URL {text}")
+    return place
 
 
 def device(name: str | None) -> str:

@@ -16,6 +16,7 @@ from npvf.evaluate.plots import need_matplotlib
 from npvf.evaluate.robustness import RobustnessRecord, detector_hash, measure_robustness
 from npvf.evaluate.robustness_page import auc_cell, write_results
 from npvf.io.files import write_json
+from npvf.io.urls import as_place
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.perturb import GROUPS, add_routes, get_perturbation, list_perturbations
 
@@ -23,7 +24,7 @@ from npvf.perturb import GROUPS, add_routes, get_perturbation, list_perturbation
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "videos", type=Path, metavar="VIDEOS", help="a folder or CSV list of videos with labels 0 and 1"
+        "videos", type=as_place, metavar="VIDEOS", help="a folder, URL or CSV list of videos with labels 0 and 1"
     )
     parser.add_argument(
         "--detector",
@@ -33,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name of a baseline",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/robustness"), help="the folder for the results (default: %(default)s)"
+        "--out",
+        type=options.local,
+        default=Path("runs/robustness"),
+        help="the folder for the results (default: %(default)s)",
     )
     parser.add_argument(
         "--suite", nargs="+", choices=GROUPS, default=GROUPS, help="groups of perturbations (default: all)"

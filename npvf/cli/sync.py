@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -12,6 +11,7 @@ from rich.progress import Progress
 from npvf.cli import options
 from npvf.detect.scoring import embed_clip
 from npvf.io.corpus import Corpus
+from npvf.io.urls import as_place
 from npvf.models.npv.npv import NPV
 from npvf.prepare.resync import SynchroniseSettings, synchronise
 
@@ -20,8 +20,8 @@ DEFAULTS = SynchroniseSettings()
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("corpus", type=Path, help="a folder made by `npvf prepare`, of real clips")
-    parser.add_argument("out", type=Path, help="a new folder for the aligned corpus")
+    parser.add_argument("corpus", type=as_place, help="a corpus made by `npvf prepare`, of real clips")
+    parser.add_argument("out", type=options.local, help="a new folder for the aligned corpus")
     parser.add_argument("--pretrained", metavar="DIR", required=True, help="an encoder folder from `npvf pretrain`")
     parser.add_argument(
         "--most", type=int, default=DEFAULTS.most, help="largest offset that is corrected, in frames (default: 7)"

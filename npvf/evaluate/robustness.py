@@ -25,7 +25,9 @@ from npvf.errors import MissingDependency, NpvfError, Refused
 from npvf.evaluate.detection import bootstrap_groups
 from npvf.faces.landmarks import Landmarker
 from npvf.io.files import sha256
-from npvf.io.sources import Source, find_sources
+from npvf.io.remote_sources import find_sources_at, on_this_machine
+from npvf.io.sources import Source
+from npvf.io.urls import Place, as_place
 from npvf.metrics.bootstrap import DEFAULT, Bootstrap
 from npvf.metrics.detection import auc
 from npvf.perturb import get_perturbation
@@ -100,7 +102,7 @@ class RobustnessRecord:
 
 
 def measure_robustness(
-    videos: Path | str,
+    videos: Place,
     predictor: Predictor,
     identity: str,
     out: Path,
@@ -112,7 +114,7 @@ def measure_robustness(
     """The detector's AUC on the videos as they are and under every condition.
 
     Args:
-        videos: a folder, or a CSV list, of videos with labels 0 and 1.
+        videos: a folder, a URL or a CSV list of videos with labels 0 and 1. One at a URL is fetched for each condition.
         predictor: what is measured.
         identity: what tells this detector from another, such as `detector_hash`.
         out: for `scores.jsonl`, the scores so far; one that is there already is not made again.
@@ -124,14 +126,14 @@ def measure_robustness(
     Raises:
         NpvfError: no video, or not both labels among them.
     """
-    found = find_sources(Path(videos), skip=out).items
+    found = find_sources_at(as_place(videos), skip=out).items
     sources = [source for source in found if source.annotation.label is not None]
     labels = Counter(source.annotation.label for source in sources)
     if not (labels[REAL] and labels[FAKE]):
         raise NpvfError(
             f"{videos} has {labels[REAL]} real and {labels[FAKE]} fake videos: add some of the kind that is missing."
         )
-    hashes = {s.video: sha256(s.path) for s in sources if s.path.is_file()}
+    hashes = {s.video: _hash(s) for s in sources}
     scores: list[Score] = []
     total = len(sources) * (1 + len(conditions))
     with _Kept(out / SCORES) as kept, Landmarker(max_faces=DEFAULTS.max_faces) as landmarker:
@@ -139,9 +141,10 @@ def measure_robustness(
             name = condition.name if condition else CLEAN
             for source in sources:
                 recipe = condition.recipe() if condition else None
-                key = _key(hashes.get(source.video), recipe, identity)
+                key = _key(hashes[source.video], recipe, identity)
                 if (said := kept.get(key)) is None:
-                    said = _score(source, condition, predictor, landmarker, out / "videos" if keep else None)
+                    with on_this_machine(source) as here:  # an error of the store is not a score, so it ends the run
+                        said = _score(here, condition, predictor, landmarker, out / "videos" if keep else None)
                     kept.add(key, {"video": source.video, "condition": name, "score": said[0], "reason": said[1]})
                 scores.append(Score(source.video, int(source.annotation.label == FAKE), name, *said))
                 on_score(len(scores), total)
@@ -224,6 +227,13 @@ def _score(
         raise  # it would be missing for every other video as well
     except NpvfError as error:
         return None, str(error) if isinstance(error, Refused) else f"error: {error}"
+
+
+def _hash(source: Source) -> str | None:
+    """The hash of a video's content; None if it is missing."""
+    if source.remote is not None:
+        return None if source.remote.stamp is None else sha256(source.remote.url)
+    return sha256(source.path) if source.path.is_file() else None
 
 
 @contextmanager

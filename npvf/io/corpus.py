@@ -11,7 +11,7 @@ from npvf.clip import Clip
 from npvf.errors import NpvfError
 from npvf.io.files import read_json, read_lines
 from npvf.io.shards import Sample, decode_clip, read_tar
-from npvf.io.urls import Place, as_place, join
+from npvf.io.urls import Place, as_place, exists, join
 
 MANIFEST = "manifest.jsonl"
 DATASET = "dataset.json"
@@ -24,6 +24,12 @@ class HasManifest(Protocol):
     def folder(self) -> Place: ...
     @property
     def manifest(self) -> list[dict[str, Any]]: ...
+
+
+def is_prepared(place: Place) -> bool:
+    """True if there is a prepared corpus at a path or URL, finished or not."""
+    dataset = join(as_place(place), DATASET)
+    return dataset.is_file() if isinstance(dataset, Path) else exists(dataset)
 
 
 class Corpus:

@@ -43,8 +43,10 @@ def find_sources_at(
 
 
 @contextmanager
-def on_this_machine(source: Source, folder: Path) -> Iterator[Source]:
+def on_this_machine(source: Source, folder: Path | None = None) -> Iterator[Source]:
     """A source itself, or with copies of its files in a new folder in `folder` that are removed afterwards.
+
+    Without `folder` they are where this machine has its temporary files.
 
     If the video is not there any more, its path does not exist.
     """

@@ -13,6 +13,7 @@ from npvf.clip import SAMPLES_PER_FRAME, Clip
 from npvf.corpora.splits import Split
 from tests.helpers.talkers import talker
 from tests.helpers.tiny_corpus import write_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +69,7 @@ def test_another_split_can_be_asked_about(clean: str, tmp_path: Path, capsys: py
     Split("corpus", "by hand", {}, {"train": ("v00",), "test": ("v01", "v04")}).write(split)
     assert main(["audit", clean, "--bootstrap", "0", "--split-file", str(split)]) == 1
     assert "p0 (test, train)" in capsys.readouterr().out
-    assert main(["audit", clean, "--bootstrap", "0", "--split-by", "identity"]) == 0
+    assert main(["audit", in_store(Path(clean)), "--bootstrap", "0", "--split-by", "identity"]) == 0
     assert main(["audit", clean, "--split-by", "manipulator"]) == 2
     assert "'manipulator'" in capsys.readouterr().err
 

@@ -17,6 +17,7 @@ from npvf.media.decode import iter_frames, read_audio
 from npvf.media.encode import write_video
 from tests.helpers.talkers import encoded_anew, talker
 from tests.helpers.tiny_corpus import write_corpus
+from tests.helpers.urls import in_store
 
 CLIPS = os.environ.get("NPVF_CLIPS")
 
@@ -85,5 +86,5 @@ def test_sentences_of_one_real_speaker_are_told_apart(tmp_path: Path) -> None:
     frames, audio_N = list(iter_frames(sources[1]))[15:], read_audio(sources[1])[15 * SAMPLES_PER_FRAME :]
     write_video(tmp_path / "test/copy.mp4", frames, audio=audio_N, crf=33, audio_bitrate=32_000)
     videos = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*"))]
-    found = find_leakage(*file_entries(tmp_path, {video: video.split("/")[0] for video in videos}))
+    found = find_leakage(*file_entries(in_store(tmp_path), {video: video.split("/")[0] for video in videos}))
     assert [{Path(t.first).stem, Path(t.second).stem} for t in found.twins] == [{"copy", sources[1].stem}]

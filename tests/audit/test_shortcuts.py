@@ -20,6 +20,7 @@ from npvf.prepare.ingest import IngestSettings
 from npvf.prepare.run import prepare
 from tests.helpers.astronaut import head, scene, with_head
 from tests.helpers.tiny_corpus import labelled_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +91,7 @@ def test_a_habit_of_one_manipulation_does_not_drown(corpus: Corpus) -> None:
 
 def test_raw_videos_are_known_but_for_their_faces(videos: Path, corpus: Corpus) -> None:
     raw, prepared = file_traits(videos), corpus_traits(corpus)
+    assert file_traits(in_store(videos)) == raw
     assert [v.video for v in raw] == [v.video for v in prepared]
     assert "face size" not in raw[0].values
     for name in ("silence at the start", "bit rate", "encoder tag", "frame rate", "sound format"):

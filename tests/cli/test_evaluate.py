@@ -17,6 +17,7 @@ from npvf.cli.evaluate import command as evaluate
 from npvf.errors import MissingDependency, NpvfError
 from npvf.io.corpus import Corpus
 from tests.helpers.labelled_videos import Teller, people_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +79,23 @@ def test_what_it_takes_to_do_it_again_is_there(runs: Path, corpus: Corpus) -> No
     assert len(report["provenance"]["corpus"]["manifest_sha256"]) == 64
     assert report["provenance"]["videos"]["count"] == 26 and report["coverage"] == pytest.approx(24 / 26)
     assert report["shortcuts"][0]["auc"] == 1 and "silence" in report["shortcuts"][0]["name"]
+
+
+def test_a_corpus_at_a_url_gives_the_same_figures(
+    runs: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "_predictor", lambda settings: Teller(0.2))
+    monkeypatch.setattr(evaluate, "model_of", lambda settings: None)
+    url = in_store(Path(corpus.folder))
+    words = ("--detector", "told", "--split", "test", "--bootstrap", 30, "--no-plots", "--out", tmp_path)
+    assert call(evaluate, url, *words) == 0
+    for name in ("scores.csv", "segments_trimmed.csv"):
+        assert (tmp_path / name).read_bytes() == (runs / "good" / name).read_bytes()
+    here, there = (json.loads((folder / "metrics.json").read_text()) for folder in (runs / "good", tmp_path))
+    assert there["shortcuts"] == here["shortcuts"] and there["provenance"]["corpus"]["folder"] == url
+    assert there["provenance"]["corpus"]["manifest_sha256"] == here["provenance"]["corpus"]["manifest_sha256"]
+    with pytest.raises(NpvfError, match="a folder of this machine"):
+        call(evaluate, url, "--detector", "told", "--out", url)
 
 
 class Page(HTMLParser):

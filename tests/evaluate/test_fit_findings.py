@@ -15,6 +15,7 @@ from npvf.evaluate.fit_findings import aligned_and_not, moved_audio, other_audio
 from npvf.io.corpus import Corpus
 from tests.helpers.findings import Told, moving_clip
 from tests.helpers.tiny_corpus import write_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +53,8 @@ def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_command_fits_ratios_and_thresholds_on_other_people(detector: Path, tmp_path: Path, capsys) -> None:
     fitted, genuine = corpus(tmp_path / "a"), corpus(tmp_path / "b", first=20)
-    words = ["calibrate", fitted, "--detector", detector, "--genuine", genuine, "--out", tmp_path / "o", "--json"]
+    places = in_store(fitted), in_store(genuine)
+    words = ["calibrate", places[0], "--detector", detector, "--genuine", places[1], "--out", tmp_path / "o", "--json"]
     assert main([str(word) for word in words]) == 0
     said = json.loads(capsys.readouterr().out)["mouth_motion"]
     assert said["videos"] == said["people"] == [12, 12] and said["cllr_min"] == 0 and 0 < said["cllr"] < 0.6

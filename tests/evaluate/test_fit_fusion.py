@@ -21,6 +21,7 @@ from npvf.io.corpus import Corpus
 from npvf.models import create_model
 from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +75,8 @@ def test_one_class_is_no_fusion(corpus: Path, speech: SpeechDetector) -> None:
 def test_the_command_writes_a_folder_that_judges(corpus: Path, speech: SpeechDetector, tmp_path: Path) -> None:
     speech.save_pretrained(tmp_path / "npv", {"seed": 1})
     Localizer(tiny_stddl()).save_pretrained(tmp_path / "stddl")
-    words = ["fuse", corpus, "--detector", tmp_path / "npv", "--localizer", tmp_path / "stddl", "--out", tmp_path / "d"]
+    words = ["fuse", in_store(corpus), "--detector", tmp_path / "npv", "--localizer", tmp_path / "stddl"]
+    words += ["--out", tmp_path / "d"]
     with redirect_stdout(io.StringIO()) as out:
         assert main([*map(str, words), "--json"]) == 0
     said = json.loads(out.getvalue())

@@ -13,6 +13,7 @@ from npvf.io.corpus import Corpus
 from npvf.models import MouthMotion, create_model
 from tests.helpers.mouths import mouth_clip
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
+from tests.helpers.urls import in_store
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_both_genuine_and_generated_mouths_are_needed(folder: Path) -> None:
 def test_the_command_writes_a_detector_that_can_be_opened(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["motion", str(folder), "--out", str(tmp_path / "motion"), "--json"]) == 0
+    assert main(["motion", in_store(folder), "--out", str(tmp_path / "motion"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["genuine"], record["people"], record["generated"]) == (8, 8, 6)
     detector = from_pretrained(tmp_path / "motion")

@@ -23,6 +23,7 @@ from tests.detect.test_localizer import tiny_stddl
 from tests.helpers.masked_corpus import masked_clip
 from tests.helpers.red_localizer import red_localizer
 from tests.helpers.tiny_corpus import write_corpus
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -150,6 +151,7 @@ def test_the_command_measures_it_and_keeps_it(folder: Path, tmp_path: Path, caps
     assert report["localizer"] == "prior" and report["provenance"]["model"] is None
     again = evaluate("--localizer", "prior", "--prior-from", tmp_path / "out" / "prior")[1]
     assert again["pixel"] == report["pixel"]
+    assert evaluate("--localizer", "prior", "--prior-from", in_store(folder))[1]["pixel"] == report["pixel"]
     lines = [json.loads(line) | {"split": "test"} for line in (folder / "manifest.jsonl").read_text().splitlines()]
     (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert main(["evaluate", str(folder), "--localizer", "prior", "--out", str(tmp_path / "none")]) == 2

@@ -21,6 +21,7 @@ from npvf.media import read_audio, write_video
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.perturb.apply import Condition
 from tests.helpers.astronaut import scene, with_head
+from tests.helpers.urls import in_store
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,14 @@ def test_a_stopped_run_goes_on_and_nothing_is_judged_twice(videos: Path, tmp_pat
     assert len(third.judged) == 8
     measure_robustness(videos, third, "one", out, [Condition("blur", 1, seed=1)])
     assert len(third.judged) == 12
+
+
+def test_videos_at_a_url_are_fetched_for_each_condition(videos: Path, tmp_path: Path) -> None:
+    there = measure_robustness(in_store(videos), Hissing(), "one", tmp_path / "a", CONDITIONS[:1])
+    assert there == measure_robustness(videos, Hissing(), "one", tmp_path / "b", CONDITIONS[:1])
+    again = Hissing()
+    assert measure_robustness(in_store(videos), again, "one", tmp_path / "a", CONDITIONS[:1]) == there
+    assert not again.judged
 
 
 def test_perturbed_files_are_kept_only_when_asked_for(videos: Path, tmp_path: Path) -> None:

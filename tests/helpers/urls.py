@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,13 @@ def put(folder: Path, url: str) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             upload(path, f"{url}/{path.relative_to(folder).as_posix()}")
+
+
+def in_store(folder: Path) -> str:
+    """A copy of a local folder in fsspec's memory. Returns its URL."""
+    url = f"memory://{uuid.uuid4().hex}/{folder.name}"
+    put(folder, url)
+    return url
 
 
 def content_at(url: str) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from npvf.io.entries import read_entries
 from npvf.io.shards import decode_clip, read_sample
 from npvf.prepare.resync import SynchroniseSettings, move_sound, natural_offset, synchronise
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
+from tests.helpers.urls import in_store
 
 SETTINGS = SynchroniseSettings()
 
@@ -71,11 +72,11 @@ def corpus(tmp_path: Path) -> Corpus:
 
 @pytest.mark.slow
 def test_a_corpus_is_written_anew(corpus: Corpus, tmp_path: Path) -> None:
-    dataset = synchronise(corpus, tmp_path / "out", embed_by_name)
+    dataset = synchronise(Corpus(in_store(tmp_path / "corpus")), tmp_path / "out", embed_by_name)
     assert dataset["synchronised"]["clips_by_offset"] == {"0": 1, "3": 1}
     clean = Corpus(tmp_path / "out")
     assert {clip.meta.video: clip.frames for clip in clean.clips} == {"late0": 100, "late3": 97}
-    read = {e.meta.video: read_sample(clean.folder / e.shard, e.offset, e.size) for e in read_entries(clean)}
+    read = {e.meta.video: read_sample(clean.place(e.shard), e.offset, e.size) for e in read_entries(clean)}
     assert {video: decode_clip(sample).frames for video, sample in read.items()} == {"late0": 100, "late3": 97}
     assert len(clean) == dataset["clips"] == 2 and dataset["refused"] == {"out_of_sync": 1}
     refused = next(line for line in clean.manifest if line["status"] == "refused")

@@ -18,7 +18,7 @@ from npvf.evaluate.outside.run import AnswersOf, evaluate_answers, from_detector
 from npvf.evaluate.outside.score_file import ScoreFile, read_score_file
 from npvf.evaluate.row_metrics import MetricSettings
 from npvf.evaluate.video_scores import Row
-from npvf.io.corpus import DATASET, Corpus, HasManifest
+from npvf.io.corpus import Corpus, HasManifest, is_prepared
 from npvf.io.urls import is_url
 
 ANSWERS = "answers.csv"
@@ -40,11 +40,13 @@ def corpus_of(settings: EvaluateSettings) -> HasManifest:
         return Corpus(settings.place)
     if settings.corpus is None:
         return _score_file(settings)
-    prepared = is_url(settings.corpus) or (Path(settings.corpus) / DATASET).is_file()
+    prepared = is_prepared(settings.corpus)
     if prepared and settings.from_scores:
         return Corpus(settings.corpus)
     if prepared:
         raise NpvfError(_NOT_PREPARED.format(settings.corpus))
+    if is_url(settings.corpus):
+        raise NpvfError(f"{settings.corpus} is a URL, and detectors of others look at files of this machine: copy them")
     return ListedVideos.read(Path(settings.corpus), settings.reader, hashes=settings.detector is not None)
 
 

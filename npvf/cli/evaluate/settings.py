@@ -18,6 +18,7 @@ from npvf.evaluate.detection import Grouping, Silence
 from npvf.evaluate.outside.detectors import is_outside
 from npvf.evaluate.row_metrics import Refusal
 from npvf.io.corpus import HasManifest
+from npvf.io.urls import is_url
 from npvf.metrics.bootstrap import Bootstrap
 from npvf.metrics.sync_protocol import SWAP_REACH
 from npvf.speech.gate import Gate
@@ -55,8 +56,8 @@ class EvaluateSettings:
 
     corpus: str | None = option(
         None,
-        "a folder made by `npvf prepare`; for a detector of others, videos as they are: a folder, a .csv list or, with "
-        "--reader, a public corpus",
+        "a folder or URL made by `npvf prepare`; for a detector of others, videos as they are: a folder, a .csv list "
+        "or, with --reader, a public corpus",
         positional=True,
     )
     detector: str | None = option(
@@ -190,6 +191,8 @@ class EvaluateSettings:
 
     def __post_init__(self) -> None:
         """Raises NpvfError if two keys exclude each other, or if the protocol does not read a key that is given."""
+        if self.out is not None and is_url(self.out):
+            raise NpvfError(f"--out {self.out}: results are written to a folder of this machine")
         if sum(getattr(self, name) is not None for name in MODELS) > 1:
             raise NpvfError("give only one of --detector, --pretrained, --localizer and --from-scores")
         if self.corpus is None and self.from_scores is None:

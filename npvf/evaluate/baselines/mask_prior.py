@@ -23,7 +23,7 @@ from npvf.detect.heatmaps import LocatedClip
 from npvf.detect.localizer import LocalizerSettings, forged_area, usual_area
 from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
-from npvf.io.corpus import DATASET, Corpus
+from npvf.io.corpus import Corpus, is_prepared
 from npvf.io.files import write_json
 from npvf.io.masks import unpack_masks
 from npvf.io.shards import Sample, read_tar, unpack_track
@@ -137,7 +137,7 @@ def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> M
     Raises:
         NpvfError: the source is neither, or has no forged clip with a mask once the tested people are left out.
     """
-    if source is not None and not (Path(source) / DATASET).is_file():
+    if source is not None and not is_prepared(source):
         return MaskPrior.from_pretrained(source)
     fitted = corpus if source is None else Corpus(source)
     splits = any(line.get("split") == "train" for line in fitted.manifest)
