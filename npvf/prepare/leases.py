@@ -1,8 +1,8 @@
 """A lock in an object store, which has none: a small file at the URL that its run renews every few seconds.
 
-A run that finds a lease of another run watches it. If it is renewed, that run is alive. If it is not renewed for
-`GONE_S`, that run is dead, and this one takes its place. So the clocks of the machines do not matter, and a killed run
-leaves nothing that somebody has to remove.
+A run that finds a lease of another run looks at it again and again. If it is renewed, that run is alive. If it is not
+renewed for `GONE_S`, that run is dead, and this one takes its place. So the clocks of the machines do not matter, and a
+killed run leaves nothing that somebody has to remove.
 
 The leases of a lock are numbered: to take the place of a dead run is to create the next number. Where a store can
 create a file on the condition that there is none (S3, Google's), only one run can do that. Elsewhere two runs that
@@ -145,13 +145,13 @@ def need_no_lease(url: str, locks: str, token: str) -> list[Found]:
 
 def _leases(url: str, locks: str) -> dict[str, Found]:
     """The newest lease of each lock."""
-    numbers: dict[str, int] = {}
+    newest: dict[str, int] = {}
     for name in list_files(f"{url}/{FOLDER}", recursive=False):
-        lock, _, number = name.rpartition(".")
-        if fnmatch(lock, locks) and number.isdecimal():
-            numbers[lock] = max(int(number), numbers.get(lock, 0))
+        lock, _, digits = name.rpartition(".")
+        if fnmatch(lock, locks) and digits.isdecimal():
+            newest[lock] = max(int(digits), newest.get(lock, 0))
     found = {}
-    for lock, number in numbers.items():
+    for lock, number in newest.items():
         place = f"{url}/{FOLDER}/{lock}.{number}"
         try:
             found[lock] = Found(place, number, **json.loads(read_bytes(place)))

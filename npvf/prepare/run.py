@@ -79,8 +79,8 @@ def prepare(
 
     Args:
         src: see `npvf.io.sources.find_sources`; a URL, or a list with URLs, as well.
-        out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards. At a URL, only one run at a
-            time may write; this is not checked.
+        out: is made; holds `shard-*.tar`, `manifest.jsonl` and `dataset.json` afterwards. One run at a time may write,
+            at a URL as well (`npvf.prepare.leases`).
         settings: how a video becomes clips.
         workers: processes; None: one a core; 0: none besides this one (then a crash of a decoder is a crash of this,
             and there are no limits).
