@@ -5,8 +5,8 @@ The rule is the same in calibration, in `npvf detect`, in `npvf evaluate` and in
 1. A track's segments become one logit, `pool_logits`: a mean in which high logits weigh more, so that a few forged
    words in a long video are not lost. The settings' calibration turns it into log-odds.
 2. The video has the log-odds of its most suspicious track.
-3. There is no score if lips and audio could be compared for less than `min_speech` seconds in all tracks of the video
-   together, or if no track has a segment.
+3. There is no score if less than `min_speech` seconds of speech, in all tracks of the video together, can be compared
+   with the lips, or if no track has a segment.
 4. The video is fake from `threshold` on. Within `undecided` of the threshold the verdict is "abstain".
 """
 
@@ -34,7 +34,7 @@ class ClipScore:
         logits: one for each segment that was judged, high for a likely forgery; empty if none could be judged.
         starts: first frames of these segments in the clip; empty for a predictor that judges the clip as a whole.
         seconds: the duration to which one logit refers; it is the weight of the logit.
-        speech: seconds of the clip in which lips and audio could be compared.
+        speech: seconds of speech in the clip that can be compared with the lips.
         reason: the reason why there are no logits; begins with a code ("no_audio: ..."). "" if the clip was judged, or
             if it contains too little speech.
         parts: the results of the fused predictors for the clip, by name.
@@ -170,7 +170,7 @@ def aggregate(clips: Sequence[ClipScore], settings: DecisionSettings) -> VideoSc
         ('fake', 0.94)
         >>> score = aggregate(clips, DecisionSettings(min_speech=2.0))
         >>> score.verdict, score.reason
-        ('abstain', 'too_little_speech: lips and audio could be compared for 1.9 s only')
+        ('abstain', 'too_little_speech: only 1.9 s of speech can be compared with the lips')
     """
     return decide(score_tracks(clips, settings), settings.threshold, settings.undecided)
 
@@ -178,7 +178,7 @@ def aggregate(clips: Sequence[ClipScore], settings: DecisionSettings) -> VideoSc
 def score_tracks(clips: Sequence[ClipScore], settings: DecisionSettings) -> dict[int, TrackScore]:
     """Return the score of each track of one video, by number."""
     speech = sum(clip.speech for clip in clips)
-    too_short = f"{Reason.TOO_LITTLE_SPEECH}: lips and audio could be compared for {speech:.1f} s only"
+    too_short = f"{Reason.TOO_LITTLE_SPEECH}: only {speech:.1f} s of speech can be compared with the lips"
     tracks: dict[int, list[ClipScore]] = defaultdict(list)
     for clip in clips:
         tracks[clip.track].append(clip)

@@ -90,6 +90,11 @@ class FaceSection:
         return any(piece.speaks for piece in self.pieces)
 
     @property
+    def rows(self) -> bool:
+        """True if there is a chart of segments or phones."""
+        return any(piece.rows for piece in self.pieces)
+
+    @property
     def greyed(self) -> bool:
         """True if there are frames in which lips and audio were not compared, although the face speaks."""
         return any(row.greyed for piece in self.pieces for row in piece.rows)

@@ -21,6 +21,9 @@ class AreaChart:
 
     points: str
     end: float
+    start_s: float  # seconds of the video at `LEFT`
+    end_s: float
+    scale: float  # pixels of a second
     top: int  # percent at the upper edge
     ticks: list[tuple[float, str]]
     worst: float  # x of the frame that shows most
@@ -47,7 +50,8 @@ def area_chart(area_T: np.ndarray, worst: int, start: float) -> AreaChart:
     times = np.arange(ceil(start / step - 1e-6), int((start + frames / FPS) / step + 1e-6) + 1) * step
     ticks = [(round(LEFT + (t - start) * FPS * scale, 1), f"{t:g} s") for t in times.tolist()]
     end, middle = LEFT + frames * scale, LEFT + (worst + 0.5) * scale
-    return AreaChart(" ".join([first, *curve, last]), round(end, 1), top, ticks, round(middle, 1))
+    clock = start, start + frames / FPS, scale * FPS
+    return AreaChart(" ".join([first, *curve, last]), round(end, 1), *clock, top, ticks, round(middle, 1))
 
 
 def part_bars(parts: list[PartVerdict]) -> list[PartBar]:

@@ -112,7 +112,7 @@ def in_words(judgement: Judgement, detector: Predictor) -> Words:
     )
 
 
-NEITHER = "Real or fake: nothing follows from it."
+NEITHER = "That the video is real, or that it is fake: neither follows."
 # Each completes "it does not mean".
 NOT_MEANT: dict[str, tuple[str, ...]] = {
     "fake": (

@@ -52,7 +52,7 @@ def test_speech_counts_over_the_whole_video() -> None:
     assert aggregate(short, SETTINGS).verdict == "fake"
     alone = aggregate(short[:1], SETTINGS)
     assert (alone.verdict, alone.probability) == ("abstain", None)
-    assert alone.reason == "too_little_speech: lips and audio could be compared for 0.4 s only"
+    assert alone.reason == "too_little_speech: only 0.4 s of speech can be compared with the lips"
     assert aggregate([clip(speech=3.0)], SETTINGS).reason.startswith("too_little_speech: ")
 
 

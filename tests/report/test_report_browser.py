@@ -9,6 +9,7 @@ import pytest
 
 from npvf.report.report import write_report
 from tests.helpers.judged_video import judged_video, speaking_clip, tiny_detector
+from tests.helpers.red_localizer import red_localizer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = which("chromium")
@@ -42,6 +43,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     detector = tiny_detector()
     judgement = judged_video(folder / "v.mp4", detector, speaking_clip(track=1, is_speaker=False))
     return write_report([judgement], detector, folder / "r.html")
+
+
+@pytest.fixture(scope="module")
+def with_masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a localizer."""
+    folder = tmp_path_factory.mktemp("masks")
+    localizer = red_localizer()
+    return write_report([judged_video(folder / "v.mp4", localizer)], localizer, folder / "r.html")
 
 
 @pytest.fixture
@@ -115,12 +124,28 @@ def test_the_text_is_copied(page: Any) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_nothing_is_wider_than_the_window(browser: Any, report: Path, width: int, height: int, colours: str) -> None:
+def test_nothing_is_wider_than_the_window(
+    browser: Any, report: Path, with_masks: Path, width: int, height: int, colours: str
+) -> None:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
-    page.goto(report.as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for file in (with_masks, report):
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(18, 20, 23)") == (colours == "dark")
+    page.close()
+
+
+def test_a_click_on_a_heat_map_or_on_the_forged_area_moves_the_video(browser: Any, with_masks: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(with_masks.as_uri())
+    wait(page, "document.querySelector('video').readyState >= 2")
+    heat = page.locator(".faces.heat button").nth(4)
+    heat.click()
+    assert page.evaluate(TIME) == pytest.approx(float(heat.get_attribute("data-seek")), abs=0.01)
+    chart = page.locator("svg[data-row]")
+    chart.click(position={"x": chart.bounding_box()["width"] * 0.3, "y": 20})
+    assert 0.2 < page.evaluate(TIME) < 1.0
     page.close()
 
 

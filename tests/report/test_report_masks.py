@@ -126,6 +126,8 @@ def test_the_area_over_time_stays_inside_its_field(frames: int, start: float) ->
     assert chart.top == 50 and len(points) == frames + 2
     assert all(LEFT <= x <= chart.end <= WIDTH and 0 <= y <= AREA_HEIGHT for x, y in points)
     assert all(b[0] >= a[0] for a, b in pairwise(points)) and LEFT < chart.worst <= chart.end
+    assert (chart.start_s, chart.end_s) == (start, start + frames / 25)
+    assert chart.end == pytest.approx(LEFT + chart.scale * frames / 25, abs=0.1)
     assert chart.ticks[0][1] in {"0 s", "4 s", "60 s"} and len(chart.ticks) <= 9
 
 
