@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finetune.data import LabelledClips, LabelledFaces
-from npvf.clip import REAL, ClipMeta
+from npvf.clip import CROP_SIZE, REAL, ClipMeta
 from npvf.data.face_augment import FaceAugment
 from npvf.data.face_sample import picture_label
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
@@ -84,12 +84,13 @@ class LocatedFaces(LabelledFaces):
 
     def windows(self, augmented: bool) -> FaceWindows:
         """A few frames at a time."""
-        transform = FaceTransform(self.face_spec, self.face_augment if augmented else None)
+        augment = self.face_augment if augmented else None
+        transform = FaceTransform(self.face_spec, augment, CROP_SIZE if augmented and self.self_blended else None)
         return FaceWindows(transform, self.frames, self.stride, self.val_every, self.self_blended)
 
     def bytes_per_frame(self) -> int:
         """Picture and mask, a byte a pixel and channel, and landmarks."""
-        return 4 * self.face_spec.size**2 + 478 * 8
+        return 4 * (CROP_SIZE if self.self_blended else self.face_spec.size) ** 2 + 478 * 8
 
     def label(self, meta: ClipMeta) -> int | None:
         """Is the picture forged?"""

@@ -34,8 +34,8 @@ KINDS = ("sound_swap", "sound_shift", "calibrated")  # for the audio-visual dete
 PICTURE_KINDS = ("mouth_reanimated",)  # for the localizer; more kinds would train better and take longer
 # Without a pre-trained encoder to preserve, the towers use the learning rate of the head.
 FROM_SCRATCH = ("--model.encoder", "null", "--model.optim.backbone_lr", "1e-3")
-# 180 steps give masks of the right shape (docs/results.md) within the time of a demo.
-BRIEFLY = ("--trainer.max_epochs", 10, "--trainer.check_val_every_n_epoch", 10)
+# Some 160 steps give masks of the right shape (docs/results.md) within the time of a demo.
+BRIEFLY = ("--trainer.max_epochs", 9, "--trainer.check_val_every_n_epoch", 9)
 # So few steps suffice for one kind of forgery; self-blended samples and augmentation would need more.
 OF_ONE_KIND = ("--data.self_blended", "false", "--data.loader.batch_size", 8, "--data.augment.h264", 0)
 DEMO_CONFIGS = {

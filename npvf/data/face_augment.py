@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,8 +28,8 @@ class FaceAugment(PictureAugment):
     and compression are changed more rarely than for lips.
 
     Args:
-        resolution: lowest side of the pictures on the way, as a share of the model's; forgeries are made and videos
-            compressed at a resolution between this and the model's. 1: always at the model's.
+        resolution: lowest and highest side of the pictures on the way, as a factor of the crop's own; forgeries are made
+            and videos compressed in between. Above 1 a source whose face is larger than the crop. (1, 1): as it is.
         jpeg: probability that every frame is compressed as a JPEG image.
         jpeg_quality: lowest and highest JPEG quality.
         h264: probability that the window is compressed as a video after blending, as by the encoder of a forger.
@@ -44,7 +45,7 @@ class FaceAugment(PictureAugment):
     noise: float = 0.2
     noise_std: float = 6.0
     cutout: float = 0.0
-    resolution: float = 1.0
+    resolution: tuple[float, float] = (1.0, 1.0)
     jpeg: float = 0.3
     jpeg_quality: tuple[int, int] = (50, 95)
     h264: float = 0.0
@@ -63,12 +64,12 @@ class FaceAugment(PictureAugment):
             warp_points(sample.landmarks_TN2, sample.side, affine),
             lambda mask_THW: warp_mask(mask_THW, affine),
         )
-        side = round(draw.between(self.resolution, 1) * sample.side / 2) * 2  # H.264 wants even sides
-        moved = resized(moved, side) if side < sample.side else moved
+        side = round(draw.between(*self.resolution) * sample.side / 2) * 2  # H.264 wants even sides
+        moved = resized(moved, side) if side != sample.side else moved
         return replace(moved, frames_TCHW=photometric(moved.frames_TCHW.float()))
 
     def delivery(self, sample: FaceSample, side: int, generator: torch.Generator | None) -> FaceSample:
-        """Compress the frames, and bring them to the side that the model wants."""
+        """Compress the frames, and bring them to `side`."""
         draw = RandomDraw(generator)
         frames_TCHW = sample.frames_TCHW
         quality = draw.integer(self.jpeg_quality[1] - self.jpeg_quality[0] + 1) + self.jpeg_quality[0]
@@ -77,7 +78,7 @@ class FaceAugment(PictureAugment):
         if draw.chance(self.h264):
             frames_TCHW = self._as_video(frames_TCHW, draw)
         sample = replace(sample, frames_TCHW=frames_TCHW)
-        return sample if side == sample.side else resized(sample, side)
+        return sample if side == sample.side else resized(sample, side, "bilinear")
 
     def _as_video(self, frames_TCHW: Tensor, draw: RandomDraw) -> Tensor:
         """Half of the time in reverse order, so that the first frame, which is judged, is not always a key frame."""
@@ -87,15 +88,15 @@ class FaceAugment(PictureAugment):
         return compress_video(frames_TCHW, crf)
 
 
-def resized(sample: FaceSample, side: int) -> FaceSample:
-    """Return frames, landmarks and masks at another side, in pixels."""
+def resized(sample: FaceSample, side: int, mode: Literal["bilinear", "bicubic"] = "bicubic") -> FaceSample:
+    """Return frames, landmarks and masks at another side, in pixels; `mode` is of the frames."""
     scale = side / sample.side
 
     def moved(mask_THW: Tensor) -> Tensor:
         share_T1HW = interpolate(mask_THW[:, None].float(), (side, side), mode="bilinear", antialias=scale < 1)
         return share_T1HW[:, 0] > 0.5
 
-    frames_TCHW = interpolate(sample.frames_TCHW.float(), (side, side), mode="bicubic", antialias=scale < 1)
+    frames_TCHW = interpolate(sample.frames_TCHW.float(), (side, side), mode=mode, antialias=scale < 1)
     landmarks_TN2 = (sample.landmarks_TN2 + 0.5) * scale - 0.5
     return sample.moved(frames_TCHW.round_().clamp_(0, 255).byte(), landmarks_TN2, moved)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from npvf.clip import FPS, REAL, Clip
-from npvf.data.face_augment import FaceAugment
+from npvf.data.face_augment import FaceAugment, resized
 from npvf.data.face_inputs import face_inputs, face_motion
 from npvf.data.face_sample import FaceSample, judge_picture
 from npvf.data.self_blended import self_blended
@@ -28,13 +28,16 @@ class FaceTransform:
     Args:
         spec: the model's inputs.
         augment: random changes, or None for the plain view.
+        side: of the pictures until `delivery`, None: the model's. Training on self-blended windows takes the crop's
+            own, `CROP_SIZE`: a forgery that is made of smaller pictures leaves coarser traces than a real one.
     """
 
-    def __init__(self, spec: FaceSpec, augment: FaceAugment | None = None) -> None:
+    def __init__(self, spec: FaceSpec, augment: FaceAugment | None = None, side: int | None = None) -> None:
         self.spec, self.augmentation = spec, augment
+        self.working = spec if side is None else replace(spec, size=side)
 
     def crop(self, clip: Clip) -> FaceSample:
-        """Pictures, landmarks and masks of the clip at the model's size."""
+        """Pictures, landmarks and masks of the clip at the working size."""
         return self._sample(clip, *judge_picture(clip.meta, clip.frames, clip.mask_THW))
 
     def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> FaceSample:
@@ -45,8 +48,8 @@ class FaceTransform:
 
     def _sample(self, clip: Clip, label: int, gate_T: np.ndarray) -> FaceSample:
         mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
-        share_T1HW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.spec.size,) * 2, mode="area")
-        frames_TCHW, landmarks_TN2 = face_inputs(clip, self.spec)
+        share_T1HW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.working.size,) * 2, mode="area")
+        frames_TCHW, landmarks_TN2 = face_inputs(clip, self.working)
         return FaceSample(
             frames_TCHW=frames_TCHW,
             landmarks_TN2=landmarks_TN2,
@@ -59,21 +62,21 @@ class FaceTransform:
             identity=clip.meta.identity,
         )
 
-    def camera(self, sample: FaceSample, generator: torch.Generator) -> FaceSample:
+    def camera(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
         """The changes of augmentation that come before a face is forged."""
         return sample if self.augmentation is None else self.augmentation.camera(sample, generator)
 
-    def delivery(self, sample: FaceSample, generator: torch.Generator) -> FaceSample:
-        """The changes of augmentation that come after it, and the flow."""
+    def delivery(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
+        """The changes of augmentation that come after it, the model's size, and the flow."""
         if self.augmentation is not None:
-            sample = self.augmentation.delivery(sample, self.spec.size, generator)
+            sample = self.augmentation.delivery(sample, self.working.size, generator)
+        if sample.side != self.spec.size:
+            sample = resized(sample, self.spec.size, "bilinear")  # as `face_inputs` does it
         return replace(sample, motion_TCHW=face_motion(sample.frames_TCHW, self.spec))
 
     def augment(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:
         """All changes of augmentation, and the flow."""
-        if self.augmentation is not None:
-            sample = self.augmentation(sample, generator)
-        return replace(sample, motion_TCHW=face_motion(sample.frames_TCHW, self.spec))
+        return self.delivery(self.camera(sample, generator), generator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ from npvf.clip import FAKE
 from npvf.data.face_sample import FaceSample
 from npvf.faces.geometry import face_centre
 from npvf.forge.face_patch import Patch, Track, patched, seen
+from npvf.forge.mouth_warp import MouthWarp
 from npvf.forge.random_patch import Change, RandomPatch
 from npvf.forge.self_blend import SelfBlend
 from npvf.forge.smoothed import Smoothing
 
 FAINT = 0.2  # a smaller share changes a pixel by less than a grey level, which H.264 takes away
-SMOOTHED, SWAPPED = 0.15, 0.2  # shares of the kinds of `npvf forge` among the forgeries; the others are random patches
+# Shares of the kinds that `npvf forge` makes, or much the same; the other forgeries are random patches.
+SMOOTHED, SWAPPED, SPEAKING = 0.2, 0.35, 0.2
 VISIBLE = 4.0  # grey levels by which a forgery changes its pixels at least, the mean: less is lost in the next encoder
 TRIES = 4
 CHANGED = 0.5  # share of the genuine versions that are changed as a whole
@@ -70,7 +72,9 @@ def _patch(track: Track, rng: np.random.Generator) -> Patch:
     kind = rng.random()
     if kind < SMOOTHED:
         return Smoothing.draw(track, rng)
-    return SelfBlend.draw(track, rng) if kind < SMOOTHED + SWAPPED else RandomPatch.draw(track, rng)
+    if kind < SMOOTHED + SWAPPED:
+        return SelfBlend.draw(track, rng)
+    return MouthWarp.draw(track, rng) if kind < SMOOTHED + SWAPPED + SPEAKING else RandomPatch.draw(track, rng)
 
 
 def _changed(sample: FaceSample, pictures_THWC: np.ndarray, track: Track, rng: np.random.Generator) -> FaceSample:

@@ -19,17 +19,17 @@ MOVING = np.array([*LIPS, 149, 176, 148, 152, 377, 400, 378])
 _CHIN_OF_MOVING = slice(len(LIPS), None)
 # The patch reaches from below the nose over the cheeks to the chin. The sides of the jaw are outside: the background
 # behind them depends on the head's pose, and speech hardly moves them.
-_UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
+UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
 # These points of the clip stay in place, so that the patch joins the face and the jaw has only one outline.
-PINS = np.array([*_UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
+PINS = np.array([*UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
 _NOSE_ROOT, _NOSE_BASE = 168, 2
 # The points of the alignment: rigid ones, those near the mouth twice.
 _RIGID = np.concatenate([STABLE, [2, 98, 327]])
 
 # Shares of the face's size (about a quarter of its height).
-_FEATHER = 0.33
-_BELOW_CHIN = 0.35
-_MARGIN = 0.5
+FEATHER = 0.33
+BELOW_CHIN = 0.35
+MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def patch_weight(track: Track, frame: int, donors: Sequence[DonorFrame], size_hw
     size = float(face_size(track.landmarks_TN2[frame]))
     # Only downwards: the background beside the jaw must not move with it.
     down = (steady[_NOSE_BASE] - steady[_NOSE_ROOT]) / np.linalg.norm(steady[_NOSE_BASE] - steady[_NOSE_ROOT])
-    below = chins + _BELOW_CHIN * size * down
-    return feathered(np.concatenate([steady[_UPPER_EDGE], below]), _FEATHER * size, size_hw)
+    below = chins + BELOW_CHIN * size * down
+    return feathered(np.concatenate([steady[UPPER_EDGE], below]), FEATHER * size, size_hw)
 
 
 def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
     """Return the box of all that a patch may need of a frame, cut to the frame."""
     points = track.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
-    margin = (_BELOW_CHIN + _MARGIN) * float(face_size(track.landmarks_TN2[frame]))
+    margin = (BELOW_CHIN + MARGIN) * float(face_size(track.landmarks_TN2[frame]))
     return box_around(points, margin, height, width)
 
 

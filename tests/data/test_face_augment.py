@@ -102,7 +102,7 @@ def sample_of(frames: torch.Tensor, landmarks: torch.Tensor, mask: torch.Tensor)
 def test_all_frames_share_their_parameters():
     frames = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(3, -1, -1, -1).contiguous()
     landmarks, mask = torch.rand(1, 478, 2).expand(3, -1, -1) * 64, torch.rand(1, 64, 64).expand(3, -1, -1) < 0.2
-    augment = FaceAugment(noise=0.0, jpeg=1.0, resolution=0.5)
+    augment = FaceAugment(noise=0.0, jpeg=1.0, resolution=(0.5, 1.0))
     seen = set()
     for seed in range(4):
         changed = augment(sample_of(frames, landmarks, mask), torch.Generator().manual_seed(seed))
@@ -120,7 +120,7 @@ def test_a_lower_resolution_on_the_way_keeps_everything_in_its_place():
     landmarks = torch.tensor([61.0, 32.0]).expand(2, 478, 2)
     sample = sample_of((255 * dot).byte().expand(2, 3, -1, -1), landmarks, (dot > 0.5).expand(2, -1, -1))
     still = dict.fromkeys(("shift", "scale", "rotation", "flip", "brightness", "contrast", "gamma", "gray"), 0.0)
-    augment = FaceAugment(**still, blur=0.0, noise=0.0, jpeg=0.0, resolution=0.5)
+    augment = FaceAugment(**still, blur=0.0, noise=0.0, jpeg=0.0, resolution=(0.5, 1.0))
     small = augment.camera(sample, torch.Generator().manual_seed(3))
     large = augment.delivery(small, 96, torch.Generator().manual_seed(4))
     assert 48 <= small.side < 90 and small.side % 2 == 0 and large.side == 96

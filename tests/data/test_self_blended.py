@@ -78,7 +78,7 @@ def test_a_genuine_clip_brings_its_forged_twin_seen_alike(face):
 
 
 def test_the_faint_border_moves_with_the_mask_and_reaches_the_batch(face):
-    moving = FaceAugment(shift=0.1, scale=0.1, flip=0.0, resolution=0.7, h264=0.0, jpeg=0.0)
+    moving = FaceAugment(shift=0.1, scale=0.1, flip=0.0, resolution=(0.7, 1.0), h264=0.0, jpeg=0.0)
     windows = FaceWindows(FaceTransform(FaceSpec(128), moving), length=2, self_blended=True)
     genuine, forged = next(pair for seed in range(9) if (pair := windows.sample(face, seeded(seed)))[1].faint_THW.any())
     assert torch.equal(genuine.twin_THW, forged.mask_THW), "both are moved alike"
@@ -101,3 +101,23 @@ def test_a_forged_clip_stays_as_it_is_and_so_does_everything_without_the_switch(
 def test_evaluation_sees_what_there_is(face):
     windows = FaceWindows(FaceTransform(FaceSpec(128)), length=2, self_blended=True)
     assert all(window.label == REAL for window in windows.whole(face))
+
+
+def test_forgeries_are_made_at_the_size_of_the_crop_and_arrive_at_the_models(face):
+    still = FaceAugment(
+        shift=0, scale=0, rotation=0, flip=0, brightness=0, contrast=0, gamma=0, gray=0, blur=0, noise=0, jpeg=0
+    )
+    fine = FaceWindows(FaceTransform(FaceSpec(64), still, side=128), length=2, self_blended=True)
+    pairs = [fine.sample(face, seeded(seed)) for seed in range(4)]
+    for version in (version for pair in pairs for version in pair):
+        assert version.frames_TCHW.shape == (2, 3, 64, 64) and version.mask_THW.shape == (2, 64, 64)
+        assert version.landmarks_TN2.max() < 64
+    at_once = [self_blended(face.window(0, 2), seeded(seed))[1] for seed in range(4)]
+    assert all(made.mask_THW.shape == (2, 128, 128) for made in at_once), "as large as what it is made of"
+
+
+def test_a_finer_source_than_the_crop(face):
+    finer = FaceAugment(flip=0.0, resolution=(1.5, 1.5), h264=0.0, jpeg=0.0)
+    camera = finer.camera(face, seeded(0))
+    assert camera.side == 192 and camera.mask_THW.shape[-1] == 192
+    assert finer.delivery(camera, 128, seeded(1)).side == 128

@@ -20,20 +20,22 @@ def stddl_nano() -> STDDLConfig:
         dim=128,
         heads=4,
         decoder=(32, 16),
+        mask_stride=4,
     )
 
 
 @register_model
 def stddl_lite() -> STDDLConfig:
-    """For a CPU, from ImageNet weights: EfficientNet-Lite0 down to stride 16, 128 px faces in colour."""
+    """For a CPU, from ImageNet weights: EfficientNet-Lite0 down to stride 16, 160 px faces in colour."""
     return STDDLConfig(
         name="stddl_lite",
-        size=128,
+        size=160,
         picture=EncoderSpec("efficientnet_lite0", (4, 8, 16), "instance"),
         motion_encoder=EncoderSpec("efficientnet_lite0", (4, 8), "instance"),
         dim=128,
         heads=4,
         decoder=(64, 32),
+        mask_stride=4,
         judged_share=0.1,
     )
 

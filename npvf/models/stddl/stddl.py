@@ -38,6 +38,7 @@ class STDDLConfig(ModelConfig):
         flow: which optical flow the batch comes with (`npvf.faces.flow`); one cannot be exchanged for another.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
+        mask_stride: 1, the paper's, or 4: the mask's logits have a quarter of the picture's side and are enlarged.
         judged_share: a frame's logit is the mean over this share of the positions, those with the highest logits. 1 is
             the paper's mean over all, in which a forged mouth hardly counts.
     """
@@ -54,11 +55,14 @@ class STDDLConfig(ModelConfig):
     dim: int = 512
     heads: int = 16
     decoder: tuple[int, int] = (32, 8)
+    mask_stride: int = 1
     judged_share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.size % MULTIPLE or self.size <= 0:
             raise ValueError(f"size must be a multiple of {MULTIPLE}, not {self.size}")
+        if self.mask_stride not in (1, 4):
+            raise ValueError(f"mask_stride must be 1 or 4, not {self.mask_stride}")
         if not 0 < self.judged_share <= 1:
             raise ValueError(f"judged_share must be in (0, 1], not {self.judged_share}")
         if self.look not in ("rgb", "residuals"):
@@ -123,7 +127,7 @@ class STDDL(PretrainedModel):
         if config.motion != "none":
             self.motion_encoder = PyramidEncoder(config.motion_encoder, 2, config.dim, backbone_pretrained)
         self.fusion = FusionAttention(config.dim, config.heads)
-        self.decoder = MaskDecoder(config.dim, config.decoder)
+        self.decoder = MaskDecoder(config.dim, config.decoder, config.mask_stride)
         self.head = nn.Linear(config.dim, 1)
 
     def forward(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion_BTCHW: Tensor | None = None) -> STDDLOutput:

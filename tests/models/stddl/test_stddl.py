@@ -101,6 +101,19 @@ def test_the_motion_branch_is_a_switch():
         tiny(motion="optical")
 
 
+@torch.no_grad()
+def test_masks_of_a_quarter_of_the_side_are_enlarged():
+    fine, coarse = tiny(), tiny(mask_stride=4)
+    coarse.load_state_dict({k.replace("layers.8", "layers.7"): v for k, v in fine.state_dict().items()})
+    inputs = clips()
+    one, four = fine(*inputs).mask_logits_BTHW, coarse(*inputs).mask_logits_BTHW
+    assert four.shape == one.shape
+    # Away from the borders, a convolution before and after a bilinear step sees much the same.
+    assert torch.corrcoef(torch.stack([one.flatten(), four.flatten()]))[0, 1] > 0.9
+    with pytest.raises(ValueError, match="mask_stride must be 1 or 4"):
+        tiny(mask_stride=2)
+
+
 def test_every_weight_gets_a_gradient():
     model = tiny().train()
     out = model(*clips())
