@@ -28,8 +28,8 @@ class FaceAugment(PictureAugment):
     and compression are changed more rarely than for lips.
 
     Args:
-        resolution: lowest and highest side of the pictures on the way, as a factor of the crop's own; forgeries are made
-            and videos compressed in between. Above 1 a source whose face is larger than the crop. (1, 1): as it is.
+        resolution: lowest and highest side of the pictures on the way, as a factor of the crop's own: where forgeries
+            are made and videos compressed. Above 1 it is a source whose face is larger than the crop.
         jpeg: probability that every frame is compressed as a JPEG image.
         jpeg_quality: lowest and highest JPEG quality.
         h264: probability that the window is compressed as a video after blending, as by the encoder of a forger.
