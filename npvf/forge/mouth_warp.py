@@ -45,7 +45,7 @@ class _Recipe:
             jaw=float(rng.normal(0, 0.12)),
             turn=float(rng.normal(0, 0.04)),
             scale=float(np.exp(rng.normal(0, 0.05))),
-            move=tuple(rng.normal(0, 0.04, 2).tolist()),
+            move=(float(rng.normal(0, 0.04)), float(rng.normal(0, 0.04))),
             colour=tuple(rng.normal(0, 1.5, 3).tolist()),
             feather=FEATHER * float(rng.uniform(0.6, 1.2)),
         )
@@ -77,7 +77,8 @@ class MouthWarp:
         here_N2 = np.concatenate([self._goal(frame), pins_N2])
         there_N2 = self._misaligned(np.concatenate([self.track.landmarks_TN2[frame][MOVING], pins_N2]), size)
         crop = Crop.of(picture, box_around(np.concatenate([here_N2, there_N2]), MARGIN * size, *picture.shape[:2]))
-        return spline_warp(crop.picture_HWC, there_N2 - crop.corner, here_N2, box) + np.float32(self.recipe.colour)
+        warped_hwC = spline_warp(crop.picture_HWC, there_N2 - crop.corner, here_N2, box)
+        return warped_hwC + np.array(self.recipe.colour, np.float32)
 
     def _goal(self, frame: int) -> np.ndarray:
         """Return where the moving points of lips and chin go."""
