@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
@@ -15,6 +15,7 @@ from npvf.losses import DetectionLosses, DetectionObjective, FeatureFakes, NPVLo
 from npvf.losses.distributed import gather_rows
 from npvf.models import NPV, Batch, create_model
 from pretrain.grad_cache import represent_in_chunks
+from tests.helpers.ranks import run_ranks
 from tests.helpers.tiny_model import TINY_MODEL, synthetic_batch
 
 pytestmark = pytest.mark.slow
@@ -65,8 +66,6 @@ def loss_and_gradients(step: nn.Module, *inputs: Any, seed: int = 0) -> tuple[Te
 
 
 def rank_main(rank: int, folder: Path, batch: Batch) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     mine = slice(2 * rank, 2 * rank + 2)
     found: dict[str, Any] = {}
     for name, objective in OBJECTIVES.items():
@@ -75,13 +74,12 @@ def rank_main(rank: int, folder: Path, batch: Batch) -> None:
     rows = torch.arange(3 * rank).view(-1, 1)
     found["rows"] = gather_rows(rows + 10, rows > 1, rows[:, :0].float())
     torch.save(found, folder / f"{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory, batch: Batch) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(rank_main, (folder, batch), nprocs=2)
+    run_ranks(rank_main, folder, batch, world=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from math import ceil
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 from npvf.data.selection import hash_share
 from npvf.errors import NpvfError
 from pretrain.cli import main
+from tests.helpers.ranks import run_command
 from tests.helpers.tiny_corpus import real_corpus
 
 pytestmark = pytest.mark.slow
@@ -38,9 +38,9 @@ def test_two_processes_train_one_model(corpus: Path, tmp_path: Path) -> None:
     """The second process is started by Lightning, with the same command line."""
     command = [sys.executable, "-m", "npvf.cli.main", "pretrain", *arguments(corpus, tmp_path)]
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, env=variables)
-    assert done.returncode == 0, done.stderr
-    assert "sync_dist" not in done.stderr  # all ranks log the same, of what they have gathered
+    status, said = run_command(command, variables)
+    assert status == 0, said
+    assert "sync_dist" not in said  # all ranks log the same, of what they have gathered
     weights = load_file(tmp_path / "encoder" / "model.safetensors")
     assert all(bool(torch.isfinite(value).all()) for value in weights.values())
     last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)

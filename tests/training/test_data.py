@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from npvf.clip import Phones
+from tests.helpers.ranks import run_ranks
 from tests.helpers.stub_trainer import validate_on
 from tests.helpers.tiny_corpus import blob_clip, write_corpus
 
@@ -24,14 +24,7 @@ def test_two_ranks_share_one_shard_of_validation_or_both_refuse(tmp_path: Path) 
     clips = [silent, *(blob_clip(name, 2, 28) for name in "bc")]
     write_corpus(two, clips)
     write_corpus(one, clips[:2])
-    ranks = torch.multiprocessing.spawn(validate_on, (WORLD, tmp_path, train, [one, two]), nprocs=WORLD, join=False)
-    try:
-        deadline = time.monotonic() + 500
-        while not ranks.join(timeout=5):
-            assert time.monotonic() < deadline, "a rank hangs"
-    finally:
-        for process in ranks.processes:
-            process.kill()
+    run_ranks(validate_on, WORLD, tmp_path, train, [one, two], world=WORLD)
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(WORLD)]
     # A clip without speech counts for neither.
     assert [shared for _, shared in found] == [

@@ -13,6 +13,7 @@ from npvf.detect.aggregate import ClipScore, DecisionSettings
 from npvf.detect.fit_decision import LabelledScore, score_videos
 from npvf.metrics.detection import auc
 from tests.helpers.gather_rank import gather_on
+from tests.helpers.ranks import run_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def figure(clips: list[LabelledScore]) -> float:
 
 def test_every_rank_has_the_figure_of_one_process(tmp_path: Path) -> None:
     plain = [[(c.score.key, c.score.video, c.label, c.score.logits) for c in all_clips()[part]] for part in SHARES]
-    torch.multiprocessing.spawn(gather_on, (tmp_path, plain), nprocs=len(SHARES))
+    run_ranks(gather_on, tmp_path, plain, world=len(SHARES))
     videos = score_videos(all_clips(), DecisionSettings())
     assert figure(all_clips()) == pytest.approx(roc_auc_score(videos.labels_N, videos.log_odds_N), abs=1e-9)
     for rank in range(len(SHARES)):
