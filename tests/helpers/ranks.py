@@ -2,6 +2,10 @@
 
 A rank that waits too long for another one gets an error from gloo; one that hangs anywhere else is ended, and the test
 fails with the line at which each rank was.
+
+The function must leave the process group alone. A `DistributedDataParallel` that outlives `destroy_process_group` ends
+the group itself when it is freed, and torch 2.11 hangs there now and then: it waits for a thread of gloo while it holds
+the lock of the interpreter, for which that thread waits. Here the function has returned before the group is destroyed.
 """
 
 from __future__ import annotations
