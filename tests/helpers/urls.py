@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,14 +19,16 @@ from npvf.io.urls import list_files, read_bytes, upload
 def s3_server(bucket: str = "bucket") -> Iterator[str]:
     """Start moto's server with an empty bucket, as this process and its children see it. Yields the bucket's URL."""
     for package in ("s3fs", "moto.server"):
-        pytest.importorskip(package, reason="needs S3: pip install 'npvf[cloud]' 'moto[server]'")
+        pytest.importorskip(package, reason="needs S3: pip install 'npvf[ci]'")
     from importlib import import_module
 
     server = import_module("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
+    address = f"http://127.0.0.1:{port}"
+    urlopen(Request(f"{address}/moto-api/reset", method="POST")).close()  # an earlier server's buckets are still there
     s3 = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
