@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("npvf", "pretrain", "finetune")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-RUN = EXTRAS.keys() - {"dev", "docs", "ci"}  # what only the tests and linters need must not be imported by the packages
+FOR_DEVELOPERS = ("dev", "docs", "ci")
+RUN = EXTRAS.keys() - {*FOR_DEVELOPERS}  # what only the tests and linters need must not be imported by the packages
 BROUGHT_BY = metadata.packages_distributions()  # import name -> distributions: `cv2` -> `opencv-contrib-python`
 # Declared, and not imported by a file of ours.
 NOT_IMPORTED = {
@@ -48,14 +49,15 @@ def test_everything_imported_is_declared() -> None:
     """A package that only comes along with another one can vanish with that one's next release."""
     declared = names(PROJECT["dependencies"]) | {n for extra in RUN for n in names(EXTRAS[extra])}
     assert undeclared(PACKAGES, declared) == set()
-    assert undeclared(["tests", "benchmarks", "scripts"], declared | names(EXTRAS["dev"] + EXTRAS["docs"] + EXTRAS["ci"])) == set()
+    declared |= {name for extra in FOR_DEVELOPERS for name in names(EXTRAS[extra])}
+    assert undeclared(["tests", "benchmarks", "scripts"], declared) == set()
 
 
 @pytest.mark.parametrize("part", ["core", *EXTRAS])
 def test_everything_declared_is_imported(part: str) -> None:
     """By the packages; what is only for developers, by the tests. `NOT_IMPORTED` gives the reason for the others."""
     declared = names(PROJECT["dependencies"] if part == "core" else EXTRAS[part]) - {"npvf"}
-    folders = ["tests", "benchmarks", "scripts"] if part in ("dev", "docs", "ci") else PACKAGES
+    folders = ["tests", "benchmarks", "scripts"] if part in FOR_DEVELOPERS else PACKAGES
     used = {name for modules in imports(folders).values() for module in modules for name in distributions(module)}
     assert declared - used - NOT_IMPORTED.keys() == set()
 
