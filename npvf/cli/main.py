@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -63,6 +65,7 @@ Exit status:
     2    wrong use, or an input that cannot be read: stderr says which
     3    at least one video was not judged (detect), or cannot be (inspect)
     130  stopped with Ctrl-C
+    141  nobody reads the output any more (npvf ... | head)
 """
 
 
@@ -130,13 +133,29 @@ def _overview() -> list[str]:
 
 def _guarded(command: Callable[[], int | None]) -> int:
     try:
-        return command() or 0
+        status = command() or 0
+        sys.stdout.flush()
+        return status
     except NpvfError as error:
         print(f"npvf: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("npvf: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 141
+
+
+def _reader_has_gone() -> bool:
+    """Return True if nobody reads stdout any more, as in `npvf ... | head`: another pipe may have broken instead."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from types import ModuleType
@@ -131,3 +132,18 @@ def install(monkeypatch: pytest.MonkeyPatch, name: str, **content: object) -> No
     module = ModuleType(name)
     vars(module).update(content)
     monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_reader_that_leaves_early_ends_the_command_quietly(size: int) -> None:
+    """As `npvf models card | head` does; a short output is written only when the program ends."""
+    code = (
+        "import sys, types; from npvf.cli import main\n"
+        f"card = types.SimpleNamespace(add_arguments=lambda parser: None, run=lambda args: print('x' * {size}))\n"
+        "sys.modules['npvf.cli.doctor'] = card; sys.stdin.read(); sys.exit(main.main(['doctor']))"
+    )
+    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    program = subprocess.Popen([sys.executable, "-c", code], **pipe)
+    program.stdout.close()
+    program.stdin.close()
+    assert (program.stderr.read(), program.wait()) == (b"", 141)
