@@ -163,7 +163,7 @@ def _face(number: int, found: Sequence[Conditions], blurred: float, settings: Co
 def _seen(found: Sequence[Conditions], settings: ConditionSettings) -> tuple[Level, str]:
     if sum(one.measurements["seconds"] for one in found) < settings.short_clip:
         return "limited", f"errors are more frequent below {settings.short_clip:g} s"
-    return "good", "long enough"
+    return "good", f"at least {settings.short_clip:g} s"
 
 
 def _sound(found: Sequence[Conditions]) -> Iterator[Mark]:

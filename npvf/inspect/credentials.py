@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Literal
 
 from npvf.errors import MissingDependency, NpvfError
 
 INSTALL = "pip install 'npvf[inspect]'"
+STORE = b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"  # of a manifest store (C2PA specification, JUMBF boxes)
 UNTRUSTED = "signingCredential.untrusted"
 State = Literal["none", "valid", "trusted", "invalid", "not_read"]
 
@@ -104,11 +106,21 @@ def _read(path: Path, anchors: str | None) -> Credentials:
     except c2pa.C2paError.NotSupported:
         return Credentials("not_read", "c2pa reads no Content Credentials from files of this format")
     except c2pa.C2paError as error:
-        return Credentials("invalid", f"Content Credentials are there, but cannot be read: {error}")
+        if _has_manifest(path):
+            return Credentials("invalid", f"Content Credentials are there, but cannot be read: {error}")
+        return Credentials("not_read", f"c2pa cannot read this file: is it what its name says? ({error})")
     if reader is None:
         return Credentials("none", "the file has no Content Credentials: most files have none, and services drop them")
     with reader:
         return _credentials(json.loads(reader.json()), anchors is not None)
+
+
+def _has_manifest(path: Path) -> bool:
+    """Return True if the file contains the type of the box in which manifests are stored."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(STORE) >= 0
 
 
 def _credentials(store: dict[str, Any], list_given: bool) -> Credentials:

@@ -58,6 +58,13 @@ def test_a_damaged_manifest_is_invalid(signed, tmp_path):
     assert read_credentials(tmp_path / "damaged.mp4").state == "invalid"
 
 
+@pytest.mark.parametrize("content", [b"<html></html>", bytes(4), b""])
+def test_a_file_that_is_no_mp4_has_no_invalid_credentials(tmp_path, content):
+    (tmp_path / "page.mp4").write_bytes(content)
+    found = read_credentials(tmp_path / "page.mp4")
+    assert found.state == "not_read" and "cannot read this file" in found.reason
+
+
 def test_a_format_without_credentials_is_not_read(tmp_path):
     found = read_credentials(make(tmp_path / "a.mkv"))
     assert found.state == "not_read" and "this format" in found.reason
