@@ -51,6 +51,24 @@ def test_the_detector_in_the_package_loads_without_what_takes_seconds() -> None:
     assert not {"timm", "torchvision", "librosa", "scipy.stats", "matplotlib", "pandas"} & set(loaded)
 
 
+def test_the_process_that_serves_leaves_torch_to_those_that_judge() -> None:
+    """It would take 450 MB more."""
+    for package in ("fastapi", "uvicorn"):
+        pytest.importorskip(package, reason="needs the extra web")
+    code = """
+from functools import partial
+import uvicorn
+from npvf.cli.main import main
+from npvf.serve import jobs
+from tests.helpers.quick_work import quick_work
+
+jobs.Jobs = partial(jobs.Jobs, function=quick_work)
+uvicorn.Server.run = lambda server: setattr(server, "started", True)
+assert main(["serve", "--api-only"]) == 0
+"""
+    assert not loaded_by(code) & HEAVY
+
+
 @pytest.mark.slow
 def test_core_runs_without_extras_and_loads_the_tracker_only_when_it_tracks() -> None:
     """Every module of the library imports and a model is made where no extra is installed."""

@@ -24,6 +24,7 @@ from npvf.errors import NpvfError
 from npvf.evaluate.fit_findings import fit_ratio, need_apart, observe_sound, observe_videos, with_thresholds
 from npvf.io.corpus import Corpus
 from npvf.io.urls import as_place
+from npvf.models.device import choose_device
 
 EPILOG = """\
 Sound and lips are fitted on genuine clips, with their own audio against that of others: no forgery is needed. The
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Score, fit, write the folder, and print what was fitted."""
     if args.out.exists() and any(args.out.iterdir()):
         raise NpvfError(f"{args.out} is not empty: remove it, or choose another folder with --out")
-    detector = Detector.from_pretrained(args.detector, options.device(args.device))
+    detector = Detector.from_pretrained(args.detector, choose_device(args.device))
     corpus = Corpus(args.corpus)
     chosen = Selection(speakers_only=False, split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))
     genuine = Selection(speakers_only=False, label="unforged", split=args.genuine_split)

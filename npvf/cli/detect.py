@@ -22,6 +22,7 @@ from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError
 from npvf.faces.landmarks import Landmarker
+from npvf.models.device import choose_device
 from npvf.prepare.ingest import DEFAULTS
 from npvf.report.bundle import BundleSettings, verdicts_json, write_bundle
 from npvf.report.faces import EXAMPLES
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         raise NpvfError("--timestamp stamps the manifest of a bundle: give --bundle CASE.zip, too")
     if args.timestamp:
         check_authority(args.timestamp)
-    device = options.device(args.device)
+    device = choose_device(args.device)
     predictor = from_pretrained(args.detector, device)
     judgements = list(_judge(args, predictor))
     if args.json:

@@ -20,6 +20,7 @@ from npvf.detect.speech_detector import SpeechDetector
 from npvf.evaluate.fit_fusion import collect_opinions, fit_fusion
 from npvf.io.corpus import Corpus
 from npvf.io.urls import as_place
+from npvf.models.device import choose_device
 
 FIGURES = {
     "auc_speech": "AUC, lips and audio",
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score all videos with both methods, fit the fusion, write the folder, and print the figures."""
-    device = options.device(args.device)
+    device = choose_device(args.device)
     localizer = Localizer.from_pretrained(args.localizer, device)
     detector = FusedDetector(SpeechDetector.from_pretrained(args.detector, device), localizer)
     corpus = Corpus(args.corpus)

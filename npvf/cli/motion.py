@@ -19,6 +19,7 @@ from npvf.errors import NpvfError
 from npvf.evaluate.fit_motion import calibrated, collect_mouths, fit_motion, held_out_generators
 from npvf.io.corpus import Corpus
 from npvf.io.urls import as_place
+from npvf.models.device import choose_device
 from npvf.models.motion.mouth_motion import MouthMotion, mouth_motion
 from npvf.models.npv.npv import NPV
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure all mouths, fit, write the folder, and print the table of the generators."""
     if args.out.exists() and any(args.out.iterdir()):
         raise NpvfError(f"{args.out} is not empty: remove it, or choose another folder with --out")
-    encoder = None if args.encoder is None else NPV.from_pretrained(args.encoder).to(options.device(args.device))
+    encoder = None if args.encoder is None else NPV.from_pretrained(args.encoder).to(choose_device(args.device))
     where = None if args.encoder is None else os.path.relpath(args.encoder, args.out)
     detector = MouthMotionDetector(MouthMotion(mouth_motion()), MouthMotionSettings(encoder=where), encoder)
     selection = Selection(label="known", split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))

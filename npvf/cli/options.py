@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from npvf.errors import NpvfError
 from npvf.io.urls import as_place
 
 DEVICE = "cpu, cuda, cuda:1, ... (default: cuda if available)"
@@ -38,23 +37,6 @@ def local(text: str) -> Path:
     if not isinstance(place, Path):
         raise argparse.ArgumentTypeError(f"expected a path on this machine, got the URL {text}")
     return place
-
-
-def device(name: str | None) -> str:
-    """Return the given device, or by default cuda if it is available, else cpu.
-
-    Raises:
-        NpvfError: torch does not know the device, or this machine does not have it.
-    """
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
-        raise NpvfError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
-    return name
 
 
 def _whole(text: str, least: int) -> int:

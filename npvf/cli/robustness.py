@@ -18,6 +18,7 @@ from npvf.evaluate.robustness_page import auc_cell, write_results
 from npvf.io.files import write_json
 from npvf.io.urls import as_place
 from npvf.metrics.bootstrap import Bootstrap
+from npvf.models.device import choose_device
 from npvf.perturb import GROUPS, add_routes, get_perturbation, list_perturbations
 
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.routes:
         add_routes(args.routes)
     chosen = [get_perturbation(name) for name in args.kind] if args.kind else list_perturbations(groups=args.suite)
-    device = options.device(args.device)
+    device = choose_device(args.device)
     predictor, identity = from_pretrained(args.detector, device), detector_hash(args.detector)
     bootstrap = Bootstrap(args.bootstrap, args.seed)
     columns = (BarColumn(), MofNCompleteColumn(), "scores", TimeElapsedColumn(), "left", TimeRemainingColumn())

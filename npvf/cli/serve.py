@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         token = secrets.token_urlsafe(24)
     settings = ServeSettings(
         detector=args.detector,
-        device=options.device(args.device),
+        device=args.device,
         max_bytes=int(args.max_mb * MB),
         max_seconds=args.max_seconds,
         workers=args.workers,

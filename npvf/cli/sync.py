@@ -12,6 +12,7 @@ from npvf.cli import options
 from npvf.detect.scoring import embed_clip
 from npvf.io.corpus import Corpus
 from npvf.io.urls import as_place
+from npvf.models.device import choose_device
 from npvf.models.npv.npv import NPV
 from npvf.prepare.resync import SynchroniseSettings, synchronise
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Align the clips, and print how many are kept."""
     corpus = Corpus(args.corpus)
-    embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(options.device(args.device)))
+    embed = partial(embed_clip, NPV.from_pretrained(args.pretrained).to(choose_device(args.device)))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("clips", total=len(corpus))
         settings = SynchroniseSettings(most=args.most, tolerance=args.tolerance)

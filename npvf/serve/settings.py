@@ -14,7 +14,7 @@ class ServeSettings:
 
     Attributes:
         detector: as in `npvf.from_pretrained`; None: the detector that npvf ships.
-        device: for its networks.
+        device: for its networks; None: cuda if it is available, else cpu.
         max_bytes: of an upload.
         max_seconds: of a video.
         workers: the number of files that are judged at the same time, each in a process of its own.
@@ -27,7 +27,7 @@ class ServeSettings:
     """
 
     detector: str | None = None
-    device: str = "cpu"
+    device: str | None = None
     max_bytes: int = 200 * MB
     max_seconds: float = 120.0
     workers: int = 1
@@ -44,7 +44,7 @@ class Load:
     """The task to load the detector before the first file arrives."""
 
     detector: str | None
-    device: str
+    device: str | None
 
 
 @dataclass(frozen=True, slots=True)

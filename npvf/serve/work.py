@@ -16,6 +16,7 @@ from npvf.detect.predictor import Predictor
 from npvf.detect.verdict import Judgement
 from npvf.errors import MissingDependency, NpvfError, Reason, Refused
 from npvf.faces.landmarks import Landmarker
+from npvf.models.device import choose_device
 from npvf.prepare.ingest import DEFAULTS
 from npvf.report.bundle import BundleSettings, verdicts_json, write_bundle
 from npvf.report.report import render_report
@@ -47,7 +48,7 @@ def work(task: Load | Upload) -> str:
 
 @cache
 def _predictor(load: Load) -> Predictor:
-    return from_pretrained(load.detector, load.device)
+    return from_pretrained(load.detector, choose_device(load.device))
 
 
 @cache
@@ -70,7 +71,7 @@ def _judge(task: Upload, predictor: Predictor) -> None:
     html = render_report([judgement], predictor)
     save(task.folder / REPORT, html)
     save(task.folder / WORDS, json.dumps(_for_page(judgement, predictor)))
-    options = {"max_seconds": task.max_seconds, "device": task.load.device}
+    options = {"max_seconds": task.max_seconds, "device": choose_device(task.load.device)}
     write_bundle(task.folder / BUNDLE, [judgement], predictor, html, BundleSettings(options))
     (verdict,) = json.loads(verdicts_json([judgement]))
     save(task.folder / RESULT, json.dumps(verdict, indent=2, ensure_ascii=False))

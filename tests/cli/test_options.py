@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from npvf.cli.main import main
-from npvf.cli.options import device
 from npvf.errors import NpvfError
+from npvf.models.device import choose_device
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_a_value_that_cannot_be_used_is_named(words, tmp_path, monkeypatch, caps
 
 
 def test_without_a_wish_the_device_is_what_there_is():
-    assert device(None) == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert device("cpu") == "cpu"
+    assert choose_device(None) == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert choose_device("cpu") == "cpu"
 
 
 def test_a_device_that_is_not_there_is_no_traceback():
     absent = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(NpvfError, match=f"--device {absent} cannot be used: "):
-        device(absent)
+        choose_device(absent)

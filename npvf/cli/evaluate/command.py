@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from npvf.audit.shortcuts import shortcuts
-from npvf.cli import options
 from npvf.cli.evaluate import settings as evaluate_settings
 from npvf.cli.evaluate.outside import corpus_of, evaluate_outside, metric_settings
 from npvf.cli.evaluate.settings import EvaluateSettings
@@ -47,6 +46,7 @@ from npvf.evaluate.sync import evaluate_synchrony
 from npvf.evaluate.video_scores import SegmentRow
 from npvf.io.corpus import Corpus, HasManifest
 from npvf.metrics.sync_protocol import Settings
+from npvf.models.device import choose_device
 from npvf.models.npv.npv import NPV
 from npvf.version import __version__
 
@@ -196,7 +196,7 @@ def model_of(settings: EvaluateSettings) -> str | None:
 
 
 def _device(settings: EvaluateSettings) -> str:
-    return options.device(settings.device)
+    return choose_device(settings.device)
 
 
 def _prepared(corpus: HasManifest) -> Corpus:
