@@ -1,4 +1,4 @@
-"""What each input of an encoder is worth: the paper's pixels and mel, geometry, phones, alone and together.
+"""Measure what each input of an encoder is worth: the paper's pixels and mel, geometry, phones, alone and together.
 
     python benchmarks/streams.py --train DATA... --test DATA... [--exclude PATTERN...] [--cpu 120] [--seeds 3]
 
