@@ -206,10 +206,10 @@ class _Shown(Progress):
         )
         super().__init__(*columns, console=console, speed_estimate_period=300)
         self._refused = 0
-        self._task = self.add_task("prepare", total=None, refused=0)
+        self._task = self.add_task("prepare", total=None, refused=0, before=0)
 
     def on_start(self, inputs: int, finished: int) -> None:
-        self.update(self._task, total=inputs, completed=finished)
+        self.update(self._task, total=inputs, completed=finished, before=finished)
         if finished:
             self.console.print(f"{finished} of {inputs} inputs were finished by an earlier run")
 
@@ -222,10 +222,11 @@ class _Shown(Progress):
 
 
 class _Rate(ProgressColumn):
-    """A progress column: videos per minute."""
+    """A progress column: videos per minute, the mean of this run."""
 
     def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{60 * task.speed:.1f} videos/min")
+        done = task.completed - task.fields["before"]
+        return Text(f"{60 * done / task.elapsed:.1f} videos/min" if done and task.elapsed else "")
 
 
 def _verify(folder: Place, staging: Path | None) -> int:
