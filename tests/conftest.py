@@ -2,11 +2,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from npvf import weights
 from npvf.models import Batch
 from tests.helpers.shipped_weights import write_weights
 from tests.helpers.tiny_model import TINY_MODEL, synthetic_batch
+
+# The same examples in each run, and no limit of time for one: a busy machine would fail the test.
+settings.register_profile("npvf", deadline=None, derandomize=True)
+settings.load_profile("npvf")
 
 
 @pytest.fixture

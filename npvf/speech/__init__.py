@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npvf.lazy import lazy_names
+from npvf.speech.gate import Gate, gate  # not on first use: the module has the same name
 
 if TYPE_CHECKING:
-    from npvf.speech.gate import Gate
     from npvf.speech.inventory import (
         BILABIAL,
         CRITICAL,
@@ -41,6 +41,7 @@ __all__ = [
     "from_espeak",
     "from_ipa",
     "from_label",
+    "gate",
     "listen",
     "log_mel",
     "read_tiers",
@@ -52,7 +53,6 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "gate": ["Gate"],
         "inventory": [
             "BILABIAL",
             "CRITICAL",

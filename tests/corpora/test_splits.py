@@ -48,7 +48,7 @@ def test_each_group_is_divided_by_the_shares() -> None:
 PEOPLE = st.lists(st.sampled_from([f"p{n}" for n in range(12)]), min_size=1, max_size=3, unique=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(PEOPLE, min_size=1, max_size=25), st.integers(0, 3))
 def test_nobody_is_in_two_parts_and_every_video_is_in_one_or_counted(cast: list[list[str]], seed: int) -> None:
     records = [Record(f"{n}.mp4", Annotation(label=n % 2, identities=tuple(who))) for n, who in enumerate(cast)]

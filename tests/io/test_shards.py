@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from npvf.clip import FPS
@@ -94,7 +94,6 @@ def test_webdataset_reads_what_we_read(sample, tmp_path):
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(names, names)
 def test_different_videos_have_different_keys_without_dots(first, second):
     key, other = clip_key(first, 0, 0), clip_key(second, 0, 0)
