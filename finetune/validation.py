@@ -23,7 +23,7 @@ def clip_score(key: str, video: str, logits_K: np.ndarray, starts_K: np.ndarray,
 
 
 def segment_labels(forged_T: np.ndarray, starts_K: np.ndarray) -> tuple[int, ...]:
-    """1 for segments of which enough is forged."""
+    """Return 1 for each segment with enough forged frames (`FORGED_SHARE`), else 0."""
     return tuple(int(forged_T[start : start + SEGMENT_FRAMES].mean() >= FORGED_SHARE) for start in starts_K)
 
 

@@ -59,7 +59,7 @@ def fit_logistic(logits_NF: np.ndarray, labels_N: np.ndarray, least: float = 0.0
     """
     fakes, reals = int((labels_N == 1).sum()), int((labels_N == 0).sum())
     if not fakes or not reals or fakes + reals != len(logits_NF):
-        raise ValueError(f"calibration needs fakes and reals, all labelled: {fakes} and {reals} of {len(logits_NF)}")
+        raise ValueError(f"calibration needs fakes and reals: {fakes} of {len(logits_NF)} are fake, {reals} are real")
     if not np.isfinite(logits_NF).all():
         raise ValueError("calibration needs finite logits")
     target_N = np.where(labels_N == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))

@@ -66,7 +66,7 @@ def explain(verdict: VerdictName, findings: Sequence[Finding]) -> str:
     if verdict == "mismatch":
         parts = ["sound and lips do not fit each other", f"{HARMLESS} does the same"]
         return "; ".join([*parts, *(describe(found) for found in findings if found.name in FORGERY)])
-    looked = " and ".join(QUESTIONS[found.name].title for found in judged)
+    looked = ", or in ".join(QUESTIONS[found.name].title for found in judged)
     suspicious = any((found.log10_lr or 0) > 0 and found.words != "no" for found in judged)
-    start = f"nothing in {looked} reaches its threshold" if suspicious else f"no sign of a forgery in {looked}"
+    start = "no finding reaches its threshold" if suspicious else f"no sign of a forgery in {looked}"
     return "; ".join([start, *map(describe, judged), *rest])

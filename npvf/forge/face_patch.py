@@ -170,7 +170,7 @@ def seen(share_HW: np.ndarray, strength: float = 1.0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Patched:
-    """A source video with one patch blended into each frame, as a stream of frames and one of masks that fit exactly.
+    """A source video with a patch blended into each frame: its frames, and the exact masks of the patches, as streams.
 
     Attributes:
         share, paint: see `Patch`.

@@ -162,7 +162,7 @@ def resolve_folder(folder: str | Path) -> Path:
     try:
         return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors", "*.md"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, OSError) as error:
-        raise NpvfError(f"{folder} is neither a model folder nor a hub repository in reach: {error}") from error
+        raise NpvfError(f"{folder} is not a model folder, and cannot be read from the hub: {error}") from error
 
 
 def _holds_model(path: Path) -> bool:

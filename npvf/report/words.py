@@ -181,7 +181,7 @@ def _verdict_sentence(kind: str, judgement: Judgement, detector: Predictor) -> s
         said = " and ".join(found.propositions[0] for found in against)
         strongest = max(against, key=lambda found: found.log10_lr or 0)
         return f"There is {strongest.words} evidence for a forgery: it seems that {said}."
-    looked = " and ".join(QUESTIONS[f.name].title for f in judged if f.name in FORGERY or kind == "real")
+    looked = ", or in ".join(QUESTIONS[f.name].title for f in judged if f.name in FORGERY or kind == "real")
     if kind == "mismatch":
         rest = f" No sign of a forgery was found in {looked}." if looked else ""
         return f"Sound and lips do not fit each other, which harmless videos do, too.{rest}"

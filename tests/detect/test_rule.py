@@ -54,9 +54,11 @@ def test_words_name_the_harmless_explanations_and_what_was_not_looked_at() -> No
     assert "a dub, an interpreter, a voice-over, late sound or a still picture" in words
     assert "moderate evidence that the mouth's motion is that of a person" in words
     _, words = judge(sound_and_lips=-1.0, mouth_motion=-1.0)
-    assert words.startswith("no sign of a forgery in sound and lips and mouth motion; weak evidence that the audio was")
+    assert words.startswith(
+        "no sign of a forgery in sound and lips, or in mouth motion; weak evidence that the audio was"
+    )
     _, words = judge(sound_and_lips=-1.0, mouth_motion=1.0)
-    assert words.startswith("nothing in sound and lips and mouth motion reaches its threshold; weak evidence that")
+    assert words.startswith("no finding reaches its threshold; weak evidence that")
     assert words.endswith("weak evidence that a generator made the mouth's motion")
     _, words = judge(sound_and_lips="sung: the voice sings", mouth_motion=9.0)
     assert words.endswith("; sound and lips could not be judged: the voice sings")

@@ -32,7 +32,7 @@ def test_a_mismatch_comes_with_harmless_explanations() -> None:
 def test_nothing_found_is_not_called_genuine() -> None:
     real = words(sound=-3.0, motion=-3.0)
     assert real.headline == "No sign of a forgery"
-    assert real.sentence == "No sign of a forgery was found in sound and lips and mouth motion."
+    assert real.sentence == "No sign of a forgery was found in sound and lips, or in mouth motion."
     assert real.not_meant[0].startswith("That the video is genuine") and not real.harmless
 
 

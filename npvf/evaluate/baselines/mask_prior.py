@@ -127,8 +127,8 @@ def prior_for(source: str | Path | None, corpus: Corpus, tested: Selection) -> M
     """The constant mask to stand beside a localizer that is measured on the `tested` videos of a corpus.
 
     Args:
-        source: a folder that `MaskPrior.save_pretrained` wrote; or a prepared corpus, of which the training split is
-            taken, or all videos where none has the split "train"; None: the training split of `corpus` itself.
+        source: a folder that `MaskPrior.save_pretrained` wrote; or a prepared corpus (its split "train", or all its
+            videos if it has no such split); None: the training split of `corpus` itself.
         corpus, tested: what is measured. Nobody in these videos takes part in the fit.
 
     Returns:

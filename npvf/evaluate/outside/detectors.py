@@ -111,7 +111,7 @@ class CommandDetector:
         return probability(number, self.limits.logits)
 
     def close(self) -> None:
-        """Kill the command that runs, and what it started."""
+        """Kill the running command with all processes that it started."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
