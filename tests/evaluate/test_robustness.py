@@ -157,7 +157,7 @@ def test_results_to_read(videos: Path, tmp_path: Path) -> None:
 def test_both_labels_are_needed(videos: Path, tmp_path: Path) -> None:
     for name in ("f1", "f2", "mute"):
         (videos / f"{name}.mp4").unlink()
-    with pytest.raises(NpvfError, match="2 real and 0 fake videos; both are needed"):
+    with pytest.raises(NpvfError, match="2 real and 0 fake videos: add some of the kind"):
         measure_robustness(videos, Hissing(), "a", tmp_path / "out", CONDITIONS)
 
 
