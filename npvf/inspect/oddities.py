@@ -20,6 +20,11 @@ ENDINGS = {
     "mov,mp4,m4a,3gp,3g2,mj2": {".mp4", ".mov", ".m4v", ".m4a", ".3gp", ".3g2", ".qt"},
     "matroska,webm": {".mkv", ".webm", ".mka"},
     "avi": {".avi"},
+    "mpeg": {".mpg", ".mpeg", ".vob", ".m2p"},
+    "mpegts": {".ts", ".mts", ".m2ts", ".m2t", ".mpegts"},
+    "asf": {".wmv", ".asf"},
+    "flv": {".flv"},
+    "ogg": {".ogv", ".ogg"},
 }
 PRIMING = 0.15  # seconds: an encoder of sound puts a frame or two of silence before it, which an edit list takes off
 

@@ -37,6 +37,7 @@ def test_an_ordinary_file_has_none(streams):
     ("name", "change", "code"),
     [
         ("a.avi", {}, "ending_differs"),
+        ("a.mp4", {"format": "mpeg"}, "ending_differs"),
         ("a.mp4", {"major_brand": "qt"}, "ending_differs"),
         ("a.mp4", {"damage": ("a box is broken",)}, "boxes_damaged"),
         ("a.mp4", {"chunk_runs": 2}, "not_interleaved"),
