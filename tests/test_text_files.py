@@ -28,7 +28,7 @@ def _is_text_call(node: ast.AST) -> bool:
     if name != "open":
         return False
     of_module = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
-    if of_module and node.func.value.id in ("av", "tarfile", "Image", "webbrowser", "VideoEdit", "archive"):
+    if of_module and node.func.value.id in ("av", "os", "tarfile", "Image", "webbrowser", "VideoEdit", "archive"):
         return False
     mode = node.args[0 if isinstance(node.func, ast.Attribute) else 1 :][:1]
     mode += [word.value for word in node.keywords if word.arg == "mode"]
