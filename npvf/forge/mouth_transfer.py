@@ -13,22 +13,22 @@ import numpy as np
 from npvf.faces.geometry import STABLE, face_size
 from npvf.faces.lips import LIPS
 from npvf.forge.face_patch import Box, Crop, Track, blended, box_around, feathered, spline_warp
+from npvf.forge.face_regions import up
 
 # The points that move with the mouth are the donor's.
 MOVING = np.array([*LIPS, 149, 176, 148, 152, 377, 400, 378])
 _CHIN_OF_MOVING = slice(len(LIPS), None)
 # The patch reaches from below the nose over the cheeks to the chin. The sides of the jaw are outside: the background
 # behind them depends on the head's pose, and speech hardly moves them.
-UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
+_UPPER_EDGE = np.array([2, 97, 326, 98, 327, 205, 425, 192, 416, 135, 364])
 # These points of the clip stay in place, so that the patch joins the face and the jaw has only one outline.
-PINS = np.array([*UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
-_NOSE_ROOT, _NOSE_BASE = 168, 2
+PINS = np.array([*_UPPER_EDGE, 50, 280, 150, 136, 172, 379, 365, 397])
 # The points of the alignment: rigid ones, those near the mouth twice.
 _RIGID = np.concatenate([STABLE, [2, 98, 327]])
 
 # Shares of the face's size (about a quarter of its height).
 FEATHER = 0.33
-BELOW_CHIN = 0.35
+_BELOW_CHIN = 0.35
 MARGIN = 0.5
 
 
@@ -43,20 +43,23 @@ class DonorFrame:
 
 def patch_weight(track: Track, frame: int, donors: Sequence[DonorFrame], size_hw: tuple[int, int]) -> np.ndarray:
     """Return how much of each pixel is replaced, (H, W) float32 in [0, 1]; exactly 0 outside the patch."""
-    steady = track.steady_TN2[frame]
-    chins = np.concatenate([_goal(track, frame, donors), track.landmarks_TN2[frame][MOVING]])
-    chins = chins.reshape(2, -1, 2)[:, _CHIN_OF_MOVING].reshape(-1, 2)
     size = float(face_size(track.landmarks_TN2[frame]))
+    return feathered(patch_outline(track, frame, _goal(track, frame, donors), size), FEATHER * size, size_hw)
+
+
+def patch_outline(track: Track, frame: int, goal_N2: np.ndarray, size: float) -> np.ndarray:
+    """Return the points around a patch in which the moving points go to `goal`; `size` is the face's."""
+    steady_N2 = track.steady_TN2[frame]
+    chins = np.concatenate([goal_N2, track.landmarks_TN2[frame][MOVING]]).reshape(2, -1, 2)[:, _CHIN_OF_MOVING]
     # Only downwards: the background beside the jaw must not move with it.
-    down = (steady[_NOSE_BASE] - steady[_NOSE_ROOT]) / np.linalg.norm(steady[_NOSE_BASE] - steady[_NOSE_ROOT])
-    below = chins + BELOW_CHIN * size * down
-    return feathered(np.concatenate([steady[UPPER_EDGE], below]), FEATHER * size, size_hw)
+    below_N2 = chins.reshape(-1, 2) - _BELOW_CHIN * size * up(steady_N2)
+    return np.concatenate([steady_N2[_UPPER_EDGE], below_N2])
 
 
 def mouth_box(track: Track, frame: int, height: int, width: int) -> Box:
     """Return the box of all that a patch may need of a frame, cut to the frame."""
     points = track.landmarks_TN2[frame][np.concatenate([MOVING, PINS])]
-    margin = (BELOW_CHIN + MARGIN) * float(face_size(track.landmarks_TN2[frame]))
+    margin = (_BELOW_CHIN + MARGIN) * float(face_size(track.landmarks_TN2[frame]))
     return box_around(points, margin, height, width)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from npvf.faces.lips import LIPS
 from npvf.forge.face_patch import Box, Crop, Track, box_around, feathered, spline_warp
 from npvf.forge.face_regions import up
-from npvf.forge.mouth_transfer import BELOW_CHIN, FEATHER, MARGIN, MOVING, PINS, UPPER_EDGE
+from npvf.forge.mouth_transfer import FEATHER, MARGIN, MOVING, PINS, patch_outline
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,10 @@ class MouthWarp:
         return cls(track, _Recipe.draw(rng))
 
     def share(self, frame: int, size_hw: tuple[int, int]) -> np.ndarray:
-        """Return the share of each pixel that is replaced: as `npvf.forge.mouth_transfer.patch_weight`."""
-        points_N2, size = self.track.landmarks_TN2[frame], self.track.size(frame)
-        chins_N2 = np.concatenate([self._goal(frame), points_N2[MOVING]]).reshape(2, -1, 2)[:, len(LIPS) :]
-        below_N2 = chins_N2.reshape(-1, 2) - BELOW_CHIN * size * up(self.track.steady_TN2[frame])
-        edge_N2 = np.concatenate([self.track.steady_TN2[frame][UPPER_EDGE], below_N2])
-        return feathered(edge_N2, self.recipe.feather * size, size_hw)
+        """Return the share of each pixel that is replaced."""
+        size = self.track.size(frame)
+        outline_N2 = patch_outline(self.track, frame, self._goal(frame), size)
+        return feathered(outline_N2, self.recipe.feather * size, size_hw)
 
     def paint(self, picture: np.ndarray, frame: int, box: Box, share: np.ndarray) -> np.ndarray:
         """Return the changed mouth."""
