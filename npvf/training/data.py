@@ -147,7 +147,7 @@ class ClipData(LightningDataModule, ABC):
 
     def _read(self, part: Part) -> Clips:
         """The clips of a part, the same on every rank."""
-        windows = self.windows(augmented=False)
+        windows = self.windows(augmented=part == "train")  # memory keeps what the part's windows are cut from
         if self._in_memory():
             return MemoryClips(self.folders(part), windows, self.selection(part), self.tag)
         clips = StoredClips(self.folders(part), self.selection(part), self.tag)

@@ -13,7 +13,7 @@ import torch
 
 from finetune.cli import main
 from finetune.localization import FoundFace, LocalizationModule, clip_scores, count_face
-from finetune.localization_data import LocatedFaces
+from finetune.localization_data import LocatedFaces, WindowFrames
 from npvf.clip import FAKE, REAL
 from npvf.data.face_windows import FaceTransform, FaceWindows, collate_faces
 from npvf.data.sampling import BalancedSampler
@@ -23,7 +23,9 @@ from npvf.losses import LocalizationObjective
 from npvf.metrics.pixels import PixelTally, share_called
 from npvf.models import STDDL
 from npvf.models.stddl.face_batch import FaceSpec
+from npvf.training.data import Loader
 from tests.helpers.masked_corpus import masked_clip, masked_corpus
+from tests.helpers.stub_trainer import set_up
 
 CONFIG = str(Path(__file__).parents[1] / "conf" / "localize.yaml")
 SMALL = {
@@ -135,6 +137,19 @@ def test_genuine_clips_alone_are_enough_and_people_come_in_turn(corpus: Path) ->
     drawn = [metas[draw.place].identity for draw in BalancedSampler(classes, length=9)]
     assert {who: drawn.count(who) for who in "abc"} == {"a": 3, "b": 3, "c": 3}
     assert data._makes_fakes() and not LocatedFaces([str(corpus)])._makes_fakes()
+
+
+def test_self_blended_windows_from_memory_are_those_from_shards(corpus: Path) -> None:
+    batches = []
+    for cache in ("memory", "stream"):
+        loader = Loader(batch_size=2, cache=cache, steps_per_epoch=2)
+        data = LocatedFaces([str(corpus)], windows=WindowFrames(2), self_blended=True, loader=loader)
+        set_up(data, LocalizationModule("stddl_nano", {"size": 32, **SMALL}))
+        batches.append([batch for (batch,) in data.train_dataloader()])
+    for one, other in zip(*batches, strict=True):
+        assert one.keys == other.keys and one.frames_BTCHW.shape[-1] == 32
+        assert torch.equal(one.frames_BTCHW, other.frames_BTCHW)
+        assert torch.equal(one.mask_BTHW, other.mask_BTHW)
 
 
 def test_the_encoders_norms_can_keep_what_imagenet_says() -> None:
