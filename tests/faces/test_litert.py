@@ -85,6 +85,20 @@ def test_reset_forgets_the_last_frame(networks: Networks) -> None:
     np.testing.assert_array_equal(ours.detect(frame)[0].landmarks_N2, first)
 
 
+def test_more_threads_give_the_same_landmarks() -> None:
+    threads = cv2.getNumThreads()
+    found = []
+    try:
+        for count in (1, 2):  # worker processes have one, and everybody else two
+            cv2.setNumThreads(count)
+            networks = Networks(need_face_model())
+            found.append([face.landmarks_N2 for face in LiteRTGraph(networks, MOST, video=False).detect(next(heads()))])
+    finally:
+        cv2.setNumThreads(threads)
+    assert len(found[0]) == 2
+    np.testing.assert_array_equal(*found)
+
+
 def test_a_landmarker_loads_no_mediapipe() -> None:
     """Importing it takes two seconds."""
     code = (
