@@ -60,9 +60,10 @@ class LocalizationModule(TrainingModule):
         model: one of `npvf.list_models("stddl_*")`.
         model_args: overrides of the model's configuration, as `create_model` takes them; `motion: flow` and
             `motion: none` are baselines.
-        start: a localizer folder to go on from; null: from scratch.
+        start: a localizer folder to go on from; null: from scratch. `model_args` may then give it another motion
+            branch (`STDDL.with_motion`).
         backbone_pretrained: start both encoders from ImageNet weights: true takes timm's from the hub, a path the file
-            that `npvf models import-weights` wrote.
+            that `npvf models import-weights` wrote. With `start`, the encoder of a new motion branch.
         train_norms: let the encoders' batch norms follow the batches; false keeps ImageNet's means and deviations,
             which suits few people.
         objective: weights and settings of the losses.
@@ -72,7 +73,7 @@ class LocalizationModule(TrainingModule):
         seed: of dropout and drop-path. The command sets it to `seed_everything`.
 
     Raises:
-        NpvfError: both a localizer to go on from and changes of its network are given.
+        NpvfError: both a localizer to go on from and changes of more than its motion branch are given.
     """
 
     monitor: ClassVar[str] = "val/score"
@@ -95,16 +96,8 @@ class LocalizationModule(TrainingModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if start is not None and (model_args or backbone_pretrained):
-            raise NpvfError(
-                "model_args and backbone_pretrained would change the network to start from: give either them or start"
-            )
         self.save_hyperparameters()
-        self.model = (
-            STDDL.create(model, backbone_pretrained=backbone_pretrained, **(model_args or {}))
-            if start is None
-            else STDDL.from_pretrained(start)
-        )
+        self.model = _network(model, model_args or {}, start, backbone_pretrained)
         self.objective, self.optim, self.seed = LocalizationObjective(objective), optim, seed
         self.validated: list[FoundFace] = []
         self.pixels: dict[str, PixelTally] = {}
@@ -196,6 +189,23 @@ class LocalizationModule(TrainingModule):
         """The validated clips."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         return clip_scores(self.validated, max(1, SEGMENT_FRAMES // data.val_every))
+
+
+def _network(name: str, model_args: dict[str, Any], start: str | None, backbone_pretrained: bool | str) -> STDDL:
+    """A new network, or that of a localizer folder, perhaps with another motion branch."""
+    if start is None:
+        return STDDL.create(name, backbone_pretrained=backbone_pretrained, **model_args)
+    if not model_args and not backbone_pretrained:
+        return STDDL.from_pretrained(start)
+    if "motion" not in model_args:
+        raise NpvfError(
+            "model_args and backbone_pretrained would change the network to start from: with start they can only make "
+            "a new motion branch (model_args.motion)"
+        )
+    try:
+        return STDDL.from_pretrained(start).with_motion(backbone_pretrained, **model_args)
+    except ValueError as error:
+        raise NpvfError(f"the localizer {start} cannot have this motion branch: {error}") from error
 
 
 def count_pixels(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch) -> None:

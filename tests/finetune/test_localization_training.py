@@ -87,8 +87,15 @@ def test_a_stream_trains_too_and_a_run_starts_from_a_localizer(corpus: Path, tmp
     start = f"--model.start={tmp_path / 'first' / 'localizer'}"
     again = fit(corpus, tmp_path / "again", *one_epoch, start, "--model.model_args=null", "--model.optim.lr=0")
     assert torch.equal(first.model.fusion.query.weight, again.model.fusion.query.weight)
-    with pytest.raises(NpvfError, match="either them or start"):
+    none = fit(
+        corpus, tmp_path / "none", *one_epoch, start, '--model.model_args={"motion": "none"}', "--model.optim.lr=0"
+    )
+    assert none.model.config.motion == "none"
+    assert torch.equal(first.model.fusion.query.weight, none.model.fusion.query.weight)
+    with pytest.raises(NpvfError, match="only make a new motion branch"):
         LocalizationModule(start="somewhere", backbone_pretrained=True)
+    with pytest.raises(NpvfError, match="dim would change more than the motion branch"):
+        LocalizationModule(start=str(tmp_path / "first" / "localizer"), model_args={"motion": "none", "dim": 8})
 
 
 @pytest.mark.slow

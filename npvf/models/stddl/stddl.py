@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from einops import rearrange
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from npvf.models.stddl.residuals import residuals
 
 MotionSource = Literal["anchor_mesh", "flow", "none"]
 Look = Literal["rgb", "residuals"]
+MOTION_FIELDS = ("motion", "mesh", "flow", "motion_encoder")  # of the configuration: the motion branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,28 @@ class STDDL(PretrainedModel):
     def encoders(self) -> list[PyramidEncoder]:
         """The picture's, and the motion's if there is one."""
         return [self.picture_encoder, *([] if self.config.motion == "none" else [self.motion_encoder])]
+
+    def with_motion(self, backbone_pretrained: bool | str = False, **overrides: Any) -> STDDL:
+        """The same weights beside a new motion branch, to see what it adds to a trained network.
+
+        Args:
+            backbone_pretrained: start the motion's encoder from ImageNet weights.
+            overrides: of the configuration: `motion`, `mesh`, `flow`, and fields of `motion_encoder`.
+
+        Raises:
+            ValueError: an override changes another part of the network.
+
+        Examples:
+            >>> appearance = npvf.create_model("stddl_lite", motion="none")
+            >>> appearance.with_motion(motion="anchor_mesh").config.motion
+            'anchor_mesh'
+        """
+        if other := {name for name in overrides if name.split("__")[0] not in MOTION_FIELDS}:
+            raise ValueError(f"{', '.join(sorted(other))} would change more than the motion branch")
+        model = self.config.configured(**overrides).build(backbone_pretrained)
+        kept = {name: weight for name, weight in self.state_dict().items() if not name.startswith("motion_encoder.")}
+        model.load_state_dict(kept, strict=False)  # the motion's encoder stays as it is
+        return model
 
     def _motion_tokens(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor, motion: Tensor | None) -> Tensor | None:
         """The keys (B (T - 1), S, D) of the fusion attention."""

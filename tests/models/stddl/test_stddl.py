@@ -102,6 +102,19 @@ def test_the_motion_branch_is_a_switch():
 
 
 @torch.no_grad()
+def test_a_trained_network_can_have_another_motion_branch():
+    appearance = tiny(motion="none")
+    both = appearance.with_motion(motion="anchor_mesh").eval()
+    weights, before = both.state_dict(), appearance.state_dict()
+    assert all(torch.equal(weights[name], before[name]) for name in before)
+    assert {name.split(".")[0] for name in weights.keys() - before.keys()} == {"motion_encoder"}
+    again = both.with_motion(motion="none").eval()
+    assert_close(again(*clips()).logits_B, appearance(*clips()).logits_B)
+    with pytest.raises(ValueError, match="dim, picture__width would change more"):
+        appearance.with_motion(motion="none", dim=32, picture__width=8)
+
+
+@torch.no_grad()
 def test_masks_of_a_quarter_of_the_side_are_enlarged():
     fine, coarse = tiny(), tiny(mask_stride=4)
     coarse.load_state_dict({k.replace("layers.8", "layers.7"): v for k, v in fine.state_dict().items()})
