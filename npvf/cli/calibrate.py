@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +15,10 @@ from rich.table import Table
 
 from npvf.cli import options
 from npvf.data.selection import Selection
+from npvf.detect.assemble import Assembly
 from npvf.detect.detector import Detector
 from npvf.detect.findings import NAMES, SOUND_AND_LIPS
 from npvf.detect.likelihood import SCALE
-from npvf.detect.loading import predictor_folder
 from npvf.errors import NpvfError
 from npvf.evaluate.fit_findings import fit_ratio, need_apart, observe_sound, observe_videos, with_thresholds
 from npvf.io.corpus import Corpus
@@ -32,17 +31,33 @@ other findings need labelled videos. The thresholds come from the genuine videos
 people than CORPUS: at most 1 % of them are called fake. With fewer than 100 of them that is none, and what they support
 is written beside the threshold ("at most 9.5 % false alarms"). A mismatch accuses nobody, and its harmless causes are
 named: it may be stated of 10 % of them.
+
+A method of your own is added with --add, such as a localizer beside the methods of the detector that npvf ships:
+  npvf calibrate data/val --detector people-v1 --add picture=runs/localize/lite/localizer --genuine data/genuine --out d
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("corpus", type=as_place, help="a corpus made by `npvf prepare`, of people used in no training")
-    parser.add_argument("--detector", required=True, metavar="DIR", help="the folder of a Detector")
+    parser.add_argument(
+        "--detector", metavar="DIR", help="the folder of a Detector, or the name of one that npvf ships"
+    )
+    parser.add_argument(
+        "--add",
+        nargs="+",
+        default=[],
+        type=_method,
+        metavar="FINDING=DIR",
+        help="add a method that the detector does not have, or make one of several: sound_and_lips= the folder of "
+        "a detector of lips and audio, mouth_motion= one of `npvf motion`, picture= a localizer",
+    )
     parser.add_argument(
         "--out", type=options.local, required=True, metavar="DIR", help="the folder of the fitted detector"
     )
-    parser.add_argument("--findings", nargs="*", choices=NAMES, help="the ratios to fit (default: all of the detector)")
+    parser.add_argument(
+        "--findings", nargs="*", choices=NAMES, help="the ratios to fit (default: those of --add, or all)"
+    )
     parser.add_argument("--split", help="only videos whose `split` is this")
     parser.add_argument("--include", nargs="+", default=["*"], metavar="PATTERN", help="only videos with such names")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="PATTERN", help="no videos with such names")
@@ -60,13 +75,15 @@ def run(args: argparse.Namespace) -> int:
     """Score, fit, write the folder, and print what was fitted."""
     if args.out.exists() and any(args.out.iterdir()):
         raise NpvfError(f"{args.out} is not empty: remove it, or choose another folder with --out")
-    detector = Detector.from_pretrained(args.detector, choose_device(args.device))
+    assembly = Assembly(args.detector, dict(args.add))
+    detector = assembly.load(choose_device(args.device))
     corpus = Corpus(args.corpus)
     chosen = Selection(speakers_only=False, split=args.split, include=tuple(args.include), exclude=tuple(args.exclude))
     genuine = Selection(speakers_only=False, label="unforged", split=args.genuine_split)
     if args.genuine:
         need_apart(corpus, Corpus(args.genuine), (chosen, genuine))
-    figures: dict[str, Any] = _fit_ratios(detector, corpus, chosen, args.findings)
+    findings = ([*assembly.added] or None) if args.findings is None else args.findings
+    figures: dict[str, Any] = _fit_ratios(detector, corpus, chosen, findings)
     if args.genuine:
         with _progress() as on_clip:
             _, evidence, mismatch = observe_videos(Corpus(args.genuine), detector, genuine, on_clip)
@@ -74,13 +91,21 @@ def run(args: argparse.Namespace) -> int:
     record = {"calibrated_on": str(args.corpus), "split": args.split, "genuine": str(args.genuine or ""), **figures}
     record["fake_from"] = f"{detector.settings.threshold:.3f}: {detector.settings.false_alarms}"
     record["mismatch_from"] = f"{detector.settings.mismatch:.3f}: {detector.settings.mismatch_alarms}"
-    shutil.copytree(predictor_folder(args.detector), args.out, dirs_exist_ok=True)
+    assembly.copy(args.out)
     detector.save_settings(args.out, record)
     if args.json:
         print(json.dumps({**record, "settings": detector.settings.to_json()}, indent=2))
     else:
         _print(detector, figures, args.out)
     return 0
+
+
+def _method(text: str) -> tuple[str, Path]:
+    """`picture=DIR` of `--add`."""
+    name, equals, folder = text.partition("=")
+    if not equals or not folder or name not in NAMES:
+        raise argparse.ArgumentTypeError(f"{text!r}: write {', '.join(f'{one}=DIR' for one in NAMES)}")
+    return name, Path(folder)
 
 
 def _fit_ratios(
