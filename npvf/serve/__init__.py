@@ -4,35 +4,6 @@
 `api` and `page` are what people and programs see, and `guard` stands before both.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from npvf.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from npvf.serve.app import make_app
-    from npvf.serve.guard import Access
-    from npvf.serve.jobs import Job, Jobs, State
-    from npvf.serve.settings import Load, ServeSettings, Upload
-
-__all__ = [
-    "Access",
-    "Job",
-    "Jobs",
-    "Load",
-    "ServeSettings",
-    "State",
-    "Upload",
-    "make_app",
-]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "app": ["make_app"],
-        "guard": ["Access"],
-        "jobs": ["Job", "Jobs", "State"],
-        "settings": ["Load", "ServeSettings", "Upload"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

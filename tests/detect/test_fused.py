@@ -15,8 +15,7 @@ from npvf.detect.paste import source_masks
 from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.errors import NpvfError
 from npvf.models import create_model
-from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer, tiny_stddl
-from tests.helpers.red_localizer import with_meta as of
+from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer, tiny_stddl, with_meta as of
 from tests.helpers.tiny_corpus import blob_clip
 
 

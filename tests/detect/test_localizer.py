@@ -10,8 +10,7 @@ from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, usual_area, windows
 from npvf.errors import NpvfError
 from npvf.models.stddl.stddl import STDDL
-from tests.helpers.red_localizer import TINY_STDDL as TINY
-from tests.helpers.red_localizer import red_at, red_localizer, tiny_stddl
+from tests.helpers.red_localizer import TINY_STDDL as TINY, red_at, red_localizer, tiny_stddl
 from tests.helpers.tiny_corpus import blob_clip
 
 

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 from npvf.errors import Reason, Refused
 from npvf.io.shards import clip_key
 from npvf.media.probe import MediaInfo
-from npvf.prepare import ray_engine
-from npvf.prepare import run as prepare
+from npvf.prepare import ray_engine, run as prepare
 from npvf.prepare.ingest import Ingested
 
 

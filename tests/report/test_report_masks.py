@@ -20,8 +20,7 @@ from npvf.report.mask_charts import AREA_HEIGHT, REACH, area_chart, part_bars
 from npvf.report.mask_video import write_masks
 from npvf.report.report import render_report, write_report
 from tests.helpers.html_page import Page
-from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer
-from tests.helpers.red_localizer import with_meta as of
+from tests.helpers.red_localizer import FUSION, MOUTH, red_at, red_localizer, with_meta as of
 from tests.helpers.tiny_corpus import blob_clip
 
 

@@ -25,16 +25,14 @@ from npvf.cli.evaluate.settings import EvaluateSettings
 from npvf.cli.evaluate.submission import submit
 from npvf.cli.evaluate.tables import notes, tables_of
 from npvf.corpora.splits import read_split
-from npvf.detect.agreement import SETTINGS as AGREEMENT
-from npvf.detect.agreement import AgreementPredictor
+from npvf.detect.agreement import SETTINGS as AGREEMENT, AgreementPredictor
 from npvf.detect.card import read_card
 from npvf.detect.loading import UNTRAINED, from_pretrained, predictor_folder
 from npvf.detect.localizer import Localizer
 from npvf.detect.predictor import Predictor
 from npvf.detect.scoring import ScoringSettings, embed_clip
 from npvf.errors import NpvfError
-from npvf.evaluate.baselines.mask_prior import NAME as PRIOR
-from npvf.evaluate.baselines.mask_prior import MaskPrior, prior_for
+from npvf.evaluate.baselines.mask_prior import NAME as PRIOR, MaskPrior, prior_for
 from npvf.evaluate.detection import Evaluation, run_evaluation
 from npvf.evaluate.pages import detection_page, segmentation_page, synchrony_page
 from npvf.evaluate.plots import need_matplotlib, series_of, write_plots

@@ -12,8 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from npvf.models.stddl.hrnet import STRIDE as HRNET_STRIDE
-from npvf.models.stddl.hrnet import highest_resolution
+from npvf.models.stddl.hrnet import STRIDE as HRNET_STRIDE, highest_resolution
 
 MULTIPLE = 32  # sides of pictures: the coarsest level of most networks has a thirty-second of the picture's side
 TOKEN_STRIDE = 16

@@ -1,0 +1,2 @@
+from .data import RealClips as RealClips, TalkingFaces as TalkingFaces
+from .module import PretrainModule as PretrainModule
