@@ -51,10 +51,6 @@ class FaceAugment(PictureAugment):
     h264: float = 0.0
     h264_crf: tuple[int, int] = (16, 26)
 
-    def __call__(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
-        """`camera`, then `delivery` at the size that the sample had."""
-        return self.delivery(self.camera(sample, generator), sample.side, generator)
-
     def camera(self, sample: FaceSample, generator: torch.Generator | None) -> FaceSample:
         """Frame, light, noise and resolution of the recording: frames, landmarks and masks move together."""
         draw = RandomDraw(generator)

@@ -11,10 +11,12 @@ from npvf.clip import FAKE
 from npvf.data.augment import AffineChange, warp
 from npvf.data.face_augment import FaceAugment, compress, compress_video, warp_mask, warp_points
 from npvf.data.face_sample import FaceSample
+from npvf.data.face_windows import FaceTransform
 from npvf.data.mirror import mirror_order
 from npvf.data.sampling import seeded
 from npvf.faces.flow import flow_motion
 from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion
+from npvf.models.stddl.face_batch import FaceSpec
 from npvf.models.stddl.face_meshes import face_mesh
 from tests.helpers.masked_corpus import face_points
 
@@ -102,10 +104,10 @@ def sample_of(frames: torch.Tensor, landmarks: torch.Tensor, mask: torch.Tensor)
 def test_all_frames_share_their_parameters():
     frames = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8).expand(3, -1, -1, -1).contiguous()
     landmarks, mask = torch.rand(1, 478, 2).expand(3, -1, -1) * 64, torch.rand(1, 64, 64).expand(3, -1, -1) < 0.2
-    augment = FaceAugment(noise=0.0, jpeg=1.0, resolution=(0.5, 1.0))
+    transform = FaceTransform(FaceSpec(64), FaceAugment(noise=0.0, jpeg=1.0, resolution=(0.5, 1.0)))
     seen = set()
     for seed in range(4):
-        changed = augment(sample_of(frames, landmarks, mask), torch.Generator().manual_seed(seed))
+        changed = transform.augment(sample_of(frames, landmarks, mask), torch.Generator().manual_seed(seed))
         assert changed.frames_TCHW.dtype == torch.uint8 and changed.mask_THW.dtype == torch.bool
         for value in (changed.frames_TCHW, changed.landmarks_TN2, changed.mask_THW):
             assert torch.equal(value[0], value[1]) and torch.equal(value[0], value[2])
@@ -144,7 +146,7 @@ def test_h264_loses_more_at_a_higher_crf_and_is_a_choice():
     lost = [(compress_video(smooth, crf).float() - smooth.float()).abs().mean() for crf in (5, 25, 45)]
     assert lost[0] < lost[1] < lost[2] and compress_video(smooth, 5).shape == smooth.shape
     landmarks, mask = torch.zeros(2, 478, 2), torch.zeros(2, 64, 64, dtype=torch.bool)
-    plain, through = (
-        FaceAugment(jpeg=0.0, h264=h264)(sample_of(smooth, landmarks, mask), seeded(1)).frames_TCHW for h264 in (0, 1)
-    )
+    sample = sample_of(smooth, landmarks, mask)
+    transforms = (FaceTransform(FaceSpec(64), FaceAugment(jpeg=0.0, h264=h264)) for h264 in (0, 1))
+    plain, through = (transform.augment(sample, seeded(1)).frames_TCHW for transform in transforms)
     assert not torch.equal(plain, through) and (plain.int() - through.int()).abs().float().mean() < 20
