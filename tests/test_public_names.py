@@ -41,5 +41,5 @@ def test_a_public_name_stays_what_it_is_when_a_module_is_imported(name: str) -> 
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="No npvf.detect attribute Detektor"):
+    with pytest.raises(AttributeError, match=r"No npvf\.detect attribute Detektor"):
         import_module("npvf.detect").Detektor  # noqa: B018
