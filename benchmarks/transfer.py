@@ -3,7 +3,8 @@
     python benchmarks/transfer.py runs/demo --seeds 0 1 2 --out runs/transfer
 
 Takes the corpora of a finished `npvf demo` and repeats pre-training, fine-tuning and fine-tuning from scratch with each
-seed. Prints one table and writes one CSV.
+seed. Beside the two detectors stands the agreement of lips and sound alone, of the encoder as pre-training left it and
+as fine-tuning did. Prints one table and writes one CSV.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from npvf.cli.demo import Demo
+from npvf.cli.demo import PICTURE_KINDS, Demo
+
+AGREEMENT = {"agreement after pre-training": "pretrain/encoder", "agreement after fine-tuning": "detector/detector"}
 
 
 def main() -> None:
@@ -30,7 +33,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    rows = [row for seed in args.seeds for row in _rows(run(args.demo, args.out / f"seed{seed}", seed))]
+    outs = {seed: args.out / f"seed{seed}" for seed in args.seeds}
+    rows = [row for seed, out in outs.items() for row in _rows(run(args.demo, out, seed), out)]
     with (args.out / f"transfer-{platform.machine()}-cpu.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -41,18 +45,28 @@ def main() -> None:
 def run(corpora: Path, out: Path, seed: int) -> dict[str, Any]:
     """The demo's steps from pre-training to evaluation with one seed; the demo's own seed has been run."""
     finished = json.loads((corpora / "metrics.json").read_text(encoding="utf-8"))
-    if finished["seed"] == seed:
-        return finished
-    demo = Demo(corpora, out, seed, workers=2)
-    if not (out / "evaluate" / "encoder" / "metrics.json").exists():
+    demo = Demo(corpora, corpora if finished["seed"] == seed else out, seed, workers=2)
+    if finished["seed"] != seed and not (out / "evaluate" / "encoder" / "metrics.json").exists():
         demo.pretrain()
         demo.finetune()
         demo.finetune_from_scratch()
         demo.evaluate()
+    for name, folder in AGREEMENT.items():
+        found = out / _slug(name)
+        if not (found / "metrics.json").exists():
+            corpus = (
+                corpora / "prepared-forged",
+                "--split",
+                "test",
+                "--exclude",
+                *(f"*{kind}*" for kind in PICTURE_KINDS),
+            )
+            words = ("--protocol", "detection", "--pretrained", demo.out / folder, "--out", found)
+            demo.npvf("evaluate", *corpus, *words)
     return demo.metrics()
 
 
-def _rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(metrics: dict[str, Any], out: Path) -> list[dict[str, Any]]:
     detect = metrics["detect"]
     rows = []
     for name, suffix in (("pre-trained", ""), ("from scratch", "_from_scratch")):
@@ -60,11 +74,20 @@ def _rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
         kinds = {f"auc_{kind}": value for kind, value in detect[f"auc{suffix}_by_manipulation"].items()}
         auc = detect[f"auc{suffix}"]
         rows.append({"seed": metrics["seed"], "detector": name, "auc": auc, "low": low, "high": high, **kinds})
+    for name in AGREEMENT:
+        found = json.loads((out / _slug(name) / "metrics.json").read_text(encoding="utf-8"))
+        low, high = found["auc_ci"]
+        kinds = {f"auc_{kind}": values["auc"] for kind, values in found["by_manipulation"].items()}
+        rows.append({"seed": metrics["seed"], "detector": name, "auc": found["auc"], "low": low, "high": high, **kinds})
     return rows
 
 
+def _slug(name: str) -> str:
+    return name.replace(" ", "-")
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
-    kinds = [name for name in rows[0] if name.startswith("auc_")]
+    kinds = sorted(name for name in rows[0] if name.startswith("auc_"))
     table = Table("detector", "seed", "AUC [95 %]", *(name.removeprefix("auc_") for name in kinds))
     for row in sorted(rows, key=lambda row: row["detector"]):
         interval = f"{row['auc']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
