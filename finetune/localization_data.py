@@ -15,7 +15,7 @@ from npvf.errors import NpvfError
 from npvf.models import STDDL, PretrainedModel
 from npvf.training.data import Loader
 
-GENUINE = 3  # samples of real clips for each sample of a forged one, if real clips bring a self-blended copy
+GENUINE = 2  # samples of real clips for each sample of a forged one, if real clips bring a self-blended copy
 
 
 @dataclass(frozen=True)  # no slots: jsonargparse reads defaults through vars()
@@ -48,8 +48,8 @@ class LocatedFaces(LabelledFaces):
         windows: what a step looks at in a clip.
         augment: random changes of pictures, landmarks and masks together, null for none.
         self_blended: return each genuine window in a genuine and a forged version (`npvf.data.self_blended`), and draw
-            genuine clips three times as often as forged ones. Most forgeries then have their original beside them, and
-            labels are nearly balanced. No forged clips are needed to train on.
+            genuine clips twice as often as forged ones. Most forgeries then have their original beside them. No forged
+            clips are needed to train on.
         loader: how clips are read and batched; a batch is one of windows. An epoch takes one window
             for each second of a clip.
         seed: of every random draw. The command sets it to `seed_everything`.
@@ -105,7 +105,7 @@ class LocatedFaces(LabelledFaces):
         return self.self_blended
 
     def turns(self, labels: Sequence[int | None]) -> tuple[list[Hashable], int | None]:
-        """Labels, genuine clips more often where they bring forgeries: an epoch then draws each about 1.5 times."""
+        """Labels, genuine clips more often where they bring forgeries: an epoch then draws each about 1.3 times."""
         if not self.self_blended:
             return super().turns(labels)
         turns = [(label, place % GENUINE if label == REAL else 0) for place, label in enumerate(labels)]
