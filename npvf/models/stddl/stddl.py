@@ -168,6 +168,7 @@ class STDDL(PretrainedModel):
             ValueError: an override changes another part of the network.
 
         Examples:
+            >>> import npvf
             >>> appearance = npvf.create_model("stddl_lite", motion="none")
             >>> appearance.with_motion(motion="anchor_mesh").config.motion
             'anchor_mesh'
