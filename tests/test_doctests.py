@@ -18,6 +18,7 @@ def test_examples_are_found() -> None:
     assert len(FILES) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_examples(file: Path) -> None:
     name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

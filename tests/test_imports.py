@@ -45,12 +45,14 @@ def test_commands_that_only_look_load_nothing_heavy(command: str) -> None:
     assert not loaded_by(f"import npvf.cli.{command}") & HEAVY
 
 
+@pytest.mark.slow
 def test_the_detector_in_the_package_loads_without_what_takes_seconds() -> None:
     """timm and torchvision take as long as torch does, librosa and scipy.stats a second or two more."""
     loaded = python("import sys, npvf\nnpvf.from_pretrained()\nprint(*sys.modules)").split()
     assert not {"timm", "torchvision", "librosa", "scipy.stats", "matplotlib", "pandas"} & set(loaded)
 
 
+@pytest.mark.slow
 def test_the_process_that_serves_leaves_torch_to_those_that_judge() -> None:
     """It would take 450 MB more."""
     for package in ("fastapi", "uvicorn"):

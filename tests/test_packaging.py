@@ -45,6 +45,7 @@ NOT_IMPORTED = {
 }
 
 
+@pytest.mark.slow
 def test_everything_imported_is_declared() -> None:
     """A package that only comes along with another one can vanish with that one's next release."""
     declared = names(PROJECT["dependencies"]) | {n for extra in RUN for n in names(EXTRAS[extra])}
@@ -53,6 +54,7 @@ def test_everything_imported_is_declared() -> None:
     assert undeclared(["tests", "benchmarks", "scripts"], declared) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["core", *EXTRAS])
 def test_everything_declared_is_imported(part: str) -> None:
     """By the packages; what is only for developers, by the tests. `NOT_IMPORTED` gives the reason for the others."""
@@ -122,6 +124,7 @@ def test_every_dependency_says_why() -> None:
     assert not [line for above, line in listed if not above and " # " not in line]
 
 
+@pytest.mark.slow
 def test_wheel_holds_code_types_and_data(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)

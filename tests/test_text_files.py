@@ -35,6 +35,7 @@ def _is_text_call(node: ast.AST) -> bool:
     return not (mode and isinstance(mode[0], ast.Constant) and "b" in str(mode[0].value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_text_file_is_opened_as_utf8(folder):
     files = sorted((ROOT / folder).rglob("*.py"))

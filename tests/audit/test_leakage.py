@@ -37,6 +37,7 @@ def test_nothing_in_common(tmp_path: Path) -> None:
     assert (found.without_part, found.unnamed, found.unprinted) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_copy_encoded_anew_is_found(tmp_path: Path) -> None:
     clips = [talker(f"v{i}", "train", i) for i in range(4)] + [talker("w", "test", 9)]
     found = leakage(tmp_path / "corpus", [*clips, encoded_anew(clips[2], "copy", "test", tmp_path)])

@@ -177,6 +177,7 @@ def test_one_that_cannot_be_judged_ends_with_3(folder: Path, detector: Path) -> 
     assert "abstain" in ran.out and not ran.err
 
 
+@pytest.mark.slow
 def test_a_phone_source_that_a_file_lacks_is_its_error_alone(folder: Path, detector: Path) -> None:
     (folder / "twin.mp4").write_bytes((folder / "good.mp4").read_bytes())
     ran = npvf("detect", folder / "twin.mp4", "--detector", detector, "--phones", "times", "--json")

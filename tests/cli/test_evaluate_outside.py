@@ -81,6 +81,7 @@ def test_a_crash_on_every_tenth_file_is_counted_and_shown(
     assert "0.0" not in {row["sha256"] for row in table.values()} and report["provenance"]["model"] is None
 
 
+@pytest.mark.slow
 def test_the_answers_of_a_run_give_the_same_metrics_as_scores(videos: Path, tmp_path: Path) -> None:
     assert call(videos, "--detector", FUNCTION, "--out", tmp_path / "run") == 0
     first = metrics(tmp_path / "run")

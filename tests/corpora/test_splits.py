@@ -47,6 +47,7 @@ def test_each_group_is_divided_by_the_shares() -> None:
 PEOPLE = st.lists(st.sampled_from([f"p{n}" for n in range(12)]), min_size=1, max_size=3, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(PEOPLE, min_size=1, max_size=25), st.integers(0, 3))
 def test_nobody_is_in_two_parts_and_every_video_is_in_one_or_counted(cast: list[list[str]], seed: int) -> None:
@@ -84,6 +85,7 @@ def test_one_forgery_is_left_for_the_test() -> None:
         make_split(READER, people_records(), "leave-one-out", left_out="lip")
 
 
+@pytest.mark.slow
 def test_five_folds_are_balanced_and_test_everybody_once() -> None:
     splits = [make_split(READER, people_records(), "five-fold", fold=fold) for fold in range(5)]
     tested = [person for split in splits for person in split.people["test"]]

@@ -89,6 +89,7 @@ def same(a: Sample, b: Sample) -> None:
         assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other, field.name
 
 
+@pytest.mark.slow
 def test_a_clip_without_a_window_is_left_out_or_replaced(tmp_path: Path) -> None:
     clips = [blob_clip(name, i, frames=40, label=i % 2) for i, name in enumerate("abcd")]
     clips[1].phones = Phones((), "times")

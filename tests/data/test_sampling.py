@@ -43,6 +43,7 @@ def test_a_clip_without_speech_is_an_error() -> None:
         segment_starts(ones_BT, ~ones_BT, 4)
 
 
+@pytest.mark.slow
 @given(
     total=st.integers(24, 120),
     frames=st.integers(30, 80),

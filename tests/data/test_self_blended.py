@@ -33,6 +33,7 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 def test_what_the_mask_leaves_out_is_the_faces_own(face):
     whole, forms = 0, []
     for seed in range(24):

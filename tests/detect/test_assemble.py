@@ -39,6 +39,7 @@ def picture(tmp_path: Path) -> Path:
     return Localizer(tiny_stddl()).save_pretrained(tmp_path / "picture")
 
 
+@pytest.mark.slow
 def test_a_localizer_joins_a_detector(speech: Path, motion: Path, picture: Path, tmp_path: Path) -> None:
     two = Assembly(None, {"sound_and_lips": speech, "mouth_motion": motion})
     two.copy(tmp_path / "two")

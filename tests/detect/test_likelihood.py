@@ -10,6 +10,7 @@ def normal_scores(count: int, distance: float, seed: int = 0) -> tuple[np.ndarra
     return scores_N, np.repeat([0, 1], count)
 
 
+@pytest.mark.slow
 def test_the_ratio_of_two_normal_distributions_is_found() -> None:
     """Two normal distributions with distance d have the log ratio d x: here 2 x."""
     scores_N, labels_N = normal_scores(300, 2.0)

@@ -34,6 +34,7 @@ def silent(clip: Clip) -> Clip:
     return replace(clip, phones=Phones((Phone("sil", 0.0, clip.seconds),), "recogniser"))
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_gives_the_same_scores(detector: SpeechDetector, tmp_path: Path) -> None:
     detector.save_pretrained(tmp_path / "d", training={"seed": 3})
     loaded = SpeechDetector.from_pretrained(tmp_path / "d")

@@ -73,6 +73,7 @@ def check_training(words: list[str]) -> None:
         TrainingCLI(words[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_the_commands_of_a_block_parse(block: Block) -> None:
     if not block.not_run:
@@ -80,6 +81,7 @@ def test_the_commands_of_a_block_parse(block: Block) -> None:
             check(command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: str(file.relative_to(ROOT / "configs")))
 def test_the_commands_in_the_comments_of_a_configuration_parse(file: Path) -> None:
     for command in re.findall(r"^#\s+(npvf [a-z].*)$", file.read_text(), flags=re.MULTILINE):
@@ -141,6 +143,7 @@ def test_the_code_of_a_how_to_page_runs(page: Path, tmp_path: Path, monkeypatch:
     run(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PYTHON if page not in HOWTOS], ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page: Path, rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder has `clip.mp4`, a rendered person, and the shipped detector in place of trained ones."""

@@ -56,6 +56,7 @@ def call(*words: object) -> int:
     return evaluate.run(parser.parse_args([str(word) for word in words]))
 
 
+@pytest.mark.slow
 def test_a_detector_of_npvf_gives_scores_and_spans_of_unlabelled_videos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

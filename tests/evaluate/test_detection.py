@@ -247,6 +247,7 @@ def run_command(*words: object) -> int:
     return command.run(parser.parse_args([str(word) for word in words]))
 
 
+@pytest.mark.slow
 def test_command_writes_metrics_and_scores(talkers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(talkers.folder, "--out", tmp_path, "--bootstrap", 20, "--segments", 16, "--seed", 3) == 0
     printed = capsys.readouterr().out

@@ -45,6 +45,7 @@ def test_both_genuine_and_generated_mouths_are_needed(folder: Path) -> None:
         fit_motion(empty_model(), found.items)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_detector_that_can_be_opened(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

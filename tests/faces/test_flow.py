@@ -6,6 +6,7 @@ from npvf.faces.flow import flow_motion
 from tests.helpers.astronaut import head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dis", "farneback", "tvl1"])
 def test_flow_follows_a_shift_in_pixels(method):
     picture = cv2.resize(head(), (96, 96))

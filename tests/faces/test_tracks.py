@@ -69,6 +69,7 @@ def test_a_long_loss_ends_the_track(landmarker: Landmarker) -> None:
     assert second.track == 1 and second.start + second.frames == 34
 
 
+@pytest.mark.slow
 def test_two_faces_are_two_tracks(landmarker: Landmarker) -> None:
     room = scene(500, 240)
     frames = [with_head(with_head(room, 10 + k, 10), 280 - k, 20, 0.9, mirrored=True) for k in range(20)]

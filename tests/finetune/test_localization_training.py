@@ -146,6 +146,7 @@ def test_genuine_clips_alone_are_enough_and_people_come_in_turn(corpus: Path) ->
     assert data._makes_fakes() and not LocatedFaces([str(corpus)])._makes_fakes()
 
 
+@pytest.mark.slow
 def test_self_blended_windows_from_memory_are_those_from_shards(corpus: Path) -> None:
     batches = []
     for cache in ("memory", "stream"):

@@ -98,6 +98,7 @@ def test_without_fsspec_a_url_names_the_extra(url: str) -> None:
         read_bytes(f"{url}/x")
 
 
+@pytest.mark.slow
 def test_local_paths_do_without_fsspec(tmp_path: Path) -> None:
     code = f"""
 import sys

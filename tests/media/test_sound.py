@@ -61,6 +61,7 @@ def heard(path):
     return to_float(audio_N), changes
 
 
+@pytest.mark.slow
 def test_mono_and_plain_stereo_are_mixed_without_a_word(tmp_path):
     for layout, channels in (("mono", [speech()]), ("stereo", [speech(), speech()]), ("stereo", [speech(), 0 * TIME])):
         audio_N, changes = heard(film(tmp_path / "a.mp4", [np.stack(channels)], layout))

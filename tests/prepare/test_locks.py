@@ -83,6 +83,7 @@ def test_parts_run_beside_each_other_but_not_twice_and_not_beside_the_whole(src,
     assert prepare(src, url, **options).new == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_waited_for_once(src, url, options, caplog):
     leave_dead(url, "another machine")
     began = time.monotonic()

@@ -101,6 +101,7 @@ def test_videos_are_removed_from_this_machine(url, options, tmp_path):
     assert not [path for path in seen if path.is_dir()]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_broken_off_goes_on_from_what_is_there(src, url, options, tmp_path, monkeypatch):
     """On another machine, too: with an empty staging folder, what is in shards is not done again."""
     prepare(src, tmp_path / "out", **options)

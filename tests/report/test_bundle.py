@@ -127,6 +127,7 @@ def test_a_file_that_is_not_a_zip_file_is_an_error(video: Path) -> None:
         check_bundle(video.with_name("gone.zip"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(which("openssl") is None, reason="needs the program openssl")
 def test_a_stamped_bundle_names_the_time_and_a_new_manifest_breaks_the_stamp(
     judgements: list[Judgement], tmp_path: Path

@@ -53,6 +53,7 @@ def test_it_shows_the_verdict_and_every_sound(detector: SpeechDetector) -> None:
     assert "a <small> one" in page.text
 
 
+@pytest.mark.slow
 def test_grey_is_explained_where_frames_are_not_compared(detector: SpeechDetector) -> None:
     left_out, why = "lips and audio not compared", "frames near a critical phone"
     html = render_report([detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)], detector)
@@ -74,6 +75,7 @@ def test_names_are_escaped(detector: SpeechDetector) -> None:
     assert "x" not in page.addresses
 
 
+@pytest.mark.slow
 def test_several_videos_are_listed_with_what_was_not_judged(detector: SpeechDetector) -> None:
     judgements = [
         detector.judge_clips([blob_clip("a", 1), of_track(blob_clip("a", 2), 1, False)], "two.mp4", 2.0),

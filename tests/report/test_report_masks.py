@@ -42,6 +42,7 @@ def pictures(page: Page) -> list[np.ndarray]:
     return [cv2.imdecode(data, cv2.IMREAD_COLOR) for data in coded]
 
 
+@pytest.mark.slow
 def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))

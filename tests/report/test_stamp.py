@@ -29,6 +29,7 @@ def test_a_stamp_gives_the_time_and_holds_for_its_content_alone(clock: Authority
     assert read_stamp(data, b"another").problem == "the time stamp belongs to another manifest"
 
 
+@pytest.mark.slow
 @needs_openssl
 def test_a_stamp_of_a_stranger_is_not_trusted(clock: Authority, tmp_path: Path) -> None:
     data = request_stamp(clock.address, b"a manifest")
@@ -44,6 +45,7 @@ def test_a_changed_stamp_does_not_hold(clock: Authority) -> None:
     assert read_stamp(bytes(data), b"a manifest", clock.root).problem
 
 
+@pytest.mark.slow
 @needs_openssl
 def test_an_answer_that_is_not_a_stamp_is_an_error(tmp_path: Path) -> None:
     with (

@@ -34,6 +34,7 @@ def wait_for(condition, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_bad_file_costs_one_job_and_its_upload_is_removed() -> None:
     with Jobs(ServeSettings(job_seconds=1.0), quick_work) as jobs:
         sent = {word: send(jobs, word) for word in (b"crash", b"fail", b"memory", b"tool", b"sleep", b"good")}
@@ -78,6 +79,7 @@ def test_an_upload_that_ends_early_leaves_nothing() -> None:
         assert ended(send(jobs, b"")).state is State.DONE
 
 
+@pytest.mark.slow
 def test_results_expire_by_time_and_number() -> None:
     with Jobs(ServeSettings(keep_seconds=0.5), quick_work) as jobs:
         job = ended(send(jobs, b""))

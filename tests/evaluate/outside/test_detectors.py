@@ -95,6 +95,7 @@ def test_the_last_line_of_a_command_is_its_answer(tmp_path: Path) -> None:
             outside_detector(command(code), QUICK).score(video)
 
 
+@pytest.mark.slow
 def test_a_command_is_killed_with_what_it_started(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     child = f"import time, pathlib; time.sleep(2); pathlib.Path('{alive}').write_text('x')"

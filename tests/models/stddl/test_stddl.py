@@ -55,6 +55,7 @@ def test_a_clip_does_not_depend_on_its_batch(motion):
         assert_close(together.logits_B[b : b + 1], alone.logits_B, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mesh", ["anchors", "dense"])
 @torch.no_grad()
 def test_motion_that_is_not_given_is_anchor_mesh_motion(mesh):
@@ -101,6 +102,7 @@ def test_the_motion_branch_is_a_switch():
         tiny(motion="optical")
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_trained_network_can_have_another_motion_branch():
     appearance = tiny(motion="none")
