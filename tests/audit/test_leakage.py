@@ -62,6 +62,7 @@ def test_files_and_originals_in_both_parts_are_found(tmp_path: Path) -> None:
     assert {t.second: t.same for t in leakage(tmp_path, clips).twins} == {"b": ("original",), "c": ("file",)}
 
 
+@pytest.mark.slow
 def test_the_parts_can_be_said_anew_and_a_video_without_one_is_counted(tmp_path: Path) -> None:
     clips = [talker(f"v{i}", "train", i) for i in range(3)]
     clips[1] = replace(clips[1], audio_N=clips[0].audio_N)
@@ -71,6 +72,7 @@ def test_the_parts_can_be_said_anew_and_a_video_without_one_is_counted(tmp_path:
     assert found.without_part == 1
 
 
+@pytest.mark.slow
 def test_silence_is_nobodys_sound() -> None:
     quiet = [Fingerprint(sound_codes(np.zeros(48_000, np.float32)), None) for _ in range(40)]
     assert not list(same_sound(quiet, quiet))

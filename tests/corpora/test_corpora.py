@@ -231,6 +231,7 @@ def test_rows_that_repeat_each_other_count_once(tmp_path: Path) -> None:
     assert contradicted.annotation.identity == "u1", "what both rows say is kept"
 
 
+@pytest.mark.slow
 def test_manifests_of_one_corpus_do_not_mix(templates: Path, tmp_path: Path) -> None:
     src = build("folder", templates, tmp_path / "src")
     settings = IngestSettings(phones="voice_activity")

@@ -47,6 +47,7 @@ def test_memory_serves_every_clip_and_random_windows(folders: list[str]) -> None
     assert torch.equal(again.mouth_TCHW, batch.mouth_BTCHW[0])
 
 
+@pytest.mark.slow
 def test_a_long_clip_is_visited_more_often(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path, [blob_clip("long", 0, frames=100), blob_clip("short", 1, frames=30)])
     clips = TrainingClips(MemoryClips([str(corpus)], WHOLE, Selection()), WINDOWS)
@@ -116,6 +117,7 @@ def test_a_draw_reads_one_sample_wherever_it_lies(tmp_path: Path, monkeypatch: p
     assert len(read) == 4 and max(read) < (folder / "shard-000002.tar").stat().st_size / 4
 
 
+@pytest.mark.slow
 def test_a_window_knows_where_in_its_video_it_begins(tmp_path: Path) -> None:
     clip = blob_clip("long", 0, frames=100)
     clip.meta = replace(clip.meta, span=(2.0, 6.0))

@@ -148,6 +148,7 @@ def test_another_kind_of_folder_is_refused_and_the_class_that_opens_it_is_named(
             kind.from_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_evidence_of_all_methods_is_kept(real: Detector) -> None:
     clip = moving_clip()
     judgement = real.judge_clips([clip], "a.mp4", 2.0)

@@ -74,6 +74,7 @@ def test_without_speech_the_picture_answers_alone_and_the_verdict_says_so(joint:
     assert verdict.coverage == 1.0 and verdict.tracks[0].segments == []
 
 
+@pytest.mark.slow
 def test_every_face_is_looked_at_and_the_most_suspicious_one_decides(joint: FusedDetector) -> None:
     speaker = red_at(blob_clip("a", 1), (slice(0, 0), slice(0, 0)))
     other = of(red_at(blob_clip("a", 2), (slice(40, 180), slice(40, 180))), track=1, is_speaker=False)

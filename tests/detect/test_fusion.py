@@ -53,6 +53,7 @@ def test_no_opinion_is_no_probability() -> None:
         FUSION.probability(Opinion(None, None))
 
 
+@pytest.mark.slow
 def test_the_fit_is_that_of_scikit_learn_on_balanced_classes() -> None:
     opinions, labels = sample(4000)
     fusion = Fusion.fit(opinions, labels)

@@ -104,6 +104,7 @@ def test_segments_with_too_few_gated_frames_are_not_judged() -> None:
     assert judged_segments(gate, ScoringSettings(min_gate=7)).tolist() == []
 
 
+@pytest.mark.slow
 def test_a_real_network_scores_a_clip_to_the_same_numbers_twice(tiny_overrides: dict) -> None:
     from npvf.models import create_model
 

@@ -97,6 +97,7 @@ def test_what_judges_nothing_is_refused(frames: FramePredictor, tmp_path: Path) 
         from_pretrained(frames.model.save_pretrained(tmp_path / "untrained"))
 
 
+@pytest.mark.slow
 def test_labels_are_not_looked_at() -> None:
     for scorer in (SilencePredictor(), MouthEnergyPredictor()):
         real, fake = (speaking("a", 1) for _ in range(2))

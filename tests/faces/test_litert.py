@@ -52,6 +52,7 @@ def heads_at_the_edge() -> Iterator[np.ndarray]:
         yield with_head(scene(260, 460), -8 * k, 150)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [heads, heads_at_the_edge])
 @pytest.mark.parametrize("video", [True, False])
 def test_faces_are_mediapipes(networks: Networks, frames: Callable[[], Iterator[np.ndarray]], video: bool) -> None:
@@ -62,6 +63,7 @@ def test_faces_are_mediapipes(networks: Networks, frames: Callable[[], Iterator[
     assert np.mean(distances) < 0.05 and np.max(distances) < 0.6
 
 
+@pytest.mark.slow
 def test_when_there_are_enough_faces_they_are_followed_without_the_detector(networks: Networks) -> None:
     ours = LiteRTGraph(networks, 2, video=True)
     theirs = graph.LandmarkGraph(need_face_model(), 2, video=True)
@@ -99,6 +101,7 @@ def test_more_threads_give_the_same_landmarks() -> None:
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.slow
 def test_a_landmarker_loads_no_mediapipe() -> None:
     """Importing it takes two seconds."""
     code = (
@@ -112,6 +115,7 @@ def test_a_landmarker_loads_no_mediapipe() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 def test_both_backends_give_a_landmarker_the_same_faces() -> None:
     frames = [with_head(scene(1280, 720), 60 + 3 * k, 40, scale=0.85) for k in range(3)]
     found = []

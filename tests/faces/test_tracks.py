@@ -19,6 +19,7 @@ def spans(pieces: list[TrackPiece[np.ndarray]]) -> list[tuple[int, int, int]]:
     return sorted((piece.track, piece.start, piece.start + piece.frames) for piece in pieces)
 
 
+@pytest.mark.slow
 def test_one_face_makes_one_piece_of_every_frame(landmarker: Landmarker) -> None:
     frames = [with_head(ROOM, 20 + 4 * k, 10 + k) for k in range(30)]
     (piece,) = tracks(frames, landmarker)
@@ -46,6 +47,7 @@ def test_a_long_track_continues_in_further_pieces_without_a_seam(landmarker: Lan
     np.testing.assert_array_equal(np.concatenate([p.crops for p in parts]), whole[0].crops)
 
 
+@pytest.mark.slow
 def test_a_short_loss_is_bridged_and_marked(landmarker: Landmarker) -> None:
     def frame(k: int) -> np.ndarray:
         picture = with_head(ROOM, 60 + 3 * k, 15)
@@ -97,6 +99,7 @@ def test_faces_that_cross_keep_their_numbers(landmarker: Landmarker) -> None:
             assert (np.diff(piece.source_landmarks_TN2[:, 168, 0]) < 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other_room", [scene(400, 240, seed=5), ROOM], ids=["another room", "the same wall"])
 def test_a_cut_ends_the_track(landmarker: Landmarker, other_room: np.ndarray) -> None:
     def other(k: int) -> np.ndarray:

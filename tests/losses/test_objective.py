@@ -158,6 +158,7 @@ def test_stage_two_takes_the_switches_of_stage_one(model, make_batch):
     assert_close(out["loss"], out["ce"] + out["fakes"] + 0.1 * (out["ec"] + 2 * out["info"]))
 
 
+@pytest.mark.slow
 def test_losses_are_computed_in_single_precision_under_autocast(model, make_batch):
     model.eval()
     batch, objective = make_batch(model.config.inputs), NPVObjective()

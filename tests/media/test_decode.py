@@ -63,6 +63,7 @@ def test_any_output_rate(tmp_path):
     assert [number_of(p) for p in iter_frames(path, fps=50)] == [k // 2 for k in range(100)]
 
 
+@pytest.mark.slow
 def test_more_than_255_frames(tmp_path):
     path = make(tmp_path / "a.mp4", at_rate(25, 700), bframes=2, gop=50)
     assert [number_of(p) for p in iter_frames(path)] == list(range(700))

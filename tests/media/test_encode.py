@@ -131,6 +131,7 @@ def test_damaged_crops_are_refused(packed):
         assert refusal.value.reason == Reason.UNDECODABLE
 
 
+@pytest.mark.slow
 def test_crops_are_visually_lossless(packed):
     assert psnr(packed[1], smooth_pictures(300)) > 38
 

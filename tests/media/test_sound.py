@@ -87,6 +87,7 @@ def test_one_channel_speaks_and_the_other_drowns_it(tmp_path, other, place, name
     assert likeness(audio_N, speech()) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [lambda: noise(0.3), music, lambda: 0 * TIME], ids=["noise", "music", "silence"])
 def test_the_centre_of_surround_sound_speaks(tmp_path, others):
     channels = np.stack([others(), others(), speech(), others(), others(), others()])
@@ -102,6 +103,7 @@ def test_surround_sound_with_a_silent_centre(tmp_path):
     assert likeness(audio_N, speech()) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("default", [lambda: 0 * TIME, lambda: noise(0.1), music], ids=["silence", "noise", "music"])
 def test_the_second_track_speaks(tmp_path, suffix, default):
@@ -116,6 +118,7 @@ def test_the_third_of_three_tracks_speaks(tmp_path):
     assert likeness(audio_N, speech()) > 0.9
 
 
+@pytest.mark.slow
 def test_of_two_languages_the_default_one_is_taken(tmp_path):
     path = film(tmp_path / "a.mp4", [speech(90), speech(140)], default=1)
     audio_N, changes = heard(path)

@@ -53,6 +53,7 @@ def test_no_difference_is_found_about_as_rarely_as_stated_and_a_real_one_often()
     assert np.mean(real) > 0.8
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_difference_about_as_often_as_stated() -> None:
     truth = np.mean([auc(a, y) - auc(b, y) for a, b, y, _ in (two_detectors(s, 2000, 0.4) for s in range(10))])
     tests = [paired_bootstrap(*two_detectors(seed, better=0.4), n=200, seed=seed) for seed in range(150)]

@@ -73,6 +73,7 @@ def test_counts_are_those_of_the_lines():
     )
 
 
+@pytest.mark.slow
 def test_memory_is_a_small_share_of_the_lines(tmp_path):
     """`benchmarks/scale.py` measures the same with 100,000 inputs, from finding them to the manifest."""
     path = tmp_path / "lines.jsonl"

@@ -109,6 +109,7 @@ def test_on_the_machine_of_the_killed_run_nobody_waits(src, url, options, monkey
     assert prepare(src, url, **options).new == 3
 
 
+@pytest.mark.slow
 def test_a_run_whose_place_was_taken_writes_nothing_more(src, url, options):
     taken = {}
 

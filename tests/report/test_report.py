@@ -28,6 +28,7 @@ def of_track(clip: Clip, track: int, speaks: bool) -> Clip:
     return replace(clip, meta=replace(clip.meta, track=track, is_speaker=speaks))
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_that_fetches_nothing(detector: SpeechDetector, tmp_path: Path) -> None:
     judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
     path = write_report([judgement], detector, tmp_path / "deep" / "report.html")
@@ -40,6 +41,7 @@ def test_the_report_is_one_file_that_fetches_nothing(detector: SpeechDetector, t
     assert {"svg", "img", "table"} <= set(page.tags)
 
 
+@pytest.mark.slow
 def test_it_shows_the_verdict_and_every_sound(detector: SpeechDetector) -> None:
     judgement = detector.judge_clips([blob_clip("a", 1)], "a.mp4", 2.0)
     page = Page(render_report([judgement], detector))
@@ -64,6 +66,7 @@ def test_grey_is_explained_where_frames_are_not_compared(detector: SpeechDetecto
     assert "compares lips and audio in every frame" in html
 
 
+@pytest.mark.slow
 def test_names_are_escaped(detector: SpeechDetector) -> None:
     evil = "clips/<script>alert(1)<b>.mp4"
     spoken = replace(blob_clip("a", 1), phones=Phones((Phone("<img src=x>", 0.1, 1.5),), "times"))
@@ -90,12 +93,14 @@ def test_several_videos_are_listed_with_what_was_not_judged(detector: SpeechDete
     assert page.open == []
 
 
+@pytest.mark.slow
 def test_it_says_so_where_only_voice_activity_is_known(detector: SpeechDetector) -> None:
     clip = replace(blob_clip("a", 1), phones=Phones((Phone("spn", 0.1, 1.9),), "voice_activity"))
     text = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector)).text
     assert "The phones of this video are unknown" in text and "speech, phone unknown" in text
 
 
+@pytest.mark.slow
 def test_a_video_of_too_little_speech_still_shows_its_faces(detector: SpeechDetector) -> None:
     clip = replace(blob_clip("a", 1), phones=Phones((Phone("sil", 0.0, 2.0),), "recogniser"))
     page = Page(render_report([detector.judge_clips([clip], "a.mp4", 2.0)], detector))
@@ -103,6 +108,7 @@ def test_a_video_of_too_little_speech_still_shows_its_faces(detector: SpeechDete
     assert page.tags.count("img") == 8 and page.open == []
 
 
+@pytest.mark.slow
 def test_findings_stand_in_a_table_with_their_ratios_and_warnings() -> None:
     detector = told(sound=6.0, motion=-3.0)
     judgement = detector.judge_clips([moving_clip()], "a.mp4", 2.0)

@@ -56,6 +56,7 @@ def test_the_heat_map_in_the_report_lies_on_the_forged_mouth(joint: FusedDetecto
     assert sum(picture.shape == (112, 112, 3) for picture in pictures(page)) == 16  # eight moments, twice
 
 
+@pytest.mark.slow
 def test_it_says_what_each_part_adds(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged()], "a.mp4", 2.0)
     text = Page(render_report([judgement], joint)).text
@@ -67,6 +68,7 @@ def test_it_says_what_each_part_adds(joint: FusedDetector) -> None:
     assert "Agreement says" in text and "Forged pixels are looked for" in text
 
 
+@pytest.mark.slow
 def test_without_sound_it_says_that_the_picture_answers_alone(joint: FusedDetector) -> None:
     judgement = joint.judge_clips([forged(no_sound="no_audio", is_speaker=False)], "a.mp4", 2.0)
     page = Page(render_report([judgement], joint))
@@ -75,6 +77,7 @@ def test_without_sound_it_says_that_the_picture_answers_alone(joint: FusedDetect
     assert "does not speak, not judged" not in page.text and page.open == []
 
 
+@pytest.mark.slow
 def test_a_localizer_alone_has_a_page_without_speech() -> None:
     alone = red_localizer()
     page = Page(render_report([alone.judge_clips([forged()], "a.mp4", 2.0)], alone))

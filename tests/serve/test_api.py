@@ -152,6 +152,7 @@ def test_odd_names_pass_through_headers_and_results(client: TestClient) -> None:
     assert saved.headers["content-disposition"].startswith("attachment; filename*=utf-8''")
 
 
+@pytest.mark.slow
 def test_twenty_at_once_are_answered_or_refused_politely() -> None:
     with service(queue=5) as client, ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda n: send(client, MP4 + bytes(50_000), f"{n}.mp4"), range(20)))
@@ -172,6 +173,7 @@ def test_a_failed_job_says_why(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (409, status["error"])
 
 
+@pytest.mark.slow
 def test_the_result_of_a_running_job_is_not_there_yet() -> None:
     with service() as client:
         job = send(client, MP4 + b"sleep").json()["id"]

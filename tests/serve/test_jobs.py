@@ -52,6 +52,7 @@ def test_a_bad_file_costs_one_job_and_its_upload_is_removed() -> None:
         assert not any((job.folder / UPLOAD).exists() for job in sent.values())
 
 
+@pytest.mark.slow
 def test_the_queue_is_full_at_its_limit_and_has_an_order() -> None:
     with Jobs(ServeSettings(queue=2), quick_work) as jobs:
         first = send(jobs, b"sleep")

@@ -88,6 +88,7 @@ def test_a_seed_decides_the_picture() -> None:
     assert np.abs(first.astype(int) - other).mean() > 2
 
 
+@pytest.mark.slow
 def test_twelve_people_are_twelve_different_people() -> None:
     people = [identity(k) for k in range(12)]
     assert len({p.name for p in people}) == len({p.voice.espeak for p in people}) == 12

@@ -32,6 +32,7 @@ def test_unknown_names_and_options():
         create_model("npv_nano", inputs__gate="some")
 
 
+@pytest.mark.slow
 def test_from_batch_to_logits(make_batch, tiny_overrides):
     model = create_model("npv_nano", head="residual", **tiny_overrides)
     batch = make_batch(model.config.inputs)
