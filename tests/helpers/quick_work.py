@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from npvf.io.files import write_json
 from npvf.serve.files import BUNDLE, PROGRESS, REPORT, RESULT, UPLOAD, WORDS
 from npvf.serve.settings import Load, Upload
 
@@ -18,7 +19,9 @@ def quick_work(task: Load | Upload) -> str:
     if isinstance(task, Load):
         return "there is no such detector" if task.detector == "missing" else ""
     content = (task.folder / UPLOAD).read_bytes()
-    (task.folder / PROGRESS).write_text(json.dumps({"step": "frames", "share": 0.5}))
+    write_json(
+        task.folder / PROGRESS, {"step": "frames", "share": 0.5}
+    )  # in one step, as `work` does: it is read meanwhile
     if b"crash" in content:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"fail" in content:
