@@ -19,9 +19,7 @@ def quick_work(task: Load | Upload) -> str:
     if isinstance(task, Load):
         return "there is no such detector" if task.detector == "missing" else ""
     content = (task.folder / UPLOAD).read_bytes()
-    write_json(
-        task.folder / PROGRESS, {"step": "frames", "share": 0.5}
-    )  # in one step, as `work` does: it is read meanwhile
+    write_json(task.folder / PROGRESS, {"step": "frames", "share": 0.5})  # in one step, for it is read meanwhile
     if b"crash" in content:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"fail" in content:
