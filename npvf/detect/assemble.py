@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from npvf.clip import FindingName
-from npvf.detect.detector import Detector
+from npvf.detect.detector import KEY, Detector
 from npvf.detect.findings import MOUTH_MOTION, NAMES, PICTURE, SOUND_AND_LIPS
 from npvf.detect.loading import folder_with, predictor_folder, predictor_in
-from npvf.detect.predictor import Predictor
 from npvf.errors import NpvfError
 from npvf.io.files import write_json
 from npvf.models.pretrained import CONFIG_FILE, read_config
@@ -58,14 +56,17 @@ class Assembly:
 
     def load(self, device: str = "cpu") -> Detector:
         """Return the detector."""
-        added: dict[FindingName, Predictor] = {
-            name: predictor_in(predictor_folder(folder), device) for name, folder in self.added.items()
-        }
-        if self.detector is None:
-            return Detector(added)
-        base = Detector.from_pretrained(self.detector, device)
-        settings = replace(base.settings, name="+".join([base.settings.name, *added]))
-        return Detector({**base.parts, **added}, base.likelihood, settings if added else base.settings)
+        base = None if self.detector is None else Detector.from_pretrained(self.detector, device)
+        parts: dict[FindingName, Any] = {} if base is None else dict(base.parts)
+        for name, folder in self.added.items():
+            parts[name] = predictor_in(predictor_folder(folder), device)
+        if self._encoder() is not None:  # a clip is encoded once
+            parts[MOUTH_MOTION].encoder = parts[SOUND_AND_LIPS].encoder
+        if base is None:
+            return Detector(parts)
+        return Detector(
+            parts, base.likelihood, replace(base.settings, name="+".join([base.settings.name, *self.added]))
+        )
 
     def copy(self, out: Path) -> None:
         """Copy the folders of all methods into that of the detector; `Detector.save_settings` writes the rest."""
@@ -74,10 +75,9 @@ class Assembly:
         for name, folder in self.added.items():
             shutil.copytree(predictor_folder(folder), out / name)
         if self._encoder() is not None:  # it is that of sound and lips, and found there from now on
-            config = out / MOUTH_MOTION / CONFIG_FILE
-            content: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
+            content = read_config(out / MOUTH_MOTION)
             content[KEYS[MOUTH_MOTION]]["encoder"] = f"../{SOUND_AND_LIPS}"
-            write_json(config, content)
+            write_json(out / MOUTH_MOTION / CONFIG_FILE, content)
 
     def _encoder(self) -> Path | None:
         """The folder of the encoder that an added mouth motion was fitted with, if it was."""
@@ -91,5 +91,5 @@ class Assembly:
         """The folders of the methods of `detector`."""
         if self.detector is None:
             return {}
-        folder = folder_with("findings", self.detector)
-        return {name: folder / name for name in NAMES if name in read_config(folder)["findings"]["likelihood"]}
+        folder = folder_with(KEY, self.detector)
+        return {name: folder / name for name in NAMES if name in read_config(folder)[KEY]["likelihood"]}

@@ -44,6 +44,7 @@ def test_a_localizer_joins_a_detector(speech: Path, motion: Path, picture: Path,
     two = Assembly(None, {"sound_and_lips": speech, "mouth_motion": motion})
     two.copy(tmp_path / "two")
     made = two.load()
+    assert made.parts["mouth_motion"].encoder is made.parts["sound_and_lips"].encoder
     made.likelihood["mouth_motion"] = RATIO
     made.settings = DetectorSettings(name="two", threshold=0.8)
     made.save_settings(tmp_path / "two")
