@@ -22,6 +22,7 @@ from rich.table import Table
 
 from npvf.cli.demo import PICTURE_KINDS, Demo
 
+DETECTORS = {"pre-trained": "detector", "from scratch": "scratch"}
 AGREEMENT = {"agreement after pre-training": "pretrain/encoder", "agreement after fine-tuning": "detector/detector"}
 
 
@@ -33,8 +34,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    outs = {seed: args.out / f"seed{seed}" for seed in args.seeds}
-    rows = [row for seed, out in outs.items() for row in _rows(run(args.demo, out, seed), out)]
+    reports = {seed: run(args.demo, args.out / f"seed{seed}", seed) for seed in args.seeds}
+    rows = [_row(seed, name, folder) for seed, folders in reports.items() for name, folder in folders.items()]
     with (args.out / f"transfer-{platform.machine()}-cpu.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -42,8 +43,12 @@ def main() -> None:
     Console().print(_table(rows))
 
 
-def run(corpora: Path, out: Path, seed: int) -> dict[str, Any]:
-    """The demo's steps from pre-training to evaluation with one seed; the demo's own seed has been run."""
+def run(corpora: Path, out: Path, seed: int) -> dict[str, Path]:
+    """The demo's steps from pre-training to evaluation with one seed; the demo's own seed has been run.
+
+    Returns:
+        The folder of each evaluation.
+    """
     finished = json.loads((corpora / "metrics.json").read_text(encoding="utf-8"))
     demo = Demo(corpora, corpora if finished["seed"] == seed else out, seed, workers=2)
     if finished["seed"] != seed and not (out / "evaluate" / "encoder" / "metrics.json").exists():
@@ -51,39 +56,25 @@ def run(corpora: Path, out: Path, seed: int) -> dict[str, Any]:
         demo.finetune()
         demo.finetune_from_scratch()
         demo.evaluate()
+    reports = {name: demo.out / "evaluate" / folder for name, folder in DETECTORS.items()}
     for name, folder in AGREEMENT.items():
-        found = out / _slug(name)
-        if not (found / "metrics.json").exists():
-            corpus = (
-                corpora / "prepared-forged",
-                "--split",
-                "test",
-                "--exclude",
-                *(f"*{kind}*" for kind in PICTURE_KINDS),
-            )
-            words = ("--protocol", "detection", "--pretrained", demo.out / folder, "--out", found)
-            demo.npvf("evaluate", *corpus, *words)
-    return demo.metrics()
+        reports[name] = out / name.replace(" ", "-")
+        if not (reports[name] / "metrics.json").exists():
+            _agreement(demo, demo.out / folder, reports[name])
+    return reports
 
 
-def _rows(metrics: dict[str, Any], out: Path) -> list[dict[str, Any]]:
-    detect = metrics["detect"]
-    rows = []
-    for name, suffix in (("pre-trained", ""), ("from scratch", "_from_scratch")):
-        low, high = detect[f"auc{suffix}_ci"]
-        kinds = {f"auc_{kind}": value for kind, value in detect[f"auc{suffix}_by_manipulation"].items()}
-        auc = detect[f"auc{suffix}"]
-        rows.append({"seed": metrics["seed"], "detector": name, "auc": auc, "low": low, "high": high, **kinds})
-    for name in AGREEMENT:
-        found = json.loads((out / _slug(name) / "metrics.json").read_text(encoding="utf-8"))
-        low, high = found["auc_ci"]
-        kinds = {f"auc_{kind}": values["auc"] for kind, values in found["by_manipulation"].items()}
-        rows.append({"seed": metrics["seed"], "detector": name, "auc": found["auc"], "low": low, "high": high, **kinds})
-    return rows
+def _agreement(demo: Demo, folder: Path, out: Path) -> None:
+    test = ("--split", "test", "--exclude", *(f"{kind}/*" for kind in PICTURE_KINDS))
+    words = ("--protocol", "detection", "--pretrained", folder, "--out", out)
+    demo.npvf("evaluate", demo.corpora / "prepared-forged", *test, *words)
 
 
-def _slug(name: str) -> str:
-    return name.replace(" ", "-")
+def _row(seed: int, name: str, folder: Path) -> dict[str, Any]:
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    low, high = found["auc_ci"]
+    kinds = {f"auc_{kind}": values["auc"] for kind, values in found["by_manipulation"].items()}
+    return {"seed": seed, "detector": name, "auc": found["auc"], "low": low, "high": high, **kinds}
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
