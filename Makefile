@@ -28,7 +28,7 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-# Without the tests marked `slow`: a fifth of the tests, which take most of the time.
+# Without the tests marked `slow`: somewhat over a quarter of the tests, which take most of the time.
 test-fast: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
