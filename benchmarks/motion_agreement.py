@@ -21,7 +21,7 @@ from published_motion import published_motion
 from npvf.clip import FPS
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames
-from npvf.models.stddl import anchor_mesh_motion
+from npvf.models import anchor_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
 from npvf.models.stddl.rasterise import filled
 
