@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from npvf.clip import FPS, REAL, Clip
 from npvf.data.face_augment import FaceAugment, resized
-from npvf.data.face_inputs import face_inputs, face_motion
+from npvf.data.face_inputs import face_landmarks, face_motion, face_pictures
 from npvf.data.face_sample import FaceSample, judge_picture
 from npvf.data.self_blended import self_blended
 from npvf.data.windows import ClipWindows, encoded_frames
@@ -38,21 +38,23 @@ class FaceTransform:
 
     def crop(self, clip: Clip) -> FaceSample:
         """Pictures, landmarks and masks of the clip at the working size."""
-        return self._sample(clip, *judge_picture(clip.meta, clip.frames, clip.mask_THW))
+        label, gate_T = judge_picture(clip.meta, clip.frames, clip.mask_THW)
+        return self._sample(clip, clip.landmarks_TN2, 0, label, gate_T)
 
     def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> FaceSample:
         """`crop` of an encoded clip and then `FaceSample.window`: the same, but only the window's video is decoded."""
         label, gate_T = judge_picture(encoded.meta, encoded_frames(encoded), _masks(encoded))
-        window = shards.decode_clip(encoded, start, frames)
-        return self._sample(window, label, gate_T[start : start + frames]).frames_of(slice(None))
+        window, landmarks_TN2 = shards.decode_clip(encoded, start, frames), shards.decode_landmarks(encoded)
+        sample = self._sample(window, landmarks_TN2, start, label, gate_T[start : start + frames])
+        return sample.frames_of(slice(None))
 
-    def _sample(self, clip: Clip, label: int, gate_T: np.ndarray) -> FaceSample:
+    def _sample(self, clip: Clip, whole_TN2: np.ndarray, start: int, label: int, gate_T: np.ndarray) -> FaceSample:
+        """The sample of a clip that is a part, from frame `start` on, of the one with the landmarks `whole_TN2`."""
         mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
         share_T1HW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.working.size,) * 2, mode="area")
-        frames_TCHW, landmarks_TN2 = face_inputs(clip, self.working)
         return FaceSample(
-            frames_TCHW=frames_TCHW,
-            landmarks_TN2=landmarks_TN2,
+            frames_TCHW=face_pictures(clip.face_THWC, self.working),
+            landmarks_TN2=face_landmarks(whole_TN2, self.working)[start : start + clip.frames],
             mask_THW=share_T1HW[:, 0] > 0.5,
             gate_T=torch.from_numpy(gate_T),
             mask_known=clip.mask_THW is not None or label == REAL,
@@ -71,7 +73,7 @@ class FaceTransform:
         if self.augmentation is not None:
             sample = self.augmentation.delivery(sample, self.working.size, generator)
         if sample.side != self.spec.size:
-            sample = resized(sample, self.spec.size, "bilinear")  # as `face_inputs` does it
+            sample = resized(sample, self.spec.size, "bilinear")  # as `face_pictures` does it
         return replace(sample, motion_TCHW=face_motion(sample.frames_TCHW, self.spec))
 
     def augment(self, sample: FaceSample, generator: torch.Generator | None = None) -> FaceSample:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from npvf.clip import CROP_SIZE, Clip, ClipMeta
-from npvf.data.face_inputs import face_inputs, face_motion
+from npvf.data.face_inputs import face_landmarks, face_motion, face_pictures
 from npvf.detect.aggregate import ClipScore, DecisionSettings, VideoScore, segment_means
 from npvf.detect.card import write_card
 from npvf.detect.evidence import ClipEvidence
@@ -131,12 +131,12 @@ class Localizer(Predictor):
         """Return logits (T,), and with `masks` the masks (T, h, w) in a temporary file."""
         stride, spec = self.settings.stride, self.model.config.inputs
         device = next(self.model.parameters()).device
-        looked_at = range(0, clip.frames, stride)
+        looked_at, whole_TN2 = range(0, clip.frames, stride), face_landmarks(clip.landmarks_TN2, spec)
         logits: list[np.ndarray] = []
         found: list[np.ndarray] = []
         for window in windows(len(looked_at), self.settings.frames):
             chosen = np.arange(clip.frames)[::stride][window]
-            frames_TCHW, landmarks_TN2 = face_inputs(clip, spec, chosen)
+            frames_TCHW, landmarks_TN2 = face_pictures(clip.face_THWC[chosen], spec), whole_TN2[chosen]
             motion_TCHW = face_motion(frames_TCHW, spec)
             motion_1TCHW = None if motion_TCHW is None else motion_TCHW[None].to(device)
             output = self.model(frames_TCHW[None].to(device), landmarks_TN2[None].to(device), motion_1TCHW)

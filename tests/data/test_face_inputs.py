@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from npvf.data.face_inputs import face_inputs, face_motion
+from npvf.data.face_inputs import face_landmarks, face_motion, face_pictures
 from npvf.data.face_windows import FaceTransform, FaceWindows
 from npvf.detect.localizer import Localizer, LocalizerSettings
+from npvf.errors import NpvfError
+from npvf.io.shards import encode_clip
 from npvf.models import STDDL
 from npvf.models.stddl.face_batch import FaceSpec
 from tests.helpers.masked_corpus import masked_clip
@@ -30,7 +32,9 @@ class Noting(RedIsForged):
         return super().forward(frames_BTCHW, landmarks_BTN2)
 
 
-@pytest.mark.parametrize("spec", [FaceSpec(64), FaceSpec(96, "dis"), FaceSpec(32, "farneback")])
+@pytest.mark.parametrize(
+    "spec", [FaceSpec(64), FaceSpec(96, "dis"), FaceSpec(32, "farneback"), FaceSpec(64, smoothing=1.5)]
+)
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_localizer_sees_a_window_as_validation_does(spec: FaceSpec, stride: int) -> None:
     clip, model = masked_clip("f", 3, True, frames=24), Noting(spec)
@@ -48,16 +52,38 @@ def test_a_localizer_sees_a_window_as_validation_does(spec: FaceSpec, stride: in
     assert compared >= 3
 
 
-def test_chosen_frames_are_those_of_the_whole_clip_and_a_pixels_centre_stays_its_centre() -> None:
+def test_a_pixels_centre_stays_its_centre() -> None:
     clip, spec = masked_clip("f", 3, True), FaceSpec(56)
-    whole, chosen = face_inputs(clip, spec), face_inputs(clip, spec, np.array([4, 7]))
-    assert all(torch.equal(a[[4, 7]], b) for a, b in zip(whole, chosen, strict=True))
-    assert_close(whole[1], torch.from_numpy((clip.landmarks_TN2 + 0.5) / 4 - 0.5))
-    assert face_motion(whole[0], spec) is None
-    assert face_motion(whole[0], FaceSpec(56, "dis")).shape == (29, 2, 56, 56)
+    pictures_TCHW = face_pictures(clip.face_THWC, spec)
+    assert torch.equal(pictures_TCHW[[4, 7]], face_pictures(clip.face_THWC[[4, 7]], spec))
+    assert_close(face_landmarks(clip.landmarks_TN2, spec), torch.from_numpy((clip.landmarks_TN2 + 0.5) / 4 - 0.5))
+    assert face_motion(pictures_TCHW, spec) is None
+    assert face_motion(pictures_TCHW, FaceSpec(56, "dis")).shape == (29, 2, 56, 56)
 
 
-@pytest.mark.parametrize(("motion", "flow"), [("anchor_mesh", None), ("none", None), ("flow", "tvl1")])
+def test_smoothed_landmarks_lose_jitter_and_keep_a_steady_motion() -> None:
+    steady_TN2 = np.arange(40.0)[:, None, None] * 0.1 + np.linspace(20, 200, 478)[:, None].repeat(2, 1)
+    noise_TN2 = np.random.default_rng(0).normal(0, 0.3, steady_TN2.shape)
+    rough, smooth = (face_landmarks(steady_TN2 + noise_TN2, FaceSpec(224, smoothing=s)).numpy() for s in (0.0, 1.5))
+    inner = slice(8, -8)
+    errors = [np.diff(points_TN2, axis=0)[inner] - 0.1 for points_TN2 in (rough, smooth)]
+    assert errors[0].std() == pytest.approx(0.3 * 2**0.5, rel=0.05) and errors[1].std() < 0.1
+    assert abs(errors[1].mean()) < 0.005
+
+
+def test_a_window_has_the_smoothed_landmarks_of_the_whole_clip() -> None:
+    clip, spec = masked_clip("f", 3, True, frames=24), FaceSpec(64, smoothing=1.5)
+    transform = FaceTransform(spec)
+    window = transform.crop_window(encode_clip(clip), 9, 3)
+    assert_close(window.landmarks_TN2, transform.crop(clip).landmarks_TN2[9:12], atol=0.02, rtol=0)  # stored in 16 bits
+
+
+@pytest.mark.parametrize(
+    ("motion", "flow"), [("anchor_mesh", None), ("none", None), ("flow", "tvl1"), ("refined_mesh", "tvl1")]
+)
 def test_a_model_says_what_it_is_given(motion: str, flow: str | None) -> None:
     config = STDDL.create("stddl_nano", motion=motion, flow="tvl1", size=64).config
     assert config.inputs == FaceSpec(64, flow)
+    assert STDDL.create("stddl_nano", motion=motion, smoothing=2.0, size=64).config.inputs.smoothing == 2.0
+    with pytest.raises(NpvfError, match="smoothing must not be below 0"):
+        STDDL.create("stddl_nano", smoothing=-1.0)

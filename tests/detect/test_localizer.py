@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from npvf.data.face_inputs import face_inputs
+from npvf.data.face_inputs import face_landmarks, face_pictures
 from npvf.detect.calibration import Calibration
 from npvf.detect.localizer import Localizer, LocalizerSettings, forged_area, usual_area, windows
 from npvf.errors import NpvfError
@@ -26,7 +26,8 @@ def test_windows_judge_every_frame_that_has_a_follower(frames: int, length: int)
 def test_a_clip_in_one_window_is_what_the_network_says() -> None:
     clip, model = blob_clip("a", 1, frames=24), tiny_stddl()
     located = Localizer(model, LocalizerSettings(frames=24)).localize(clip)
-    faces_TCHW, landmarks_TN2 = face_inputs(clip, model.config.inputs)
+    spec = model.config.inputs
+    faces_TCHW, landmarks_TN2 = face_pictures(clip.face_THWC, spec), face_landmarks(clip.landmarks_TN2, spec)
     with torch.no_grad():
         output = model(faces_TCHW[None], landmarks_TN2[None])
     np.testing.assert_allclose(located.logit_T[:-1], output.frame_logits_BT[0], rtol=1e-5)

@@ -49,7 +49,7 @@ def fit(corpus: Path, run: Path, *more: str) -> Localizer:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("motion", ["anchor_mesh", "flow", "none"])
+@pytest.mark.parametrize("motion", ["anchor_mesh", "refined_mesh", "flow", "none"])
 def test_every_motion_gives_a_localizer(corpus: Path, tmp_path: Path, motion: str) -> None:
     localizer = fit(corpus, tmp_path, f"--model.model_args.motion={motion}")
     settings = localizer.settings

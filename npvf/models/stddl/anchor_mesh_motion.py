@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from npvf.models.stddl.face_meshes import Mesh, face_mesh
 from npvf.models.stddl.rasterise import NONE, filled, lattice
@@ -45,25 +46,59 @@ def anchor_mesh_motion(
     Raises:
         ValueError: fewer than two frames, landmarks that are not finite, or a mesh that does not fit them.
     """
-    B, T, N, _ = landmarks_BTN2.shape
-    if T < 2:
+    if landmarks_BTN2.shape[1] < 2:
         raise ValueError("motion needs at least two frames")
+    return _spread(landmarks_BTN2[:, :-1], landmarks_BTN2.diff(dim=1), size, mesh, fill)
+
+
+def refined_mesh_motion(landmarks_BTN2: Tensor, flow_BPCHW: Tensor, mesh: Mesh | Tensor = "anchors") -> Tensor:
+    """Compute Anchor-Mesh Motion with the landmarks' steps read from an optical flow.
+
+    Ours, not the paper's. A detector of landmarks finds each frame's points anew, and their noise is as large as small
+    motions are; an optical flow between the two frames does not have it. So the landmarks say where the corners of the
+    triangles are, and the flow there, bilinear between its pixels, where they go to. The triangles keep what makes
+    Anchor-Mesh Motion: between the corners a motion is affine, and beside the face there is none.
+
+    Args:
+        landmarks_BTN2: pixels of the picture, as `anchor_mesh_motion` takes them; of the last frame nothing is read.
+        flow_BPCHW: dx and dy in pixels from each frame to the next (`npvf.faces.flow_motion`).
+        mesh: as in `anchor_mesh_motion`.
+
+    Shape:
+        (B, T, N, 2), (B, T - 1, 2, H, W) -> (B, T - 1, 2, H, W).
+
+    Raises:
+        ValueError: as `anchor_mesh_motion`, or the flow is not that of these frames.
+    """
+    B, T = landmarks_BTN2.shape[:2]
+    height, width = flow_BPCHW.shape[-2:]
+    if flow_BPCHW.shape[:3] != (B, T - 1, 2):
+        raise ValueError(f"flow must be (B, T - 1, 2, H, W) of {T} frames, not {tuple(flow_BPCHW.shape)}")
+    now_BPN2 = landmarks_BTN2[:, :-1]
+    place_FN12 = (rearrange(now_BPN2, "b p n c -> (b p) n 1 c") + 0.5) * 2 / now_BPN2.new_tensor([width, height]) - 1
+    step_FCN1 = grid_sample(flow_BPCHW.flatten(0, 1), place_FN12, padding_mode="border", align_corners=False)
+    step_BPN2 = rearrange(step_FCN1, "(b p) c n 1 -> b p n c", b=B)
+    return _spread(now_BPN2, step_BPN2, (height, width), mesh, "triangles")
+
+
+def _spread(
+    now_BPN2: Tensor, step_BPN2: Tensor, size: int | tuple[int, int], mesh: Mesh | Tensor, fill: Fill
+) -> Tensor:
+    """Spread the landmarks' steps over the triangles of the mesh: (B, P, 2, H, W)."""
     if fill not in ("triangles", "lattice"):
         raise ValueError(f"fill {fill!r} is neither triangles nor lattice")
-    if not torch.isfinite(landmarks_BTN2).all():
+    if not (torch.isfinite(now_BPN2).all() and torch.isfinite(step_BPN2).all()):
         raise ValueError("landmarks are not finite: leave out frames in which the face was lost")
-    triangles_K3 = _triangles(mesh, N).to(landmarks_BTN2.device)
+    triangles_K3 = _triangles(mesh, now_BPN2.shape[2]).to(now_BPN2.device)
     height, width = (size, size) if isinstance(size, int) else size
-    corners_BTK32 = landmarks_BTN2[:, :, triangles_K3]
-    now_FK32 = corners_BTK32[:, :-1].flatten(0, 1)
-    step_FK32 = corners_BTK32.diff(dim=1).flatten(0, 1)
+    now_FK32, step_FK32 = (points_BPN2[:, :, triangles_K3].flatten(0, 1) for points_BPN2 in (now_BPN2, step_BPN2))
     motion_F2HW = torch.cat(
         [
             _motion(now, step, (height, width), fill)
             for now, step in zip(now_FK32.split(_AT_ONCE), step_FK32.split(_AT_ONCE), strict=True)
         ]
     )
-    return motion_F2HW.unflatten(0, (B, T - 1))
+    return motion_F2HW.unflatten(0, now_BPN2.shape[:2])
 
 
 def normalise_motion(motion_BTCHW: Tensor, floor: float = 1e-2) -> Tensor:

@@ -17,12 +17,14 @@ class FaceSpec:
     Args:
         size: side of the face's picture in pixels.
         flow: the optical flow that comes with the pictures; None: the model asks for none.
+        smoothing: standard deviation in frames by which landmarks are smoothed over time, 0 for none.
         mean, deviation: of grey levels in [0, 1], which `normalise` takes to mean 0 and deviation 1. By default RGB
             goes to [-1, 1], as ST-DDL and EfficientNet-Lite have it.
     """
 
     size: int
     flow: Literal["dis", "farneback", "tvl1"] | None = None
+    smoothing: float = 0.0
     mean: float = 0.5
     deviation: float = 0.5
 

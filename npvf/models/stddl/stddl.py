@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from einops import rearrange
 from torch import Tensor, nn
 
 from npvf.models.config import ModelConfig
 from npvf.models.pretrained import PretrainedModel
-from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
+from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion, refined_mesh_motion
 from npvf.models.stddl.encoder import MULTIPLE, EncoderSpec, PyramidEncoder
 from npvf.models.stddl.face_batch import FaceSpec
 from npvf.models.stddl.face_meshes import Mesh
@@ -19,9 +19,9 @@ from npvf.models.stddl.fusion_attention import FusionAttention
 from npvf.models.stddl.mask_decoder import MaskDecoder
 from npvf.models.stddl.residuals import residuals
 
-MotionSource = Literal["anchor_mesh", "flow", "none"]
+MotionSource = Literal["anchor_mesh", "refined_mesh", "flow", "none"]
 Look = Literal["rgb", "residuals"]
-MOTION_FIELDS = ("motion", "mesh", "flow", "motion_encoder")  # of the configuration: the motion branch
+MOTION_FIELDS = ("motion", "mesh", "smoothing", "flow", "motion_encoder")  # of the configuration: the motion branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,11 @@ class STDDLConfig(ModelConfig):
         size: side of the face's picture in pixels, a multiple of 32; 512 in the paper.
         picture, motion_encoder: the two encoders.
         look: what the first one sees, "rgb", the paper's, or "residuals", for small networks from scratch.
-        motion: "anchor_mesh", the paper's; to compare with, "flow", optical flow in its place, which comes with the
-            batch, and "none", no motion branch: the picture is its own key in the fusion attention.
+        motion: "anchor_mesh", the paper's; "refined_mesh", whose corners move as the optical flow does there; to
+            compare with, "flow", optical flow in its place, and "none", no motion branch: the picture is its own key
+            in the fusion attention.
         mesh: of Anchor-Mesh Motion, "anchors", the paper's 68, or "dense", all of MediaPipe's.
+        smoothing: standard deviation in frames by which landmarks are smoothed over time, 0 for none.
         flow: which optical flow the batch comes with (`npvf.faces.flow`); one cannot be exchanged for another.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
@@ -52,6 +54,7 @@ class STDDLConfig(ModelConfig):
     look: Look = "rgb"
     motion: MotionSource = "anchor_mesh"
     mesh: Mesh = "anchors"
+    smoothing: float = 0.0
     flow: Literal["dis", "farneback", "tvl1"] = "dis"
     dim: int = 512
     heads: int = 16
@@ -68,15 +71,17 @@ class STDDLConfig(ModelConfig):
             raise ValueError(f"judged_share must be in (0, 1], not {self.judged_share}")
         if self.look not in ("rgb", "residuals"):
             raise ValueError(f"look {self.look!r} is neither rgb nor residuals")
-        if self.motion not in ("anchor_mesh", "flow", "none"):
-            raise ValueError(f"motion {self.motion!r} is none of anchor_mesh, flow, none")
+        if self.motion not in get_args(MotionSource):
+            raise ValueError(f"motion {self.motion!r} is none of {', '.join(get_args(MotionSource))}")
+        if self.smoothing < 0:
+            raise ValueError(f"smoothing must not be below 0 frames, but is {self.smoothing}")
         if self.mesh not in ("anchors", "dense"):
             raise ValueError(f"mesh {self.mesh!r} is neither anchors nor dense")
 
     @property
     def inputs(self) -> FaceSpec:
         """The inputs of the model, the same in training and inference."""
-        return FaceSpec(self.size, self.flow if self.motion == "flow" else None)
+        return FaceSpec(self.size, self.flow if self.motion in ("flow", "refined_mesh") else None, self.smoothing)
 
     def build(self, backbone_pretrained: bool | str = False) -> STDDL:
         return STDDL(self, backbone_pretrained)
@@ -111,7 +116,8 @@ class STDDL(PretrainedModel):
     Shape:
         frames (B, T, 3, H, W) uint8 RGB, landmarks (B, T, 478, 2) in pixels of these pictures, T at least 2, H and W
         multiples of 32 -> `STDDLOutput`. `motion` (B, T - 1 or T, 2, H, W) in pixels takes the place of what the model
-        would compute; with the source "flow" it must be given, with "none" it is not looked at.
+        would compute; with the sources "flow" and "refined_mesh" it is the optical flow and must be given, with "none"
+        it is not looked at.
 
     Raises:
         ValueError: a clip has a single frame, a size is not a multiple of 32, or flow is missing.
@@ -162,7 +168,7 @@ class STDDL(PretrainedModel):
 
         Args:
             backbone_pretrained: start the motion's encoder from ImageNet weights.
-            overrides: of the configuration: `motion`, `mesh`, `flow`, and fields of `motion_encoder`.
+            overrides: of the configuration: `motion`, `mesh`, `smoothing`, `flow`, and fields of `motion_encoder`.
 
         Raises:
             ValueError: an override changes another part of the network.
@@ -186,7 +192,10 @@ class STDDL(PretrainedModel):
             return None
         if motion is None:
             motion = self.motion(frames_BTCHW, landmarks_BTN2)
-        motion = normalise_motion(motion[:, : frames_BTCHW.shape[1] - 1])
+        motion = motion[:, : frames_BTCHW.shape[1] - 1]
+        if self.config.motion == "refined_mesh":
+            motion = refined_mesh_motion(landmarks_BTN2, motion, self.config.mesh)
+        motion = normalise_motion(motion)
         return tokens(self.motion_encoder(rearrange(motion, "b t c h w -> (b t) c h w")))
 
     def motion(self, frames_BTCHW: Tensor, landmarks_BTN2: Tensor) -> Tensor:

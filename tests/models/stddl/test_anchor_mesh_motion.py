@@ -10,7 +10,7 @@ from scipy.interpolate import RBFInterpolator
 from torch.testing import assert_close
 
 from benchmarks.published_motion import published_motion, spline
-from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion
+from npvf.models.stddl.anchor_mesh_motion import anchor_mesh_motion, normalise_motion, refined_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
 from npvf.models.stddl.rasterise import NONE, filled
 from npvf.synth.portrait import portrait
@@ -229,3 +229,29 @@ def test_normalised_within_each_clip(face_N2):
     assert_close(normal.std((1, 3, 4), correction=0), torch.ones(2, 2).double())
     assert_close(normal[:1], normalise_motion(motion[:1]))  # whatever its neighbours are
     assert normalise_motion(torch.zeros(1, 2, 2, 8, 8)).count_nonzero() == 0
+
+
+@pytest.mark.parametrize("mesh", ["anchors", "dense"])
+def test_a_mesh_refined_by_the_true_flow_is_the_mesh_of_the_true_landmarks(face_N2, mesh):
+    linear, shift = torch.tensor(((1.05, 0.02), (-0.03, 0.97))).double(), torch.tensor((0.4, -1.2)).double()
+    flow_2HW = torch.einsum("ij,jhw->ihw", linear - torch.eye(2), grid_points(96, 96)) + shift[:, None, None]
+    after_N2 = face_N2 @ linear.T + shift
+    true = anchor_mesh_motion(torch.stack([face_N2, after_N2])[None], 96, mesh)
+    noisy = torch.stack([face_N2, jitter(after_N2, 1)[0]])[None]  # where the next frame's were found does not count
+    assert_close(refined_mesh_motion(noisy, flow_2HW[None, None], mesh), true, atol=1e-9, rtol=0)
+
+
+def test_refined_clips_and_pairs_do_not_see_each_other(face_N2):
+    clips, flow = torch.stack([jitter(face_N2, 4), jitter(face_N2, 4, seed=1)]), torch.randn(2, 3, 2, 90, 96).double()
+    together = refined_mesh_motion(clips, flow)
+    for b in range(2):
+        for t in range(3):
+            alone = refined_mesh_motion(clips[b : b + 1, t : t + 2], flow[b : b + 1, t : t + 1])
+            assert_close(alone[0, 0], together[b, t])
+
+
+def test_a_flow_of_other_frames_is_refused(face_N2):
+    with pytest.raises(ValueError, match="flow must be"):
+        refined_mesh_motion(jitter(face_N2, 3)[None], torch.zeros(1, 3, 2, 96, 96).double())
+    with pytest.raises(ValueError, match="not finite"):
+        refined_mesh_motion(jitter(face_N2, 2)[None], torch.full((1, 1, 2, 96, 96), float("nan")).double())

@@ -44,7 +44,7 @@ def test_other_sizes_and_single_frames_are_refused():
         tiny(size=100)
 
 
-@pytest.mark.parametrize("motion", ["anchor_mesh", "flow", "none"])
+@pytest.mark.parametrize("motion", ["anchor_mesh", "refined_mesh", "flow", "none"])
 @torch.no_grad()
 def test_a_clip_does_not_depend_on_its_batch(motion):
     model, (frames, landmarks, field) = tiny(motion=motion), clips(count=3)
@@ -96,8 +96,9 @@ def test_the_motion_branch_is_a_switch():
     assert not any(name.startswith("motion_encoder") for name in none.state_dict())
     assert_close(none(frames, landmarks).logits_B, none(frames, landmarks, field).logits_B)
     assert not torch.equal(flow(frames, landmarks, field).logits_B, flow(frames, landmarks, -field).logits_B)
-    with pytest.raises(ValueError, match="must come with the batch"):
-        flow(frames, landmarks)
+    for model in (flow, tiny(motion="refined_mesh")):
+        with pytest.raises(ValueError, match="must come with the batch"):
+            model(frames, landmarks)
     with pytest.raises(ValueError, match="none of anchor_mesh"):
         tiny(motion="optical")
 
