@@ -3,12 +3,14 @@
     python benchmarks/motion.py [--size 224] [--seeds 0 1 2 3 4] [--methods DIS Farneback]
 
 The portrait of the embedded corpus (one photograph) is bent by a smooth field of known strength, at a place of the
-mouth or of a brow and in a direction that the seed draws, there and back. Pictures get noise of their own, then H.264
-too, or poor light that flickers. Each cell is the end-point error in pixels over the moving region (where the true
+mouth or of a brow and in a direction that the seed draws: there and back from frame to frame, and, up to 1 px a frame,
+on and on for six frames ("steady"). Pictures get noise of their own, then H.264 too, or poor light that flickers. Each
+cell is the end-point error in pixels over the moving region (where the true
 motion is more than a quarter of its peak), mean and standard deviation over seeds, and the captured share of the true
 motion, <estimate, truth> / <truth, truth>: 1 is all, 0 none. `still` is the motion seen where nothing moves.
 
-Anchor-Mesh Motion is given MediaPipe's landmarks of these pictures, and the true ones. Times are CPU time a pair of
+Anchor-Mesh Motion is given MediaPipe's landmarks of these pictures, as they are and smoothed over time (a Gaussian of
+1.5 frames), their steps refined by DIS, and the true ones. Times are CPU time a pair of
 frames, median, MediaPipe's included where its landmarks are used; the published algorithm's is that of its form, a
 thin-plate spline (SciPy's) for each triangle.
 """
@@ -22,6 +24,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,18 +36,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from npvf.clip import FPS
 from npvf.faces.flow import flow_motion
 from npvf.faces.landmarks import Landmarker
 from npvf.media import iter_frames, write_video
-from npvf.models.stddl import anchor_mesh_motion
+from npvf.models import anchor_mesh_motion, refined_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
 from npvf.synth.portrait import portrait
 
 DISPLACEMENTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)  # peak, pixels
-WARM_UP, PAIRS = 4, 3  # the tracker finds its feet on still frames; then there, back and there again
+WARM_UP, AFTER = 4, 4  # the tracker finds its feet on still frames; smoothing looks at the frames after, too
+MOVES = {"there and back": (0, 1, 0, 1), "steady": (0, 1, 2, 3, 4, 5, 6)}  # where the part is, in displacements
+FASTEST_STEADY = 1.0  # pixels a frame: six steps of more would fold the picture
+SMOOTHING = 1.5  # frames
 # A bump sits on one of these points and is as wide as this share of the distance between the last two numbers.
 REGIONS = {
     "mouth": ((61, 291, 0, 17, 37, 267, 84, 314), 0.35, (61, 291)),
@@ -66,7 +72,7 @@ CAMERAS = {"noise": Camera(1.5), "noise, H.264": Camera(1.5, crf=23), "poor ligh
 
 @dataclass
 class Case:
-    """A clip whose motion is known: pixels (H, W), P pairs of frames, (P, 2, H, W)."""
+    """A clip whose motion is known: pixels (H, W), P pairs of frames, (P, 2, H, W), the first one of frame WARM_UP."""
 
     frames_THWC: np.ndarray
     landmarks_TN2: np.ndarray
@@ -85,12 +91,14 @@ def main() -> None:
     cv2.setNumThreads(1)
     rows = []
     with Landmarker() as landmarker:
-        settings = [(p, r, d) for p in CAMERAS for r in REGIONS for d in DISPLACEMENTS if args.seeds]
-        for picture, region, displacement in track(settings):
-            cases = [render(args.size, region, displacement, seed, CAMERAS[picture]) for seed in args.seeds]
+        settings = [(p, r, m, d) for p in CAMERAS for r in REGIONS for m in MOVES for d in DISPLACEMENTS if args.seeds]
+        settings = [setting for setting in settings if setting[2] != "steady" or setting[3] <= FASTEST_STEADY]
+        for picture, region, move, displacement in track(settings):
+            cases = [render(args.size, region, move, displacement, seed, CAMERAS[picture]) for seed in args.seeds]
             measured = [measure(case, displacement, args.methods, landmarker) for case in cases]
             for method in measured[0]:
-                setting = {"picture": picture, "region": region, "displacement_px": displacement, "method": method}
+                setting = {"picture": picture, "region": region, "move": move, "displacement_px": displacement}
+                setting |= {"method": method}
                 rows.append({"size": args.size, **setting, **spread([m[method] for m in measured])})
         costs = cost(args.size, args.methods, landmarker)
     rows = [{**row, "ms_a_pair": costs.get(row["method"])} for row in rows]
@@ -106,8 +114,8 @@ def main() -> None:
     Console().print(f"written: {path}")
 
 
-def render(size: int, region: str, displacement: float, seed: int, camera: Camera) -> Case:
-    """The portrait, moved there and back; drawn at twice the size with cubic splines and averaged down."""
+def render(size: int, region: str, move: str, displacement: float, seed: int, camera: Camera) -> Case:
+    """The portrait with a moving part; drawn at twice the size with cubic splines and averaged down."""
     rng = np.random.default_rng((seed, sorted(REGIONS).index(region)))
     points, share, ends = REGIONS[region]
     landmarks_N2 = portrait(size).landmarks_N2.astype(np.float64)
@@ -115,32 +123,37 @@ def render(size: int, region: str, displacement: float, seed: int, camera: Camer
     width = share * np.linalg.norm(landmarks_N2[ends[0]] - landmarks_N2[ends[1]])
     direction = displacement * np.array([np.cos(angle), np.sin(angle)])
 
-    def field(points: np.ndarray) -> np.ndarray:
-        return direction * np.exp(-0.5 * np.square((points - centre) / width).sum(-1, keepdims=True))
+    def field(points: np.ndarray, step: int) -> np.ndarray:
+        return step * direction * np.exp(-0.5 * np.square((points - centre) / width).sum(-1, keepdims=True))
 
-    def origin(points: np.ndarray) -> np.ndarray:
+    def origin(points: np.ndarray, step: int) -> np.ndarray:
         """Return the positions from which the field moves pixels to `points`."""
         found = points
         for _ in range(12):
-            found = points - field(found)
+            found = points - field(found, step)
         return found
 
     fine = portrait(2 * size).picture_HWC.astype(np.float64)
     at = (np.stack(np.meshgrid(*(np.arange(2 * size),) * 2), -1) + 0.5) / 2 - 0.5  # of the small picture
-    x, y = np.moveaxis((origin(at) + 0.5) * 2 - 0.5, -1, 0)
-    moved = np.stack([map_coordinates(fine[..., c], (y, x), order=3, mode="nearest") for c in range(3)], -1)
-    still, moved = (cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA) for large in (fine, moved))
-    where = [0] * WARM_UP + [t % 2 for t in range(PAIRS + 1)]
+
+    def picture(step: int) -> np.ndarray:
+        x, y = np.moveaxis((origin(at, step) + 0.5) * 2 - 0.5, -1, 0)
+        moved = np.stack([map_coordinates(fine[..., c], (y, x), order=3, mode="nearest") for c in range(3)], -1)
+        return cv2.resize(moved, (size, size), interpolation=cv2.INTER_AREA)
+
+    steps = MOVES[move]
+    pictures = {step: picture(step) for step in set(steps)}
+    where = (0,) * WARM_UP + steps + (steps[-1],) * AFTER
     lights = camera.light * (1 + camera.flicker * rng.normal(size=len(where)))
-    noise = rng.normal(0, camera.noise, (len(where), *still.shape))
-    frames = [light * (still, moved)[w] for w, light in zip(where, lights, strict=True)]
+    noise = rng.normal(0, camera.noise, (len(where), size, size, 3))
+    frames = [light * pictures[step] for step, light in zip(where, lights, strict=True)]
     frames_THWC = np.clip(np.round(frames + noise), 0, 255).astype(np.uint8)
     pixels = np.stack(np.meshgrid(*(np.arange(size, dtype=float),) * 2), -1)
-    there, back = field(pixels), origin(pixels) - pixels
-    truth = np.stack([(there, back)[w] for w in where[WARM_UP:-1]]).transpose(0, 3, 1, 2)
-    both = (landmarks_N2, landmarks_N2 + field(landmarks_N2))
-    known = np.stack([both[w] for w in where])
-    return Case(frames_THWC if camera.crf is None else encoded(frames_THWC, camera.crf), known, truth)
+    origins = {step: origin(pixels, step) for step in set(steps)}
+    truth = [origins[now] + field(origins[now], after) - pixels for now, after in pairwise(steps)]
+    known = np.stack([landmarks_N2 + field(landmarks_N2, step) for step in where])
+    encoded_THWC = frames_THWC if camera.crf is None else encoded(frames_THWC, camera.crf)
+    return Case(encoded_THWC, known, np.stack(truth).transpose(0, 3, 1, 2))
 
 
 def encoded(frames_THWC: np.ndarray, crf: int) -> np.ndarray:
@@ -157,25 +170,36 @@ def found_landmarks(case: Case, landmarker: Landmarker) -> np.ndarray:
 
 
 def mesh_motion(landmarks_TN2: np.ndarray, size: int, mesh: Any) -> np.ndarray:
-    """(P, 2, H, W) of the frames after the warm-up."""
-    points = torch.from_numpy(landmarks_TN2[WARM_UP:].astype(np.float32))
-    return anchor_mesh_motion(points[None], size, mesh)[0].numpy()
+    """(T - 1, 2, H, W)."""
+    return anchor_mesh_motion(torch.from_numpy(landmarks_TN2.astype(np.float32))[None], size, mesh)[0].numpy()
+
+
+def refined_motion(landmarks_TN2: np.ndarray, flow_P2HW: np.ndarray, mesh: Any) -> np.ndarray:
+    """(T - 1, 2, H, W)."""
+    points_1TN2 = torch.from_numpy(landmarks_TN2.astype(np.float32))[None]
+    return refined_mesh_motion(points_1TN2, torch.from_numpy(flow_P2HW)[None], mesh)[0].numpy()
 
 
 def measure(case: Case, displacement: float, methods: list[str], landmarker: Landmarker) -> dict[str, tuple]:
     """Error, captured share and motion of still places, by method."""
-    size, found = case.frames_THWC.shape[1], found_landmarks(case, landmarker)
+    size, found_TN2 = case.frames_THWC.shape[1], found_landmarks(case, landmarker)
+    smooth_TN2 = gaussian_filter1d(found_TN2, SMOOTHING, axis=0, mode="nearest")
+    moves = slice(WARM_UP, WARM_UP + len(case.truth_P2HW) + 1)
+    frames_THWC = case.frames_THWC[moves]
+    dis_P2HW = flow_motion(frames_THWC, "dis")
     estimates = {"no motion": np.zeros_like(case.truth_P2HW)}
     for mesh in ("anchors", "dense"):
-        estimates[f"AMM {mesh}, MediaPipe"] = mesh_motion(found, size, mesh)
-        estimates[f"AMM {mesh}, true"] = mesh_motion(case.landmarks_TN2, size, mesh)
+        estimates[f"AMM {mesh}, MediaPipe"] = mesh_motion(found_TN2[moves], size, mesh)
+        estimates[f"AMM {mesh}, smoothed"] = mesh_motion(smooth_TN2[moves], size, mesh)
+        estimates[f"AMM {mesh}, refined"] = refined_motion(found_TN2[moves], dis_P2HW, mesh)
+        estimates[f"AMM {mesh}, true"] = mesh_motion(case.landmarks_TN2[moves], size, mesh)
     for method in methods:
-        estimates[method] = flow_motion(case.frames_THWC[WARM_UP:], method.lower().replace("-", ""))
+        estimates[method] = flow_motion(frames_THWC, method.lower().replace("-", ""))
     length = np.linalg.norm(case.truth_P2HW, axis=1)
     moving, still = length > displacement / 4, length < displacement / 100
     # Still places count where there is a face: where the true landmarks' mesh lies.
     shaken = np.stack([case.landmarks_TN2[0], case.landmarks_TN2[0] + 1.0])
-    face = np.abs(mesh_motion(np.concatenate([shaken[:1]] * WARM_UP + [shaken]), size, "dense")).sum(1) > 0
+    face = np.abs(mesh_motion(shaken, size, "dense")).sum(1) > 0
     result = {}
     for method, estimate in estimates.items():
         error = np.linalg.norm(estimate - case.truth_P2HW, axis=1)[moving].mean()
@@ -200,9 +224,8 @@ def spread(runs: list[tuple[float, float, float]]) -> dict[str, float]:
 
 def cost(size: int, methods: list[str], landmarker: Landmarker) -> dict[str, float]:
     """CPU milliseconds of a pair of frames."""
-    case = render(size, "mouth", 1.0, 0, CAMERAS["noise"])
-    pair = case.frames_THWC[-2:]
-    points = case.landmarks_TN2[-2:]
+    case = render(size, "mouth", "there and back", 1.0, 0, CAMERAS["noise"])
+    pair, points = (both[WARM_UP : WARM_UP + 2] for both in (case.frames_THWC, case.landmarks_TN2))
     both = torch.from_numpy(points.astype(np.float32))[None]
     actions: dict[str, Callable[[], object]] = {
         f"AMM {mesh}, true": partial(anchor_mesh_motion, both, size, mesh) for mesh in ("anchors", "dense")
@@ -214,8 +237,11 @@ def cost(size: int, methods: list[str], landmarker: Landmarker) -> dict[str, flo
     found = [seconds(partial(found_landmarks, case, landmarker)) / len(case.frames_THWC) for _ in range(3)]
     times["MediaPipe's landmarks, a frame"] = found
     median = {name: 1000 * statistics.median(taken) for name, taken in times.items()}
+    dis = 1000 * statistics.median(seconds(partial(flow_motion, pair, "dis")) for _ in range(15))
     for mesh in ("anchors", "dense"):
-        median[f"AMM {mesh}, MediaPipe"] = median[f"AMM {mesh}, true"] + median["MediaPipe's landmarks, a frame"]
+        with_landmarks = median[f"AMM {mesh}, true"] + median["MediaPipe's landmarks, a frame"]
+        median |= {f"AMM {mesh}, {name}": with_landmarks for name in ("MediaPipe", "smoothed")}
+        median[f"AMM {mesh}, refined"] = with_landmarks + dis
     return {name: round(ms, 2) for name, ms in median.items()}
 
 
@@ -231,17 +257,17 @@ def splines(now_N2: np.ndarray, after_N2: np.ndarray) -> list[np.ndarray]:
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
-    """One line for each picture, region and method; error ± deviation (captured share) by displacement."""
-    columns = ("picture", "region", "method", *(f"{d:g} px" for d in DISPLACEMENTS), "still", "ms a pair")
+    """One line for each picture, region, move and method; error ± deviation (captured share) by displacement."""
+    columns = ("picture", "region", "move", "method", *(f"{d:g} px" for d in DISPLACEMENTS), "still", "ms a pair")
     shown = Table(*columns, title=f"{rows[0]['size']} px: end-point error in pixels (captured share)")
     times = {row["method"]: row["ms_a_pair"] for row in rows if row["ms_a_pair"] is not None}
-    kinds = dict.fromkeys((r.get("picture", ""), r.get("region", ""), r["method"]) for r in rows)
-    for kind in kinds:
-        line = [r for r in rows if (r.get("picture", ""), r.get("region", ""), r["method"]) == kind]
+    kind_of = {id(r): (*(r.get(name, "") for name in ("picture", "region", "move")), r["method"]) for r in rows}
+    for kind in dict.fromkeys(kind_of.values()):
+        line = [r for r in rows if kind_of[id(r)] == kind]
         cells = [f"{r['error_px']:.3f} ± {r['error_sd']:.3f} ({r['captured']:.2f})" for r in line if "error_px" in r]
         still = f"{np.mean([r['still_px'] for r in line]):.3f}" if cells else ""
         cells += [""] * (len(DISPLACEMENTS) - len(cells))
-        shown.add_row(*kind, *cells, still, str(times.get(kind[2], "")))
+        shown.add_row(*kind, *cells, still, str(times.get(kind[3], "")))
     return shown
 
 

@@ -15,12 +15,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from motion import CAMERAS, PAIRS, WARM_UP, found_landmarks, mesh_motion, render
+from motion import CAMERAS, WARM_UP, found_landmarks, mesh_motion, refined_motion, render
 from torchvision.utils import flow_to_image
 
 from npvf.faces.flow import flow_motion
 from npvf.faces.landmarks import Landmarker
-from npvf.models.stddl import anchor_mesh_motion
+from npvf.models import anchor_mesh_motion
 from npvf.models.stddl.face_meshes import face_mesh
 
 SIZE, MOVED = 512, 3.0  # pixels
@@ -31,21 +31,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/motion.png"))
     args = parser.parse_args()
-    case = render(SIZE, "mouth", MOVED, seed=3, camera=CAMERAS["noise"])
+    case = render(SIZE, "mouth", "there and back", MOVED, seed=3, camera=CAMERAS["noise"])
     with Landmarker() as landmarker:
-        found = found_landmarks(case, landmarker)
-    pair = torch.from_numpy(found[None, WARM_UP : WARM_UP + 2])
-    dotted = anchor_mesh_motion(pair, SIZE, fill="lattice")[0, 0].numpy()
+        found_N2, after_N2 = found_landmarks(case, landmarker)[WARM_UP : WARM_UP + 2]
+    pair_2N2, true_2N2 = np.stack([found_N2, after_N2]), case.landmarks_TN2[WARM_UP : WARM_UP + 2]
+    dotted = anchor_mesh_motion(torch.from_numpy(pair_2N2[None]), SIZE, fill="lattice")[0, 0].numpy()
+    flow_12HW = flow_motion(case.frames_THWC[WARM_UP : WARM_UP + 2])
     fields = {
         "the true motion: mouth, at most 3 px": case.truth_P2HW[0],
-        "Anchor-Mesh Motion, true landmarks": mesh_motion(case.landmarks_TN2, SIZE, "dense")[0],
-        "Anchor-Mesh Motion, MediaPipe, 68 anchors": mesh_motion(found, SIZE, "anchors")[0],
+        "Anchor-Mesh Motion, true landmarks": mesh_motion(true_2N2, SIZE, "dense")[0],
+        "Anchor-Mesh Motion, MediaPipe, 68 anchors": mesh_motion(pair_2N2, SIZE, "anchors")[0],
         "the same, the published dotted lattice": dotted,
-        "Anchor-Mesh Motion, MediaPipe, dense": mesh_motion(found, SIZE, "dense")[0],
-        "optical flow (DIS)": flow_motion(case.frames_THWC[-PAIRS - 1 :])[0],
+        "68 anchors, steps refined by optical flow": refined_motion(pair_2N2, flow_12HW, "anchors")[0],
+        "optical flow (DIS)": flow_12HW[0],
     }
     figure, axes = plt.subplots(2, 4, figsize=(14, 7.4))
-    face_HWC, points_N2 = case.frames_THWC[WARM_UP], found[WARM_UP]
+    face_HWC, points_N2 = case.frames_THWC[WARM_UP], found_N2
     draw_mesh(axes[0, 0], face_HWC, points_N2, face_mesh("anchors").numpy(), "68 anchors, 88 triangles")
     draw_mesh(axes[1, 0], face_HWC, points_N2, face_mesh("dense").numpy(), "MediaPipe's 468 points, 898 triangles")
     # One scale for all, wheel included: flow_to_image takes the longest motion of what it is given.
