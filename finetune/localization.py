@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from pytorch_lightning.utilities import rank_zero_warn
 
 from finetune.data import splits_used
 from finetune.validation import validation_record, video_metrics
@@ -202,10 +203,17 @@ def _network(name: str, model_args: dict[str, Any], start: str | None, backbone_
             "model_args and backbone_pretrained would change the network to start from: with start they can only make "
             "a new motion branch (model_args.motion)"
         )
+    before = STDDL.from_pretrained(start)
     try:
-        return STDDL.from_pretrained(start).with_motion(backbone_pretrained, **model_args)
+        model = before.with_motion(backbone_pretrained, **model_args)
     except ValueError as error:
         raise NpvfError(f"the localizer {start} cannot have this motion branch: {error}") from error
+    if model.config.motion == "none" != before.config.motion:
+        rank_zero_warn(
+            f"the motion branch of {start} ({before.config.motion}) is left out, since model_args.motion is none; to "
+            "keep it: --model.model_args null"
+        )
+    return model
 
 
 def count_pixels(tally: PixelTally, probability_THW: np.ndarray, window: FaceBatch) -> None:
