@@ -11,9 +11,9 @@ import numpy as np
 from npvf.clip import FPS, Clip
 from npvf.detect.paste import MaskPiece
 
-# From low to high probability. Skin does not have these colours, and they get lighter, so they also differ in grey.
+# From faint to called forged. Skin does not have these colours, and they get lighter, so they also differ in grey.
 COLOURS = ((50, 20, 160), (150, 20, 190), (240, 40, 170), (255, 215, 245))
-OPACITY = 0.75  # of the heat-map at pixels with a probability of 1
+OPACITY = 0.75  # of the heat-map at pixels that are called forged
 _SMALL, _LARGE = 112, 336
 
 
@@ -79,18 +79,30 @@ def worst_frame(located: LocatedClip) -> int:
 
 
 def overlay(picture_HWC: np.ndarray, mask_hw: np.ndarray, threshold: float) -> np.ndarray:
-    """Return an image with the heat-map of a uint8 mask of any resolution, and an outline around forged pixels."""
+    """Return an image with the heat-map of a uint8 mask of any resolution, and an outline around forged pixels.
+
+    The colour begins at a tenth of the threshold's odds and is full from the threshold on: what is farther from being
+    called forged than that means nothing, and a genuine face stays as it is.
+    """
     height, width = picture_HWC.shape[:2]
     mask_HW = cv2.resize(mask_hw, (width, height), interpolation=cv2.INTER_LINEAR)
-    alpha_HW1 = (OPACITY / 255 * mask_HW)[..., None]
-    heated = ((1 - alpha_HW1) * picture_HWC + alpha_HW1 * palette()[mask_HW]).round().astype(np.uint8)
+    heat_HW = heat_levels(threshold)[mask_HW]
+    alpha_HW1 = (OPACITY / 255 * heat_HW)[..., None]
+    heated = ((1 - alpha_HW1) * picture_HWC + alpha_HW1 * palette()[heat_HW]).round().astype(np.uint8)
     forged = (mask_HW >= 255 * threshold).astype(np.uint8)
     outlines, _ = cv2.findContours(forged, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(heated, outlines, -1, (255, 255, 255), 1, cv2.LINE_AA)
 
 
+def heat_levels(threshold: float) -> np.ndarray:
+    """Return the heat (256,) uint8 of each level of a mask: 0 up to a tenth of the threshold's odds, then up to 255."""
+    share = np.clip(np.append(np.arange(256) / 255, threshold), 0.5 / 255, 1 - 0.5 / 255)
+    log_odds = np.log10(share / (1 - share))
+    return (255 * np.clip(log_odds[:-1] - log_odds[-1] + 1, 0, 1)).round().astype(np.uint8)
+
+
 def palette() -> np.ndarray:
-    """Return the colour of each level of a mask: (256, 3) RGB."""
+    """Return the colour of each level of heat: (256, 3) RGB."""
     levels = np.linspace(0, 255, len(COLOURS))
     return np.stack([np.interp(np.arange(256), levels, channel) for channel in zip(*COLOURS, strict=True)], axis=1)
 

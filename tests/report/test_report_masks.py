@@ -10,7 +10,7 @@ import torch
 
 from npvf.detect.fused import FusedDetector
 from npvf.detect.fusion import Opinion
-from npvf.detect.heatmaps import COLOURS, overlay, palette
+from npvf.detect.heatmaps import COLOURS, heat_levels, overlay, palette
 from npvf.detect.speech_detector import SpeechDetector, SpeechSettings
 from npvf.media.decode import iter_frames
 from npvf.media.probe import probe
@@ -113,10 +113,15 @@ def test_a_detector_of_speech_has_no_masks(joint: FusedDetector, tmp_path: Path)
 def test_heat_grows_with_the_probability_and_leaves_the_rest_alone() -> None:
     grey = np.full((64, 64, 3), 120, np.uint8)
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
-    heated = overlay(grey, ramp, 2.0)  # no outline
+    heated = overlay(grey, ramp, 0.5)
     far = np.abs(heated.astype(int) - 120).sum(-1)[32]
     assert far[0] == 0 and far[-1] > 100
-    assert overlay(grey, ramp, 0.5)[32].min(axis=-1).max() > heated[32].min(axis=-1).max()  # the outline is white
+    assert heated[32].min(axis=-1).max() > 200  # the outline is white
+    levels = heat_levels(0.5)
+    assert levels[0] == levels[255 // 11] == 0 and levels[128] == levels[255] == 255  # odds of 1 / 10, and of 1
+    assert (np.diff(levels.astype(int)) >= 0).all() and 0 < levels[64] < 255
+    genuine = np.full((64, 64), 200, np.uint8)  # .78 everywhere, and far below the threshold
+    assert (overlay(grey, genuine, 0.99) == 120).all()
     lightness = palette() @ (0.299, 0.587, 0.114)
     assert (np.diff(lightness) > -0.05).all() and tuple(palette()[-1]) == COLOURS[-1]
 
