@@ -123,12 +123,12 @@ def rendered() -> Table:
 
 def stddl_lite() -> Table:
     """The videos of `stddl_lite`, by kind of forgery; the metrics of pixels need the masks and are not here."""
-    videos = judged("stddl-lite.csv")
-    rows = []
-    for kind in ("all", *sorted({v.generator for v in videos if v.label == FAKE})):
-        part = [v for v in videos if kind == "all" or v.label == REAL or v.generator == kind]
-        rows.append({"forgeries": kind.replace("_", " "), "video AUC": _auc(part)})
-    return Table("From ImageNet, on genuine clips alone", 1, rows)
+    return _by_kind("From ImageNet, on genuine clips alone", "stddl-lite.csv", "forgeries")
+
+
+def picture_v1() -> Table:
+    """The same videos, judged by the localizer in the package."""
+    return _by_kind("A localizer that may be published", "picture-v1.csv", "kind of forgery")
 
 
 def offsets() -> Table:
@@ -149,8 +149,18 @@ def offsets() -> Table:
     return Table("Inputs that hardly know the person", 2, rows)
 
 
-TABLES = (offsets, people_v1, rendered, stddl_lite)
+TABLES = (offsets, people_v1, picture_v1, rendered, stddl_lite)
 """Every table that has score files."""
+
+
+def _by_kind(title: str, file: str, column: str) -> Table:
+    """The AUC of all forgeries and of each kind against all genuine videos."""
+    videos = judged(file)
+    rows = []
+    for kind in ("all", *sorted({v.generator for v in videos if v.label == FAKE})):
+        part = [v for v in videos if kind == "all" or v.label == REAL or v.generator == kind]
+        rows.append({column: kind.replace("_", " "), "video AUC": _auc(part)})
+    return Table(title, 1, rows)
 
 
 def _auc(videos: Sequence[Scored]) -> str:
