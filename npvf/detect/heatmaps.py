@@ -98,7 +98,9 @@ def heat_levels(threshold: float) -> np.ndarray:
     """Return the heat (256,) uint8 of each level of a mask: 0 up to a tenth of the threshold's odds, then up to 255."""
     share = np.clip(np.append(np.arange(256) / 255, threshold), 0.5 / 255, 1 - 0.5 / 255)
     log_odds = np.log10(share / (1 - share))
-    return (255 * np.clip(log_odds[:-1] - log_odds[-1] + 1, 0, 1)).round().astype(np.uint8)
+    heat = (255 * np.clip(log_odds[:-1] - log_odds[-1] + 1, 0, 1)).round().astype(np.uint8)
+    heat[0] = 0  # whatever the threshold
+    return heat
 
 
 def palette() -> np.ndarray:

@@ -20,6 +20,7 @@ from npvf.models.frame_classifier import FrameClassifier
 from npvf.models.motion.mouth_motion import MouthMotion
 from npvf.models.npv.npv import NPV
 from npvf.models.pretrained import CONFIG_FILE, WEIGHTS_FILE, PretrainedModel
+from npvf.models.stddl.stddl import STDDL
 
 Axes = tuple[str | int, ...]
 _POSTERIORS = "255 times the square root of the phone recogniser's posteriors (hama), two frames for each video frame"
@@ -130,13 +131,17 @@ def network_of(model: PretrainedModel, name: str) -> Network:
     if isinstance(model, NPV) and spec and (spec.picture, spec.sound) == (("geometry",), ("phones",)):
         return _person_free(model, name)
     raise NpvfError(
-        f"{model.config.name} cannot be exported: torch.export cannot trace its {_obstacle(model)} for any length. "
-        "mouth_motion, the frame classifiers and NPV with geometry and phones alone can be (docs/models.md)"
+        f"{model.config.name} cannot be exported: {_obstacle(model)}. mouth_motion, the frame classifiers and NPV with "
+        "geometry and phones alone can be (docs/models.md)"
     )
 
 
 def _obstacle(model: PretrainedModel) -> str:
-    return "Swin windows over time" if isinstance(model, NPV) else "mesh of landmarks, which depends on their values"
+    if isinstance(model, NPV):
+        return "torch.export cannot trace its Swin windows over time for any length"
+    if isinstance(model, STDDL) and model.config.motion == "none":
+        return "npvf does not export localizers yet"
+    return "torch.export cannot trace its mesh of landmarks, which depends on their values"
 
 
 def _person_free(model: NPV, name: str) -> Network:

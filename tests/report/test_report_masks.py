@@ -120,6 +120,7 @@ def test_heat_grows_with_the_probability_and_leaves_the_rest_alone() -> None:
     levels = heat_levels(0.5)
     assert levels[0] == levels[255 // 11] == 0 and levels[128] == levels[255] == 255  # odds of 1 / 10, and of 1
     assert (np.diff(levels.astype(int)) >= 0).all() and 0 < levels[64] < 255
+    assert heat_levels(0.001)[:2].tolist() == [0, 255]
     genuine = np.full((64, 64), 200, np.uint8)  # .78 everywhere, and far below the threshold
     assert (overlay(grey, genuine, 0.99) == 120).all()
     lightness = palette() @ (0.299, 0.587, 0.114)

@@ -72,11 +72,17 @@ def refined_mesh_motion(landmarks_BTN2: Tensor, flow_BPCHW: Tensor, mesh: Mesh |
     """
     B, T = landmarks_BTN2.shape[:2]
     height, width = flow_BPCHW.shape[-2:]
+    if T < 2:
+        raise ValueError("motion needs at least two frames")
     if flow_BPCHW.shape[:3] != (B, T - 1, 2):
         raise ValueError(f"flow must be (B, T - 1, 2, H, W) of {T} frames, not {tuple(flow_BPCHW.shape)}")
+    if not torch.isfinite(flow_BPCHW).all():
+        raise ValueError("the flow is not finite")
     now_BPN2 = landmarks_BTN2[:, :-1]
     place_FN12 = (rearrange(now_BPN2, "b p n c -> (b p) n 1 c") + 0.5) * 2 / now_BPN2.new_tensor([width, height]) - 1
-    step_FCN1 = grid_sample(flow_BPCHW.flatten(0, 1), place_FN12, padding_mode="border", align_corners=False)
+    step_FCN1 = grid_sample(
+        flow_BPCHW.flatten(0, 1).to(place_FN12), place_FN12, padding_mode="border", align_corners=False
+    )
     step_BPN2 = rearrange(step_FCN1, "(b p) c n 1 -> b p n c", b=B)
     return _spread(now_BPN2, step_BPN2, (height, width), mesh, "triangles")
 

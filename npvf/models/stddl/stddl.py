@@ -37,7 +37,7 @@ class STDDLConfig(ModelConfig):
             compare with, "flow", optical flow in its place, and "none", no motion branch: the picture is its own key
             in the fusion attention.
         mesh: of Anchor-Mesh Motion, "anchors", the paper's 68, or "dense", all of MediaPipe's.
-        smoothing: standard deviation in frames by which landmarks are smoothed over time, 0 for none.
+        smoothing: standard deviation in frames by which the landmarks of a mesh are smoothed over time, 0 for none.
         flow: which optical flow the batch comes with (`npvf.faces.flow`); one cannot be exchanged for another.
         dim, heads: of the fusion attention.
         decoder: channels of the decoder's two steps.
@@ -81,7 +81,8 @@ class STDDLConfig(ModelConfig):
     @property
     def inputs(self) -> FaceSpec:
         """The inputs of the model, the same in training and inference."""
-        return FaceSpec(self.size, self.flow if self.motion in ("flow", "refined_mesh") else None, self.smoothing)
+        flow = self.flow if self.motion in ("flow", "refined_mesh") else None
+        return FaceSpec(self.size, flow, self.smoothing if self.motion in ("anchor_mesh", "refined_mesh") else 0.0)
 
     def build(self, backbone_pretrained: bool | str = False) -> STDDL:
         return STDDL(self, backbone_pretrained)

@@ -242,7 +242,7 @@ def test_a_mesh_refined_by_the_true_flow_is_the_mesh_of_the_true_landmarks(face_
 
 
 def test_refined_clips_and_pairs_do_not_see_each_other(face_N2):
-    clips, flow = torch.stack([jitter(face_N2, 4), jitter(face_N2, 4, seed=1)]), torch.randn(2, 3, 2, 90, 96).double()
+    clips, flow = torch.stack([jitter(face_N2, 4), jitter(face_N2, 4, seed=1)]), torch.randn(2, 3, 2, 90, 96)
     together = refined_mesh_motion(clips, flow)
     for b in range(2):
         for t in range(3):
@@ -253,5 +253,7 @@ def test_refined_clips_and_pairs_do_not_see_each_other(face_N2):
 def test_a_flow_of_other_frames_is_refused(face_N2):
     with pytest.raises(ValueError, match="flow must be"):
         refined_mesh_motion(jitter(face_N2, 3)[None], torch.zeros(1, 3, 2, 96, 96).double())
-    with pytest.raises(ValueError, match="not finite"):
-        refined_mesh_motion(jitter(face_N2, 2)[None], torch.full((1, 1, 2, 96, 96), float("nan")).double())
+    with pytest.raises(ValueError, match="flow is not finite"):
+        refined_mesh_motion(jitter(face_N2, 2)[None], torch.full((1, 1, 2, 96, 96), float("nan")))
+    with pytest.raises(ValueError, match="at least two frames"):
+        refined_mesh_motion(jitter(face_N2, 1)[None], torch.zeros(1, 0, 2, 96, 96))
