@@ -5,14 +5,14 @@
 The portrait of the embedded corpus (one photograph) is bent by a smooth field of known strength, at a place of the
 mouth or of a brow and in a direction that the seed draws: there and back from frame to frame, and, up to 1 px a frame,
 on and on for six frames ("steady"). Pictures get noise of their own, then H.264 too, or poor light that flickers. Each
-cell is the end-point error in pixels over the moving region (where the true
-motion is more than a quarter of its peak), mean and standard deviation over seeds, and the captured share of the true
-motion, <estimate, truth> / <truth, truth>: 1 is all, 0 none. `still` is the motion seen where nothing moves.
+cell is the end-point error in pixels over the moving region (where the true motion is more than a quarter of its peak),
+mean and standard deviation over seeds, and the captured share of the true motion, <estimate, truth> / <truth, truth>: 1
+is all, 0 none. `still` is the motion seen where nothing moves.
 
 Anchor-Mesh Motion is given MediaPipe's landmarks of these pictures, as they are and smoothed over time (a Gaussian of
-1.5 frames), their steps refined by DIS, and the true ones. Times are CPU time a pair of
-frames, median, MediaPipe's included where its landmarks are used; the published algorithm's is that of its form, a
-thin-plate spline (SciPy's) for each triangle.
+1.5 frames), their steps refined by DIS, and the true ones. Times are CPU time a pair of frames, median, MediaPipe's
+included where its landmarks are used; the published algorithm's is that of its form, a thin-plate spline (SciPy's) for
+each triangle.
 """
 
 from __future__ import annotations

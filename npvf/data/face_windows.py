@@ -39,22 +39,24 @@ class FaceTransform:
     def crop(self, clip: Clip) -> FaceSample:
         """Pictures, landmarks and masks of the clip at the working size."""
         label, gate_T = judge_picture(clip.meta, clip.frames, clip.mask_THW)
-        return self._sample(clip, clip.landmarks_TN2, 0, label, gate_T)
+        return self._sample(clip, face_landmarks(clip.landmarks_TN2, self.working), label, gate_T)
 
     def crop_window(self, encoded: shards.Sample, start: int, frames: int) -> FaceSample:
         """`crop` of an encoded clip and then `FaceSample.window`: the same, but only the window's video is decoded."""
         label, gate_T = judge_picture(encoded.meta, encoded_frames(encoded), _masks(encoded))
-        window, landmarks_TN2 = shards.decode_clip(encoded, start, frames), shards.decode_landmarks(encoded)
-        sample = self._sample(window, landmarks_TN2, start, label, gate_T[start : start + frames])
-        return sample.frames_of(slice(None))
+        window, part = shards.decode_clip(encoded, start, frames), slice(start, start + frames)
+        if self.working.smoothing:  # needs the frames around the window
+            landmarks_TN2 = face_landmarks(shards.decode_landmarks(encoded), self.working)[part]
+        else:
+            landmarks_TN2 = face_landmarks(window.landmarks_TN2, self.working)
+        return self._sample(window, landmarks_TN2, label, gate_T[part]).frames_of(slice(None))
 
-    def _sample(self, clip: Clip, whole_TN2: np.ndarray, start: int, label: int, gate_T: np.ndarray) -> FaceSample:
-        """The sample of a clip that is a part, from frame `start` on, of the one with the landmarks `whole_TN2`."""
+    def _sample(self, clip: Clip, landmarks_TN2: Tensor, label: int, gate_T: np.ndarray) -> FaceSample:
         mask_THW = np.zeros(clip.face_THWC.shape[:3], bool) if clip.mask_THW is None else clip.mask_THW
         share_T1HW = interpolate(torch.from_numpy(mask_THW)[:, None].float(), (self.working.size,) * 2, mode="area")
         return FaceSample(
             frames_TCHW=face_pictures(clip.face_THWC, self.working),
-            landmarks_TN2=face_landmarks(whole_TN2, self.working)[start : start + clip.frames],
+            landmarks_TN2=landmarks_TN2,
             mask_THW=share_T1HW[:, 0] > 0.5,
             gate_T=torch.from_numpy(gate_T),
             mask_known=clip.mask_THW is not None or label == REAL,
