@@ -82,7 +82,7 @@ def overlay(picture_HWC: np.ndarray, mask_hw: np.ndarray, threshold: float) -> n
     """Return an image with the heat-map of a uint8 mask of any resolution, and an outline around forged pixels.
 
     The colour begins at a tenth of the threshold's odds and is full from the threshold on: what is farther from being
-    called forged than that means nothing, and a genuine face stays as it is.
+    called forged than that means nothing. A genuine face can still be coloured where it comes near to it.
     """
     height, width = picture_HWC.shape[:2]
     mask_HW = cv2.resize(mask_hw, (width, height), interpolation=cv2.INTER_LINEAR)
